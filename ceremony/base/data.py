@@ -1,0 +1,167 @@
+"""Strict, frozen data for everything that is read from outside.
+
+Every file of ours is one canonical line of JSON (printable ASCII, sorted keys, strings only); `load` refuses whatever
+`dump` would not have written, byte for byte: an unknown, missing or repeated key, white space, another order (SET-04).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from functools import cache
+from typing import Annotated, Any, Literal, TypeVar, dataclass_transform, get_args, get_origin, get_type_hints
+
+T = TypeVar("T")
+
+MAX_FILE = 16_000_000
+"""Bytes: the largest document that is read at all."""
+
+
+class Malformed(ValueError):
+    """Something read from outside does not have its form (exit code 2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """The whole text must match `regex`; `name` is what a person is told."""
+
+    regex: str
+    name: str
+
+
+Text = Annotated[str, Pattern(r"[ -~]{1,2000}", "printable ASCII, 1 to 2,000 characters")]
+Free = Annotated[str, Pattern(r"[ -~]{0,2000}", "printable ASCII, at most 2,000 characters")]
+Name = Annotated[str, Pattern(r"[a-z0-9][a-z0-9-]{0,40}", "lower-case letters, digits and hyphens")]
+Digest = Annotated[str, Pattern(r"[0-9a-f]{64}", "64 hexadecimal digits in lower case")]
+SetIdentifier = Annotated[str, Pattern(r"[0-9a-f]{20}", "20 hexadecimal digits in lower case")]
+Time = Annotated[
+    str, Pattern(r"20[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z", "a UTC time such as 2026-11-20T09:30:00Z")
+]
+Position = Annotated[str, Pattern(r"[A-I][1-9]", "a position such as A1")]
+Person = Annotated[str, Pattern(r"[A-I][1-9]|cfo|cto|administrator|witness", "a position such as A1, or cfo, cto, administrator, witness")]
+PublicKey = Annotated[str, Pattern(r"(sk-)?(ssh|ecdsa)-[a-z0-9@.-]+ [A-Za-z0-9+/]+={0,2}", "an OpenSSH public key without its comment")]
+Mark = Literal["practice", "production"]
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+def record(cls: type[T]) -> type[T]:
+    """A frozen dataclass that `load` and `dump` know; fields are keyword-only."""
+    return dataclass(frozen=True, slots=True, kw_only=True)(cls)
+
+
+def canonical(value: object) -> bytes:
+    """One line: sorted keys, no spaces, ASCII, a newline at the end. `jq -cSa .` gives the same bytes back."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode("ascii") + b"\n"
+
+
+def dump(value: Any) -> bytes:
+    """The canonical line of a record."""
+    return canonical(encode(value))
+
+
+def load(cls: type[T], raw: bytes, what: str = "document") -> T:
+    """The record that `raw` is the canonical line of; Malformed says where it is not."""
+    if len(raw) > MAX_FILE:
+        raise Malformed(f"{what}: {len(raw)} bytes, expected at most {MAX_FILE}")
+    try:
+        tree = json.loads(raw.decode("ascii"))
+    except (ValueError, RecursionError) as error:
+        raise Malformed(f"{what}: not JSON in ASCII ({error})") from None
+    value = decode(cls, tree, what)
+    if dump(value) != raw:
+        raise Malformed(f"{what}: not in canonical form (one line, sorted keys, no spaces, every key once)")
+    return typing.cast(T, value)
+
+
+def encode(value: Any) -> Any:
+    """Plain JSON values (strings, lists, objects) for a record; integers become decimal strings, bytes hexadecimal."""
+    if is_dataclass(value):
+        return {f.name: encode(getattr(value, f.name)) for f in fields(value) if getattr(value, f.name) is not None}
+    if isinstance(value, Mapping):
+        return {str(key): encode(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [encode(item) for item in value]
+    if isinstance(value, bool) or not isinstance(value, int | str | bytes):
+        raise TypeError(f"no place for {type(value).__name__} in a document")
+    if isinstance(value, bytes):
+        return value.hex()
+    return str(value)
+
+
+def decode(kind: Any, value: Any, where: str) -> Any:
+    """`value` (plain JSON) as `kind`: a record, a tuple, a mapping, a pattern, a literal, int or bytes."""
+    if is_dataclass(kind):
+        return _decode_record(kind, value, where)
+    origin, args = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return _matching(args[1], _string(value, where), where)
+    if origin is Literal:
+        return _one_of(args, _string(value, where), where)
+    if origin is types.UnionType or origin is typing.Union:
+        return decode(args[0], value, where)
+    if origin is tuple:
+        if not isinstance(value, list):
+            raise Malformed(f"{where}: expected a list")
+        return tuple(decode(args[0], item, f"{where}[{number}]") for number, item in enumerate(value))
+    if origin in (dict, Mapping):
+        if not isinstance(value, dict):
+            raise Malformed(f"{where}: expected an object")
+        return {decode(args[0], key, f"{where} key"): decode(args[1], item, f"{where}.{key}") for key, item in value.items()}
+    if kind is int:
+        return _integer(_string(value, where), where)
+    if kind is bytes:
+        return _bytes(_string(value, where), where)
+    raise TypeError(f"{where}: no decoder for {kind!r}")
+
+
+@cache
+def _hints(cls: type) -> dict[str, Any]:
+    return get_type_hints(cls, include_extras=True)
+
+
+def _decode_record(cls: Any, value: Any, where: str) -> Any:
+    if not isinstance(value, dict):
+        raise Malformed(f"{where}: expected an object")
+    hints = _hints(cls)
+    known = {f.name: f for f in fields(cls)}
+    for key in value:
+        if key not in known:
+            raise Malformed(f"{where}: unknown field {key!r}; known are {', '.join(sorted(known))}")
+    for name, f in known.items():
+        if name not in value and f.default is MISSING:
+            raise Malformed(f"{where}: the field {name!r} is missing")
+    return cls(**{name: decode(hints[name], item, f"{where}.{name}") for name, item in value.items()})
+
+
+def _string(value: Any, where: str) -> str:
+    if not isinstance(value, str):
+        raise Malformed(f"{where}: expected a string")
+    return value
+
+
+def _matching(pattern: Pattern, text: str, where: str) -> str:
+    if not re.fullmatch(pattern.regex, text):
+        raise Malformed(f"{where}: found {text[:80]!r}, expected {pattern.name}")
+    return text
+
+
+def _one_of(choices: tuple[Any, ...], text: str, where: str) -> str:
+    if text not in choices:
+        raise Malformed(f"{where}: found {text[:80]!r}, expected {' or '.join(choices)}")
+    return text
+
+
+def _integer(text: str, where: str) -> int:
+    if not re.fullmatch(r"0|[1-9][0-9]{0,29}", text):
+        raise Malformed(f"{where}: found {text[:40]!r}, expected a whole number in digits")
+    return int(text)
+
+
+def _bytes(text: str, where: str) -> bytes:
+    if not re.fullmatch(r"([0-9a-f]{2})*", text):
+        raise Malformed(f"{where}: expected bytes as hexadecimal digits in lower case")
+    return bytes.fromhex(text)

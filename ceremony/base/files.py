@@ -1,0 +1,88 @@
+"""Files that last: created exclusively, written whole, synced, never overwritten; appended by whole synced lines.
+
+A file appears under its name only when it is complete: it is written beside it as `.partial-…` and then linked."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ceremony.base.data import MAX_FILE, Malformed
+
+PARTIAL = ".partial-"
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the folder's own entries last."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_new(path: Path, raw: bytes, mode: int = 0o644) -> None:
+    """Create `path` with exactly these bytes, synced; FileExistsError if it is there already."""
+    partial = path.with_name(PARTIAL + path.name)
+    partial.unlink(missing_ok=True)
+    try:
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(raw)
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def append_line(path: Path, raw: bytes) -> None:
+    """Add one whole line to `path` and sync it; a failed write leaves at most a torn tail, never half an entry taken as whole."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+    try:
+        view = memoryview(raw)
+        while view:
+            view = view[os.write(descriptor, view) :]
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def read_file(path: Path, limit: int = MAX_FILE) -> bytes:
+    """The whole of a regular file of at most `limit` bytes; Malformed for anything else (no links followed)."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        raise Malformed(f"{path}: cannot be read ({error.strerror})") from None
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(file.fileno())
+        if not os.path.isfile(path) or status.st_size > limit:
+            raise Malformed(f"{path}: expected a regular file of at most {limit} bytes")
+        return file.read(limit + 1)
+
+
+def destroy(path: Path) -> None:
+    """Overwrite a file with zeroes, sync and remove it. On flash memory old cells may survive (docs/threat-model.md)."""
+    with path.open("r+b") as file:
+        file.write(bytes(path.stat().st_size))
+        file.flush()
+        os.fsync(file.fileno())
+    path.unlink()
+    sync_folder(path.parent)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the one lock on a folder (flock on the folder itself, so that no lock file lies among the records)."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise Malformed(f"{folder}: another ceremony command holds this register; wait for it or end it") from None
+    finally:
+        os.close(descriptor)

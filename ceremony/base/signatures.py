@@ -1,0 +1,108 @@
+"""SSH signatures by `ssh-keygen -Y` (OpenSSH PROTOCOL.sshsig): a namespace for each kind of document (AUT-03).
+
+A signature travels as the base64 of its SSHSIG blob, without armour, so that it has one spelling only."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Annotated, Literal
+
+from ceremony.base.control import control, refuse
+from ceremony.base.data import Malformed, Pattern, Person, PublicKey, record
+
+Namespace = Literal[
+    "enrolment@cold-ceremony",
+    "charter@cold-ceremony",
+    "policy@cold-ceremony",
+    "key-record@cold-ceremony",
+    "authorization@cold-ceremony",
+    "confirmation@cold-ceremony",
+    "approval@cold-ceremony",
+    "checkpoint@cold-ceremony",
+    "receipt@cold-ceremony",
+]
+Blob = Annotated[str, Pattern(r"U1NIU0lH[A-Za-z0-9+/]{40,2000}={0,2}", "an SSH signature in base64")]
+
+_BEGIN, _END = "-----BEGIN SSH SIGNATURE-----", "-----END SSH SIGNATURE-----"
+_WIDTH = 70
+
+
+@record
+class Signature:
+    """Who signed, for which kind of document, and the SSHSIG blob in base64."""
+
+    signer: Person
+    namespace: Namespace
+    blob: Blob
+
+
+def armour(blob: str) -> str:
+    """The form that `ssh-keygen -Y verify -s` reads."""
+    lines = [blob[at : at + _WIDTH] for at in range(0, len(blob), _WIDTH)]
+    return "\n".join([_BEGIN, *lines, _END, ""])
+
+
+def unarmour(text: str) -> str:
+    """The base64 blob of an armoured signature; Malformed unless it is in exactly the form that ssh-keygen writes."""
+    lines = text.splitlines()
+    blob = "".join(lines[1:-1])
+    try:
+        spelled_once = base64.b64encode(base64.b64decode(blob, validate=True)).decode("ascii") == blob
+    except binascii.Error:
+        spelled_once = False
+    if not spelled_once or armour(blob) != text:
+        raise Malformed("not an SSH signature as ssh-keygen writes it")
+    return blob
+
+
+def sign(signer: str, namespace: Namespace, raw: bytes, key: Path) -> Signature:
+    """Sign `raw` with the private key file (or the `.pub` of a key held by hardware or an agent)."""
+    command = ["ssh-keygen", "-Y", "sign", "-q", "-f", str(key), "-n", namespace]
+    done = subprocess.run(command, input=raw, capture_output=True, check=False)
+    if done.returncode != 0:
+        raise Malformed(f"{key}: ssh-keygen could not sign with it ({_last(done.stderr)})")
+    return Signature(signer=signer, namespace=namespace, blob=unarmour(done.stdout.decode("ascii")))
+
+
+@control("AUT-03")
+def verify(signature: Signature, raw: bytes, key: PublicKey, namespace: Namespace) -> None:
+    """AUT-03: a signature of another namespace, person or document is refused; the signers file has one line, no wildcard."""
+    if signature.namespace != namespace:
+        refuse("AUT-03", f"signature of {signature.signer}", found=signature.namespace, expected=namespace, do="Sign this document itself.")
+    try:
+        canonical_blob = base64.b64encode(base64.b64decode(signature.blob, validate=True)).decode("ascii") == signature.blob
+    except binascii.Error:
+        canonical_blob = False
+    if not canonical_blob:
+        raise Malformed(f"signature of {signature.signer}: not base64 in its one spelling")
+    with tempfile.TemporaryDirectory(prefix="cold-ceremony-") as folder:
+        signers, armoured = Path(folder, "signers"), Path(folder, "signature")
+        signers.write_text(f'{signature.signer} namespaces="{namespace}" {key}\n')
+        armoured.write_text(armour(signature.blob))
+        command = ["ssh-keygen", "-Y", "verify", "-f", str(signers), "-I", signature.signer, "-n", namespace, "-s", str(armoured)]
+        done = subprocess.run(command, input=raw, capture_output=True, check=False)
+    if done.returncode != 0:
+        refuse(
+            "AUT-03",
+            f"signature of {signature.signer}",
+            found=_last(done.stderr + done.stdout),
+            expected=f"a {namespace} signature over these bytes by the key that the charter lists for {signature.signer}",
+            do="Let the right person sign the right document with the key of the charter.",
+        )
+
+
+def public_key_of(path: Path) -> str:
+    """Type and base64 of a `.pub` file, without its comment."""
+    words = path.read_text(encoding="ascii", errors="replace").split()
+    if len(words) < 2:
+        raise Malformed(f"{path}: not an OpenSSH public key")
+    return f"{words[0]} {words[1]}"
+
+
+def _last(output: bytes) -> str:
+    lines = output.decode("ascii", errors="replace").strip().splitlines()
+    return lines[-1] if lines else "no message"

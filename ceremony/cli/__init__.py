@@ -1,0 +1,84 @@
+"""The `ceremony` command: thin Click commands; each part is imported when it is used, so that help is quick."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import NoReturn
+
+import click
+
+from ceremony.base.control import Refused, Undecided
+from ceremony.base.data import Malformed
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "charter": ("ceremony.cli.anywhere:charter", "Enrol people; make, sign and check the charter."),
+    "policy": ("ceremony.cli.anywhere:policy", "Make, sign and check the policy: payees, limits, fee caps."),
+    "authorize": ("ceremony.cli.anywhere:authorize", "Draft, show, confirm, sign and check an authorization (CFO and CTO)."),
+    "audit": ("ceremony.cli.audit:audit", "Verify a register against its anchor; write the report."),
+    "keygen": ("ceremony.cli.cold:keygen", "Cold host: generate the key and its shares, in one sitting."),
+    "prepare": ("ceremony.cli.cold:prepare", "Cold host: begin a transfer: machine, HSM, snapshot, signing request."),
+    "transfer": ("ceremony.cli.cold:transfer", "Cold host: the transfer with everybody in the room."),
+    "resume": ("ceremony.cli.cold:resume", "Cold host: go on with the ceremony that was interrupted."),
+    "void": ("ceremony.cli.cold:void", "Cold host: end an interrupted ceremony that signed nothing."),
+    "online": ("ceremony.cli.online:online", "Online host: snapshot, receive, broadcast, receipt, close."),
+    "demo": ("ceremony.cli.demo:demo", "A whole practice ceremony, played by the rehearsed cast."),
+}
+"""Name -> where the command is, and the line that help shows; so help imports none of them."""
+
+
+class Ceremony(click.Group):
+    """A group whose commands are imported when one is run."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Every command, in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, name = COMMANDS[cmd_name][0].split(":")
+        command = getattr(import_module(module), name)
+        assert isinstance(command, click.Command)  # noqa: S101 (a wrong line in the table is a bug, not an input)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Help from the table alone."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=Ceremony, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80})
+@click.version_option(package_name="cold-ceremony", prog_name="ceremony")
+def cli() -> None:
+    """Move money out of cold storage: shares of shares, an HSM, one reviewed transaction, a record that anyone can check."""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command; a refusal is a message and an exit code, never a traceback."""
+    try:
+        cli.main(args=arguments, standalone_mode=False)
+        code = 0
+    except click.exceptions.Exit as stop:
+        code = stop.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = 2
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted. Nothing is lost; `ceremony resume` goes on with a ceremony.", err=True)
+        code = 130
+    except Refused as refusal:
+        click.echo(str(refusal), err=True)
+        code = 1
+    except Malformed as error:
+        click.echo(f"Cannot use this: {error}", err=True)
+        code = 2
+    except Undecided as undecided:
+        click.echo(str(undecided), err=True)
+        code = 3
+    except OSError as error:
+        click.echo(f"The system refused: {error.strerror or error} ({error.filename or 'no file named'}). Nothing is lost.", err=True)
+        code = 2
+    sys.exit(code)

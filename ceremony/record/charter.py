@@ -1,0 +1,251 @@
+"""The charter: the signed constitution. The digest of the first one, the genesis, is the anchor of everything else.
+
+It names sites, people and their keys, thresholds, accounts, the HSM, and whether all this is practice or production."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+from shares.plan import Plan, SitePlan
+
+from ceremony.base import signatures
+from ceremony.base.control import control, refuse
+from ceremony.base.data import Digest, Malformed, Mark, Name, Pattern, Person, PublicKey, Text, Time, dump, load, record
+from ceremony.base.files import read_file
+from ceremony.base.lines import sha256
+from ceremony.base.mark import permits
+from ceremony.base.signatures import Blob, Signature
+
+OFFICERS = ("cfo", "cto")
+STAFF = ("cfo", "cto", "administrator", "witness")
+SIGNERS = ("cfo", "cto", "witness")
+"""Who signs a charter or a policy."""
+
+Letter = Annotated[str, Pattern(r"[A-I]", "a site letter, A to I")]
+Jurisdiction = Annotated[str, Pattern(r"[A-Z]{2}", "an ISO 3166 country code such as CH")]
+Path84 = Annotated[str, Pattern(r"m/84h/[01]h/[0-9]{1,3}h", "an account path such as m/84h/0h/0h (BIP-84)")]
+YesNo = Literal["yes", "no"]
+
+
+@record
+class Enrolment:
+    """What one person hands in: who they are and the key they sign with, signed with that key."""
+
+    type: Literal["enrolment"] = "enrolment"
+    version: Literal["1"] = "1"
+    person: Person
+    name: Text
+    key: PublicKey
+    issued: Time
+
+
+@record
+class SignedEnrolment:
+    """An enrolment file: the enrolment and the signature by its own key (proof of possession)."""
+
+    enrolment: Enrolment
+    blob: Blob
+
+
+@record
+class Member:
+    """One person of the charter: position or role, name, public key."""
+
+    person: Person
+    name: Text
+    key: PublicKey
+
+
+@record
+class Site:
+    """One place: its letter, name, jurisdiction, and how many of its custodians open it."""
+
+    letter: Letter
+    name: Text
+    jurisdiction: Jurisdiction
+    threshold: int
+
+
+@record
+class Account:
+    """One account that the secret holds (BIP-84 P2WPKH)."""
+
+    name: Name
+    chain: Literal["bitcoin"]
+    network: Literal["main", "test", "regtest"]
+    path: Path84
+
+
+@record
+class Hsm:
+    """The HSM as PKCS#11 tells of it (C_GetTokenInfo), without trailing spaces."""
+
+    label: Text
+    serial: Text
+    manufacturer: Text
+    model: Text
+
+
+@record
+class Charter:
+    """One charter. `previous` is the digest of its predecessor and absent from the genesis (number 0)."""
+
+    type: Literal["charter"] = "charter"
+    version: Literal["1"] = "1"
+    mark: Mark
+    number: int
+    previous: Digest | None = None
+    organisation: Text
+    issued: Time
+    scheme: Literal["gf256"]
+    kdf: Literal["standard", "strong", "light"]
+    site_threshold: int
+    sites: tuple[Site, ...]
+    people: tuple[Member, ...]
+    accounts: tuple[Account, ...]
+    hsm: Hsm
+    vault_minutes: int
+    officers_approve: YesNo
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the charter's file."""
+        return sha256(dump(self))
+
+    @property
+    def plan(self) -> Plan:
+        """Sites, custodians and thresholds."""
+        sizes = Counter(person[0] for person in self.custodians)
+        sites = tuple(SitePlan(letter=s.letter, threshold=s.threshold, members=sizes[s.letter]) for s in self.sites)
+        return Plan(site_threshold=self.site_threshold, sites=sites)
+
+    @property
+    def custodians(self) -> tuple[str, ...]:
+        """All positions, A1 first."""
+        return tuple(sorted(m.person for m in self.people if m.person not in STAFF))
+
+    def key(self, person: str) -> str:
+        """The public key of one person; Malformed if the charter does not know them."""
+        return self.member(person).key
+
+    def member(self, person: str) -> Member:
+        """One person; Malformed if the charter does not know them."""
+        for member in self.people:
+            if member.person == person:
+                return member
+        raise Malformed(f"{person} is not in the charter")
+
+    def account(self, name: str) -> Account:
+        """One account by its name."""
+        for account in self.accounts:
+            if account.name == name:
+                return account
+        raise Malformed(f"the charter has no account {name!r}; it has {', '.join(a.name for a in self.accounts)}")
+
+
+def check(charter: Charter) -> None:
+    """Everything that a charter must hold to by itself; refuses with the control that is broken."""
+    _check_roles(charter)
+    _check_plan(charter)
+    _check_jurisdictions(charter)
+    _check_mark(charter)
+
+
+@control("SET-05")
+def _check_roles(charter: Charter) -> None:
+    """SET-05: a closed set of roles, each held by one person; nobody has two, and no key appears twice."""
+    for what, values in (
+        ("role", [m.person for m in charter.people]),
+        ("person", [_folded(m.name) for m in charter.people]),
+        ("key", [m.key for m in charter.people]),
+    ):
+        value, count = Counter(values).most_common(1)[0] if values else ("nobody", 0)
+        if count != 1:
+            holders = ", ".join(m.person for m in charter.people if value in (m.person, _folded(m.name), m.key))
+            refuse(
+                "SET-05",
+                f"the charter has one {what} {count} times",
+                found=f"{value[:60]} as {holders}",
+                expected=f"each {what} once",
+                do="Give each role to another person with a key of their own.",
+            )
+    missing = [role for role in STAFF if role not in {m.person for m in charter.people}]
+    if missing:
+        refuse("SET-05", "the charter lacks roles", found="no " + ", ".join(missing), expected=", ".join(STAFF), do="Enrol them.")
+    if tuple(m.person for m in charter.people) != tuple(sorted(m.person for m in charter.people)):
+        raise Malformed("charter.people: expected in order of their roles and positions")
+
+
+def _folded(name: str) -> str:
+    return " ".join(name.casefold().split())
+
+
+def _check_plan(charter: Charter) -> None:
+    letters = {s.letter for s in charter.sites}
+    strays = [p for p in charter.custodians if p[0] not in letters]
+    if strays:
+        raise Malformed(f"charter: {', '.join(strays)} belong to no site of the charter")
+    for site in charter.sites:
+        numbers = [p[1] for p in charter.custodians if p[0] == site.letter]
+        if numbers != [str(n) for n in range(1, len(numbers) + 1)]:
+            raise Malformed(f"charter: the custodians of site {site.letter} are not numbered 1, 2, 3 ...")
+    charter.plan.check()
+
+
+@control("STO-08")
+def _check_jurisdictions(charter: Charter) -> None:
+    """STO-08: at most one site fewer than the threshold lies in one jurisdiction, so that none can compel a quorum."""
+    for jurisdiction, count in sorted(Counter(s.jurisdiction for s in charter.sites).items()):
+        if count > charter.site_threshold - 1:
+            letters = ", ".join(s.letter for s in charter.sites if s.jurisdiction == jurisdiction)
+            refuse(
+                "STO-08",
+                f"one jurisdiction, {jurisdiction}, could compel a quorum",
+                found=f"{count} sites ({letters}) in {jurisdiction}",
+                expected=f"at most {charter.site_threshold - 1} of the sites in one jurisdiction",
+                do="Move a site, or raise the threshold of sites.",
+            )
+
+
+@control("SET-08")
+def _check_mark(charter: Charter) -> None:
+    """SET-08: a production charter has the main network and a production KDF profile; a practice charter never has the main network."""
+    for account in charter.accounts:
+        if (account.network == "main") == permits(charter.mark, "practice chain"):
+            refuse(
+                "SET-08",
+                f"account {account.name}",
+                found=f"network {account.network} in a {charter.mark} charter",
+                expected="the main network in production, and only there",
+                do="Make a charter of the right kind.",
+            )
+        if account.path.split("/")[2] != ("0h" if account.network == "main" else "1h"):
+            raise Malformed(f"charter: account {account.name}: path {account.path} is not of network {account.network} (SLIP-44)")
+    if charter.kdf == "light" and not permits(charter.mark, "light KDF profile"):
+        refuse("SET-08", "KDF profile", found="light in a production charter", expected="standard or strong", do="Choose standard.")
+
+
+def verify_all(signed: Iterable[Signature], raw: bytes, needed: Sequence[str], charter: Charter, namespace: signatures.Namespace) -> None:
+    """Everyone in `needed` has signed exactly these bytes, each with the key that the charter lists for them alone."""
+    by_person = {s.signer: s for s in signed}
+    for person in needed:
+        if person not in by_person:
+            refuse(
+                "AUD-02",
+                f"the {namespace.split('@')[0]} lacks a signature",
+                found="signatures of " + (", ".join(sorted(by_person)) or "nobody"),
+                expected=", ".join(needed),
+                do=f"Let {person} sign these same bytes.",
+            )
+    for person in sorted(by_person):
+        signatures.verify(by_person[person], raw, charter.key(person), namespace)
+
+
+def read(path: Path) -> Charter:
+    """The charter in a file, checked by itself (its signatures are another question)."""
+    charter = load(Charter, read_file(path), path.name)
+    check(charter)
+    return charter

@@ -1,0 +1,180 @@
+"""The policy's schedule: payees and limits, and the checks of an authorization against them (AUT-06, AUT-07). Pure.
+
+Amounts are whole satoshi, rates satoshi per 1,000 virtual bytes, times UTC in the form of `ceremony.base.data.Time`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from ceremony.base.control import control, refuse
+from ceremony.base.data import Digest, Malformed, Mark, Name, Text, Time, dump, record
+from ceremony.base.lines import sha256
+from transfer.authorization import Authorization
+
+MOST = 21_000_000 * 10**8
+"""Satoshi: no amount is greater."""
+
+
+@record
+class Payee:
+    """One payee. `added` is when this destination first stood in a policy: the cool-off counts from it."""
+
+    name: Name
+    chain: Literal["bitcoin"]
+    network: Literal["main", "test", "regtest"]
+    destination: Text
+    added: Time
+    note: Text
+
+
+@record
+class Policy:
+    """One policy. `previous` is the digest of its predecessor and absent from the first one (number 0)."""
+
+    type: Literal["policy"] = "policy"
+    version: Literal["1"] = "1"
+    mark: Mark
+    genesis: Digest
+    charter: Digest
+    number: int
+    previous: Digest | None = None
+    issued: Time
+    payees: tuple[Payee, ...]
+    cool_off_hours: int
+    per_transfer: int
+    """Satoshi: the greatest amount of one transfer, without its fee."""
+    window_days: int
+    per_window: int
+    """Satoshi: the greatest sum of amounts within any `window_days` days, this transfer included."""
+    greatest_fee: int
+    """Satoshi: the greatest fee of one transfer."""
+    greatest_rate: int
+    """Satoshi per 1,000 virtual bytes."""
+    validity_days: int
+    """The longest life of an authorization."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the policy's file."""
+        return sha256(dump(self))
+
+    def payee(self, name: str) -> Payee | None:
+        """One payee by name, or None."""
+        return next((payee for payee in self.payees if payee.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What counts against the window: when an authorization was granted, and its amount in satoshi."""
+
+    time: str
+    amount: int
+
+
+RANGES: dict[str, tuple[int, int]] = {
+    "cool_off_hours": (0, 8_760),
+    "per_transfer": (1, MOST),
+    "window_days": (1, 366),
+    "per_window": (1, MOST),
+    "greatest_fee": (1, MOST // 1_000),
+    "greatest_rate": (1_000, 10_000_000),
+    "validity_days": (1, 31),
+}
+"""Field -> least and greatest value."""
+
+
+def moment(time: str) -> datetime:
+    """A time of ours as a point in time; Malformed for a date that no calendar has (the 31st of February)."""
+    try:
+        return datetime.strptime(time, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    except ValueError:
+        raise Malformed(f"{time[:40]!r} is not a UTC time such as 2026-11-20T09:30:00Z") from None
+
+
+def written(point: datetime) -> str:
+    """A point in time in our form, in UTC, whole seconds."""
+    return point.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def check_form(policy: Policy) -> None:
+    """Ranges, and payees that cannot be taken for one another; Malformed says which field (the caller's SET-04)."""
+    for field, (least, greatest) in RANGES.items():
+        if not least <= getattr(policy, field) <= greatest:
+            raise Malformed(f"policy.{field}: found {getattr(policy, field)}, expected {least} to {greatest}")
+    if policy.per_window < policy.per_transfer:
+        raise Malformed(f"policy.per_window: found {policy.per_window}, expected at least per_transfer, {policy.per_transfer}")
+    if (policy.number == 0) != (policy.previous is None):
+        raise Malformed("policy.previous: the first policy (number 0) has none, every later one has one")
+    for what, values in (("name", [p.name for p in policy.payees]), ("destination", [p.destination for p in policy.payees])):
+        twice = [value for value, count in Counter(values).items() if count > 1]
+        if twice:
+            raise Malformed(f"policy.payees: the {what} {twice[0]} is there twice")
+    issued = moment(policy.issued)
+    for payee in policy.payees:
+        if moment(payee.added) > issued:
+            raise Malformed(f"policy.payees: {payee.name} was added {payee.added}, after the policy was issued, {policy.issued}")
+
+
+@control("AUT-06")
+def check_payee(policy: Policy, authorization: Authorization, now: str) -> None:
+    """AUT-06: the destination is the listed one of the payee that is named, on the same network, and older than the cool-off."""
+    payee = policy.payee(authorization.payee)
+    found = (authorization.chain, authorization.network, authorization.destination)
+    if payee is None or (payee.chain, payee.network, payee.destination) != found:
+        refuse(
+            "AUT-06",
+            f"the destination is not the one that the policy lists for {authorization.payee}",
+            found=f"{authorization.destination} ({authorization.chain}, {authorization.network})",
+            expected="a payee of the policy" if payee is None else f"{payee.destination} ({payee.chain}, {payee.network})",
+            do="Ask the payee over another channel. A new destination needs a new policy and its cool-off.",
+        )
+    ready = moment(payee.added) + timedelta(hours=policy.cool_off_hours)
+    if moment(now) < ready:
+        refuse(
+            "AUT-06",
+            f"the destination of {payee.name} is still in its cool-off",
+            found=f"added {payee.added}, now {now}",
+            expected=f"{written(ready)} or later ({policy.cool_off_hours} hours after it was added)",
+            do="Wait. Nobody can shorten the cool-off of a destination that is listed already.",
+        )
+
+
+def spent_in_window(policy: Policy, spent: Sequence[Spent], now: str) -> int:
+    """Satoshi granted within the window that ends now; what is dated later than now counts as well."""
+    start = moment(now) - timedelta(days=policy.window_days)
+    return sum(s.amount for s in spent if moment(s.time) > start)
+
+
+@control("AUT-07")
+def check_limits(policy: Policy, authorization: Authorization, spent: Sequence[Spent], now: str) -> None:
+    """AUT-07: amount, sum within the window, fee and validity are within the signed policy; no operator can override it."""
+    within = spent_in_window(policy, spent, now)
+    life = moment(authorization.expires) - moment(authorization.not_before)
+    _most("the amount", authorization.amount, policy.per_transfer, "per transfer")
+    _most(f"the sum of {policy.window_days} days", within + authorization.amount, policy.per_window, f"per {policy.window_days} days")
+    _most("the greatest fee", authorization.greatest_fee, policy.greatest_fee, "fee per transfer")
+    if authorization.amount < 1:
+        refuse("AUT-07", "the amount", found="0 satoshi", expected="1 satoshi or more", do="Draft a new authorization.")
+    if not timedelta(0) < life <= timedelta(days=policy.validity_days):
+        refuse(
+            "AUT-07",
+            "the authorization's validity",
+            found=f"{authorization.not_before} to {authorization.expires}",
+            expected=f"more than nothing and at most {policy.validity_days} days",
+            do="Draft a new authorization with a validity within the policy.",
+        )
+
+
+def _most(what: str, found: int, limit: int, name: str) -> None:
+    if found > limit:
+        refuse(
+            "AUT-07",
+            f"{what} is above the policy's limit",
+            found=f"{found} satoshi",
+            expected=f"at most {limit} satoshi {name}",
+            do="Draft a smaller authorization, wait, or change the policy with all its signers.",
+        )

@@ -9,8 +9,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-from shares.plan import Plan, SitePlan
-
 from ceremony.base import signatures
 from ceremony.base.control import control, refuse
 from ceremony.base.data import Digest, Malformed, Mark, Name, Pattern, Person, PublicKey, Text, Time, dump, load, record
@@ -18,6 +16,7 @@ from ceremony.base.files import read_file
 from ceremony.base.lines import sha256
 from ceremony.base.mark import permits
 from ceremony.base.signatures import Blob, Signature
+from shares.plan import Plan, SitePlan
 
 OFFICERS = ("cfo", "cto")
 STAFF = ("cfo", "cto", "administrator", "witness")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from shares.plan import Plan
-from transfer.request import AccountKey
-
 from ceremony.base.data import Digest, Mark, Position, SetIdentifier, Text, Time, dump, record
 from ceremony.base.lines import sha256
+from shares.plan import Plan
+from transfer.request import AccountKey
 
 
 @record

@@ -1,0 +1,344 @@
+"""Every kind of transcript entry there is: a closed list. The type in the file is the class name in lower case with hyphens."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from ceremony.base.data import (
+    Digest,
+    Free,
+    Malformed,
+    Mark,
+    Name,
+    Pattern,
+    Position,
+    SetIdentifier,
+    Text,
+    decode,
+    encode,
+    record,
+)
+from ceremony.base.signatures import Blob, Namespace
+
+Kind = Literal["keygen", "transfer", "receipt"]
+FileName = Annotated[str, Pattern(r"[a-z0-9][a-z0-9-]{0,60}\.[a-z]{2,12}", "a file name such as key-record.json")]
+FileKind = Literal[
+    "charter", "policy", "key-record", "authorization", "confirmation", "snapshot", "request", "transaction", "receipt", "torn", "leftover"
+]
+Signed = Annotated[str, Pattern(r"[ -~\n]{1,4000}", "the text that was signed")]
+Hex = Annotated[str, Pattern(r"([0-9a-f]{2})+", "hexadecimal digits in lower case")]
+
+
+@record
+class Opened:
+    """First entry of a ceremony (SET-01, AUD-03: its `prev` is the head of the ceremony before, or the genesis digest)."""
+
+    version: Literal["1"] = "1"
+    kind: Kind
+    mark: Mark
+    ceremony: int
+    genesis: Digest
+    script: Digest
+    tool: Text
+    commit: Text
+
+
+@record
+class File:
+    """A file of this ceremony's folder, by name and SHA-256 (AUD-05)."""
+
+    name: FileName
+    kind: FileKind
+    sha256: Digest
+    size: int
+
+
+@record
+class Signature:
+    """The actor's SSH signature over a file of this folder, or over the text given here."""
+
+    namespace: Namespace
+    purpose: Literal[
+        "charter", "policy", "authorization", "confirmation", "key-record", "receipt", "approval", "opening", "phase", "adjournment"
+    ]
+    file: FileName | None = None
+    text: Signed | None = None
+    blob: Blob
+
+
+@record
+class Step:
+    """A step of the script is done (SET-06)."""
+
+    number: int
+    title: Text
+
+
+@record
+class Present:
+    """The actor is in the room; their own signature over the opening follows (ASM-01)."""
+
+    name: Text
+    factors: tuple[Text, ...]
+
+
+@record
+class Machine:
+    """What was found of the machine, and what production would refuse."""
+
+    findings: tuple[Text, ...]
+
+
+@record
+class Vault:
+    """A vault process began; what protection it really has (REC-10)."""
+
+    process: Literal["opener", "hsm"]
+    protection: dict[Text, Text]
+
+
+@record
+class VaultEnded:
+    """Both vault processes are gone."""
+
+    reason: Text
+
+
+@record
+class Hsm:
+    """The HSM as it told of itself, compared with the charter (AIR-05, AIR-06)."""
+
+    label: Text
+    serial: Text
+    manufacturer: Text
+    model: Text
+    firmware: Text
+    objects: int
+    findings: tuple[Text, ...]
+
+
+@record
+class ImportPath:
+    """The import path was proven with a throw-away key (AIR-07)."""
+
+    steps: tuple[Text, ...]
+
+
+@record
+class Generated:
+    """The secret was made and split; the key record stands beside (GEN-02, GEN-08)."""
+
+    sources: tuple[Text, ...]
+    set_identifier: SetIdentifier
+    commitments: int
+
+
+@record
+class Sealing:
+    """The actor's share was locked under this number; on disk before the sealed share leaves the vault's reply (REC-12)."""
+
+    position: Position
+    number: int
+    set_identifier: SetIdentifier
+    sha256: Digest
+
+
+@record
+class Proven:
+    """The sealed share of this number was read back from its medium, opened, and matched its commitment (SEC-01, STO-10)."""
+
+    position: Position
+    number: int
+    sha256: Digest
+
+
+@record
+class Removed:
+    """An older sealed share was overwritten and removed from the medium (SEC-01)."""
+
+    position: Position
+    number: int
+
+
+@record
+class Quorums:
+    """Every minimal quorum was proven by its parts (GEN-07)."""
+
+    of_sites: int
+    whole: int
+    stand_for: int
+
+
+@record
+class Authorized:
+    """An authorization passed every check; from this entry on it counts (AUT-01 to AUT-08, AUT-10)."""
+
+    authorization: Digest
+    identifier: Name
+    payee: Name
+    destination: Text
+    amount: int
+    greatest_fee: int
+
+
+@record
+class Agreed:
+    """Both readers read the signing request alike and as authorized (TXN-01); its coins are reserved."""
+
+    request: Digest
+    readers: tuple[Text, ...]
+    fee: int
+    coins: tuple[Text, ...]
+
+
+@record
+class Reviewed:
+    """The actor saw the review made from the request's bytes."""
+
+    request: Digest
+
+
+@record
+class Armed:
+    """Both vault processes verified everything themselves and can sign this request and nothing else (SIG-08)."""
+
+    request: Digest
+    positions: tuple[Position, ...]
+
+
+@record
+class Unlocked:
+    """A share was opened and matched its recorded commitment (REC-04)."""
+
+    position: Position
+    number: int
+
+
+@record
+class Recovered:
+    """The whole extended public key of every account equals the recorded one (REC-06)."""
+
+    positions: tuple[Position, ...]
+    spares: tuple[Position, ...]
+    accounts: tuple[Name, ...]
+
+
+@record
+class Imported:
+    """Wrapped child keys were unwrapped in the HSM, read back and counted (REC-07 to REC-09)."""
+
+    import_key: Digest
+    attested: Literal["attested", "not attested"]
+    paths: tuple[Text, ...]
+    attributes: dict[Text, Text]
+
+
+@record
+class HsmSignature:
+    """One input's signature as the HSM gave it (raw r||s, 64 bytes) and the public key that verified it."""
+
+    input: int
+    path: Text
+    public: Hex
+    raw: Hex
+
+
+@record
+class HsmSigned:
+    """The HSM signed; every signature was verified before it is written here (SIG-01, SIG-03, SIG-04, SIG-05, SIG-07)."""
+
+    request: Digest
+    nonces: Text
+    signatures: tuple[HsmSignature, ...]
+
+
+@record
+class Absent:
+    """Every session object was destroyed and its absence shown by enumeration (SEC-03)."""
+
+    destroyed: int
+    remaining: int
+
+
+@record
+class Checked:
+    """The signed transaction was assembled and verified by both readers (SIG-03, BRD-01)."""
+
+    txid: Digest
+    fee: int
+    weight: int
+
+
+@record
+class Exported:
+    """What left: the outbound bundle and the QR frames, each read back (EXP-01, EXP-02)."""
+
+    bundle: Digest
+    names: tuple[Text, ...]
+    frames: int
+    readers: tuple[Text, ...]
+
+
+@record
+class Sighting:
+    """What the online host saw of the transaction (BRD-03)."""
+
+    node: Text
+    txid: Digest
+    block: Digest
+    height: int
+    confirmations: int
+
+
+@record
+class Refusal:
+    """A control refused; the ceremony stood still."""
+
+    identifier: Text
+    what: Text
+    found: Text
+    expected: Text
+
+
+@record
+class Resumed:
+    """The ceremony goes on after an interruption; what was found (a torn line, an unlisted file) is kept in files listed next."""
+
+    after: int
+    found: tuple[Text, ...]
+
+
+@record
+class Closed:
+    """Last entry of a ceremony."""
+
+    outcome: Literal["key record signed", "carried out", "receipt", "void"]
+    reason: Free
+
+
+ALL: dict[str, type] = {
+    re.sub(r"(?<!^)(?=[A-Z])", "-", cls.__name__).lower(): cls
+    for cls in (
+        Opened, File, Signature, Step, Present, Machine, Vault, VaultEnded, Hsm, ImportPath, Generated, Sealing, Proven, Removed,
+        Quorums, Authorized, Agreed, Reviewed, Armed, Unlocked, Recovered, Imported, HsmSigned, Absent, Checked, Exported, Sighting,
+        Refusal, Resumed, Closed,
+    )
+}  # fmt: skip
+
+_NAMES = {cls: name for name, cls in ALL.items()}
+
+
+def type_of(body: object) -> str:
+    """The type's name in the file."""
+    return _NAMES[type(body)]
+
+
+def decode_body(name: str, body: Any, where: str) -> Any:
+    """The record of an entry's body; Malformed for a type that is not in the closed list."""
+    if name not in ALL:
+        raise Malformed(f"{where}: unknown entry type {name!r}")
+    value = decode(ALL[name], body, where)
+    if encode(value) != body:
+        raise Malformed(f"{where}: the body of {name!r} is not in its one form")
+    return value

@@ -1,0 +1,247 @@
+"""The register: the folder of everything that lasts and is not secret; one hash chain from the genesis to the head.
+
+`register/0001-keygen/transcript.jsonl` and beside it the files that it lists; the next ceremony continues the same chain."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
+
+from ceremony.base.control import Undecided, control, refuse
+from ceremony.base.data import Malformed, load
+from ceremony.base.files import PARTIAL, read_file
+from ceremony.base.lines import parse_chain, sha256
+from ceremony.record import entries
+from ceremony.record.charter import Charter
+from ceremony.record.charter import check as check_charter
+from ceremony.record.keyrecord import KeyRecord
+from ceremony.record.state import State, fold
+from ceremony.record.transcript import MAX_TRANSCRIPT, NAME
+from transfer.limits import Policy, Spent
+
+T = TypeVar("T")
+_FOLDER = re.compile(r"([0-9]{4})-(keygen|transfer|receipt)")
+
+
+@dataclass(frozen=True, slots=True)
+class Ceremony:
+    """One ceremony of the register."""
+
+    number: int
+    kind: str
+    folder: Path
+    state: State
+    prev: str
+    torn: bytes
+
+    @property
+    def head(self) -> str:
+        """Digest of its last entry."""
+        return self.state.entries[-1].line.digest if self.state.entries else self.prev
+
+    def load(self, cls: type[T], kind: str) -> T:
+        """The newest file of one kind, as a record; its digest must be the recorded one."""
+        return load(cls, self.raw(kind), f"{self.folder.name}, {kind}")
+
+    def raw(self, kind: str) -> bytes:
+        """The bytes of the newest file of one kind; refused if they are not the recorded ones."""
+        file = self.state.file(kind)
+        if file is None:
+            raise Malformed(f"{self.folder.name} has no {kind}")
+        raw = read_file(self.folder / file.name)
+        if sha256(raw) != file.sha256:
+            refuse("AUD-01", f"{self.folder.name}/{file.name} is not the recorded file", found=sha256(raw), expected=file.sha256, do=_COPY)
+        return raw
+
+
+_COPY = "Use an undamaged copy of the register."
+
+
+class Register:
+    """All ceremonies of a folder, in order; a fold, no database."""
+
+    def __init__(self, folder: Path, genesis: str, ceremonies: tuple[Ceremony, ...]) -> None:
+        self.folder = folder
+        self.genesis = genesis
+        self.ceremonies = ceremonies
+
+    @classmethod
+    def open(cls, folder: Path) -> Register:
+        """Read the whole chain; refuses a broken link, a gap in the numbers, two ceremonies open at once."""
+        if not folder.is_dir():
+            raise Malformed(f"{folder}: there is no register")
+        names = sorted(p.name for p in folder.iterdir())
+        genesis = _genesis(folder, names)
+        prev, found = genesis, []
+        for number, name in enumerate(names, start=1):
+            match = _FOLDER.fullmatch(name)
+            if match is None or int(match[1]) != number:
+                refuse("AUD-08", "the register's numbers", found=name, expected=f"ceremony {number:04d}", do=_COPY)
+            ceremony = _read(folder / name, number, match[2], prev)
+            found.append(ceremony)
+            prev = ceremony.head
+        return cls(folder, genesis, tuple(found))
+
+    @property
+    def head(self) -> str:
+        """Digest of the newest entry of all."""
+        return self.ceremonies[-1].head if self.ceremonies else self.genesis
+
+    @property
+    def unfinished(self) -> Ceremony | None:
+        """The ceremony that has not ended, if there is one (always the last)."""
+        last = self.ceremonies[-1] if self.ceremonies else None
+        return last if last is not None and last.state.closed is None else None
+
+    @cached_property
+    def charter(self) -> Charter:
+        """The charter in force: the genesis, in this release."""
+        charter = self.ceremonies[0].load(Charter, "charter")
+        check_charter(charter)
+        if charter.digest != self.genesis:
+            refuse("AUD-09", "the charter", found=charter.digest, expected=self.genesis, do=_COPY)
+        return charter
+
+    @cached_property
+    def policy(self) -> Policy:
+        """The policy in force: the newest one."""
+        return self._newest("policy").load(Policy, "policy")
+
+    @cached_property
+    def key_record(self) -> KeyRecord:
+        """The key record of the newest set that exists (its ceremony closed with a signed record)."""
+        return self._key_ceremony.load(KeyRecord, "key-record")
+
+    @cached_property
+    def _key_ceremony(self) -> Ceremony:
+        made = [c for c in self.ceremonies if c.state.closed is not None and c.state.closed.outcome == "key record signed"]
+        if not made:
+            raise Undecided("This register has no key yet; `ceremony keygen` makes one.")
+        return made[-1]
+
+    @property
+    def key_ceremony(self) -> Ceremony:
+        """The key generation whose set is in use."""
+        return self._key_ceremony
+
+    def _newest(self, kind: str) -> Ceremony:
+        return next(c for c in reversed(self.ceremonies) if c.state.file(kind) is not None)
+
+    def sealings(self, position: str) -> tuple[frozenset[int], int]:
+        """REC-12: the sealing numbers of the set that a card may carry now, and the newest ever begun.
+
+        The last proven number, and any begun after it (a crash may have left either on the medium)."""
+        ident = self.key_record.set_identifier
+        begun, proven = [0], 0
+        for state in (c.state for c in self.ceremonies):
+            for entry in state.entries:
+                body = entry.body
+                if isinstance(body, entries.Sealing) and (body.position, body.set_identifier) == (position, ident):
+                    begun.append(body.number)
+                elif isinstance(body, entries.Proven) and body.position == position and body.number in begun:
+                    proven = max(proven, body.number)
+        return frozenset(n for n in begun if n >= max(proven, 1)), max(begun)
+
+    @control("AUT-05")
+    def check_unspent(self, authorization: str, identifier: str) -> None:
+        """AUT-05: an authorization is used once; what was granted in any ceremony that was not voided counts as used."""
+        for ceremony in self.ceremonies:
+            if any(a.authorization == authorization or a.identifier == identifier for a in ceremony.state.all(entries.Authorized)):
+                refuse(
+                    "AUT-05",
+                    f"authorization {identifier} is spent",
+                    found=f"used by ceremony {ceremony.number}",
+                    expected="an authorization that no ceremony has used",
+                    do="Draft and sign a new one.",
+                )
+
+    def spent(self) -> tuple[Spent, ...]:
+        """AUT-10: everything granted and not voided, with its time, whether the chain has it or not."""
+        return tuple(
+            Spent(time=e.line.time, amount=e.body.amount)
+            for c in self.ceremonies
+            if c.state.closed is None or c.state.closed.outcome != "void"
+            for e in c.state.entries
+            if isinstance(e.body, entries.Authorized)
+        )
+
+    def past_r(self) -> tuple[str, ...]:
+        """SIG-05: the r of every signature that the HSM ever gave, in hexadecimal."""
+        return tuple(s.raw[:64] for c in self.ceremonies for body in c.state.all(entries.HsmSigned) for s in body.signatures)
+
+    def reserved(self) -> frozenset[str]:
+        """BRD-06: coins (`txid:vout`) of requests that were signed, or may yet be, and which no later ceremony may spend."""
+        return frozenset(
+            coin
+            for c in self.ceremonies
+            if c.state.closed is None or c.state.closed.outcome != "void"
+            for body in c.state.all(entries.Agreed)
+            for coin in body.coins
+        )
+
+    @control("AUD-05")
+    def check_files(self) -> None:
+        """AUD-05: every file is listed with its SHA-256, and nothing else lies in the register (no link, no folder, no extra file)."""
+        for ceremony in self.ceremonies:
+            listed = {f.name: f for f in ceremony.state.all(entries.File)}
+            present = {p.name: p for p in ceremony.folder.iterdir()}
+            for name in sorted(present.keys() | listed.keys() | {NAME}):
+                _check_file(ceremony, name, present.get(name), listed.get(name))
+
+
+def _check_file(ceremony: Ceremony, name: str, path: Path | None, listed: entries.File | None) -> None:
+    where = f"{ceremony.folder.name}/{name}"
+    if path is None:
+        refuse("AUD-05", f"{where} is missing", found="no such file", expected="the recorded file", do=_COPY)
+    if path.is_symlink() or not path.is_file():
+        refuse("AUD-05", where, found="not a regular file", expected="regular files only", do=_COPY)
+    if name == NAME:
+        return
+    if listed is None:
+        refuse("AUD-05", f"{where} is extra", found="a file that no entry lists", expected="listed files only", do=_COPY)
+    raw = read_file(path)
+    if sha256(raw) != listed.sha256 or len(raw) != listed.size:
+        refuse("AUD-01", f"{where} is changed", found=sha256(raw), expected=listed.sha256, do=_COPY)
+
+
+def _read(folder: Path, number: int, kind: str, prev: str) -> Ceremony:
+    path = folder / NAME
+    raw = read_file(path, MAX_TRANSCRIPT) if path.exists() else b""
+    lines, torn = parse_chain(raw, prev, folder.name)
+    state = fold(lines, folder.name)
+    _check_shape(folder.name, number, kind, state)
+    return Ceremony(number=number, kind=kind, folder=folder, state=state, prev=prev, torn=torn)
+
+
+@control("AUD-08")
+def _check_shape(name: str, number: int, kind: str, state: State) -> None:
+    """AUD-08: a ceremony begins with its opening, under its own number and kind, and nothing follows its closing."""
+    for at, entry in enumerate(state.entries):
+        if isinstance(entry.body, entries.Opened) != (at == 0):
+            refuse("AUD-08", f"{name}, entry {at + 1}", found=entry.line.type, expected="one opening, first", do=_COPY)
+        if isinstance(entry.body, entries.Closed) and at != len(state.entries) - 1:
+            refuse("AUD-08", f"{name}, entry {at + 1}", found="entries after the closing", expected="closing last", do=_COPY)
+    if state.entries and (state.opened.ceremony, state.opened.kind) != (number, kind):
+        refuse("AUD-08", name, found=f"{state.opened.ceremony} {state.opened.kind}", expected=f"{number} {kind}", do=_COPY)
+
+
+def _genesis(folder: Path, names: list[str]) -> str:
+    """The genesis digest that the register itself claims: that of the first ceremony's charter file."""
+    if not names:
+        raise Malformed(f"{folder}: the register is empty")
+    path = folder / names[0] / "charter.json"
+    if not path.exists():
+        raise Malformed(f"{folder}: the first ceremony has no charter.json")
+    return sha256(read_file(path))
+
+
+def leftovers(ceremony: Ceremony) -> Iterator[Path]:
+    """Files of an interrupted ceremony that no entry lists: written, but cut off before their entry."""
+    listed = {f.name for f in ceremony.state.all(entries.File)}
+    for path in sorted(ceremony.folder.iterdir()):
+        if path.name.startswith(PARTIAL) or (path.name != NAME and path.name not in listed):
+            yield path

@@ -1,0 +1,74 @@
+"""A ceremony's transcript on disk: read as a chain, appended by whole synced lines, mended only by keeping what was torn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ceremony.base.control import control, refuse
+from ceremony.base.data import encode
+from ceremony.base.files import append_line, read_file, write_new
+from ceremony.base.lines import Line, parse_chain, sha256
+from ceremony.record.entries import type_of
+from ceremony.record.state import Recorded, State, fold, recorded
+
+NAME = "transcript.jsonl"
+MAX_TRANSCRIPT = 256_000_000
+"""Bytes."""
+
+
+class Transcript:
+    """One ceremony's folder, open for appending. `state` is always the fold of what is on disk."""
+
+    def __init__(self, folder: Path, state: State, prev: str) -> None:
+        self.folder = folder
+        self.state = state
+        self._prev = prev
+
+    @classmethod
+    def create(cls, folder: Path, prev: str) -> Transcript:
+        """A new, empty transcript that continues from `prev` (the head of the ceremony before, or the genesis digest)."""
+        folder.mkdir()
+        return cls(folder, State(()), prev)
+
+    @classmethod
+    def open(cls, folder: Path, prev: str) -> tuple[Transcript, bytes]:
+        """The transcript in a folder, and its torn tail, which is no entry."""
+        raw = read_file(folder / NAME, MAX_TRANSCRIPT) if (folder / NAME).exists() else b""
+        lines, torn = parse_chain(raw, prev, folder.name)
+        return cls(folder, fold(lines, folder.name), prev), torn
+
+    @property
+    def head(self) -> str:
+        """Digest of the last entry; the digest it continues from while there is none."""
+        return self.state.entries[-1].line.digest if self.state.entries else self._prev
+
+    @control("ASM-04")
+    def append(self, actor: str, body: Any, time: str) -> Recorded:
+        """ASM-04: write one entry and sync it; its time is never before the last one's."""
+        last = self.state.entries[-1].line if self.state.entries else None
+        if last is not None and time < last.time:
+            refuse("ASM-04", "the clock went backwards", found=time, expected=f"{last.time} or later", do="Set the clock, then resume.")
+        line = Line(
+            seq=last.seq + 1 if last else 1,
+            time=time,
+            prev=self.head,
+            type=type_of(body),
+            actor=actor,
+            body=encode(body),
+        )
+        entry = recorded(line, self.folder.name)
+        append_line(self.folder / NAME, line.raw)
+        self.state = self.state.then(entry)
+        return entry
+
+    def keep_torn(self, torn: bytes) -> Path:
+        """Set a torn last line aside in a file of its own and cut it off; the caller records the file first thing."""
+        aside = self.folder / f"torn-{len(self.state.entries)}-{sha256(torn)[:8]}.bytes"
+        if not aside.exists():
+            write_new(aside, torn)
+        whole = b"".join(e.line.raw for e in self.state.entries)
+        with (self.folder / NAME).open("r+b") as file:
+            file.truncate(len(whole))
+            file.flush()
+        return aside

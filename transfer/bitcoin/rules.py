@@ -1,0 +1,41 @@
+"""The few numbers that decide what a signing request may look like."""
+
+from __future__ import annotations
+
+from transfer.bitcoin.tx import Transaction
+
+VERSION = 2
+SEQUENCE = 0xFFFFFFFD
+"""Replaceable (BIP-125), so that a stuck transaction can be replaced by a conflicting one (BRD-06); no relative lock."""
+LOCKTIME = 0
+"""Always none: a height from the online host's snapshot could make a signed transaction valid only far in the future."""
+
+MAX_REQUEST = 8_000_000
+MAX_INPUTS = 1_000
+MAX_OUTPUTS = 100
+
+WITNESS_BYTES = 108
+"""Greatest witness of a P2WPKH input: count, length, signature of at most 72 bytes (low S), length, public key of 33."""
+
+_DUST = {b"\x00\x14": 294, b"\x00\x20": 330, b"\x51\x20": 330, b"\x76\xa9": 546, b"\xa9\x14": 540}
+
+
+def dust_limit(script: bytes) -> int:
+    """The least amount in satoshi that nodes relay to a script which `address_of` knows, at their usual 3,000 sat per 1,000 bytes."""
+    return _DUST[script[:2]]
+
+
+def signed_weight(unsigned: Transaction) -> int:
+    """The greatest weight of the transaction once every input carries a P2WPKH witness."""
+    return 4 * len(unsigned.stripped) + 2 + WITNESS_BYTES * len(unsigned.inputs)
+
+
+def virtual_size(weight: int) -> int:
+    """Virtual bytes (BIP-141), rounded up."""
+    return (weight + 3) // 4
+
+
+def fee_rate(fee: int, weight: int) -> int:
+    """Satoshi per 1,000 virtual bytes, rounded up."""
+    size = virtual_size(weight)
+    return (fee * 1000 + size - 1) // size

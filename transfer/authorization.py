@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from ceremony.base import signatures
+from ceremony.base.amounts import grouped, show_amount
 from ceremony.base.control import control, refuse
 from ceremony.base.data import Digest, Mark, Name, Person, Text, Time, dump, record
 from ceremony.base.lines import sha256
@@ -79,7 +80,7 @@ class Authorized:
         self.confirmation = confirmation
 
 
-def signed_by(
+def signed_by(  # noqa: PLR0913, PLR0917 (two documents, what signs each, keys, clock)
     authorization: Authorization,
     signed: Sequence[Signature],
     confirmation: Confirmation,
@@ -123,8 +124,8 @@ def check_confirmation(authorization: Authorization, confirmation: Confirmation,
         refuse(
             "AUT-08",
             "the confirmation is of something else",
-            found=f"{confirmation.amount} to {confirmation.destination}",
-            expected=f"{authorization.amount} to {authorization.destination}, authorization {authorization.digest}",
+            found=f"{show_amount(confirmation.amount)} to {grouped(confirmation.destination)}, authorization {confirmation.authorization}",
+            expected=f"{show_amount(authorization.amount)} to {grouped(authorization.destination)}, authorization {authorization.digest}",
             do="Ask the payee again, over another channel, about this authorization.",
         )
     if confirmation.checker == authorization.requester or confirmed.signer != confirmation.checker:
@@ -134,6 +135,14 @@ def check_confirmation(authorization: Authorization, confirmation: Confirmation,
             found=f"requested by {authorization.requester}, checked by {confirmation.checker}, signed by {confirmed.signer}",
             expected="a checker who is not the requester, and who signs",
             do="Let someone else call the payee.",
+        )
+    if confirmation.checker not in keys:
+        refuse(
+            "AUT-08",
+            "the checker is not in the charter",
+            found=confirmation.checker,
+            expected="a person of the charter",
+            do="Let someone of the charter call the payee.",
         )
     signatures.verify(confirmed, dump(confirmation), keys[confirmation.checker], "confirmation@cold-ceremony")
 
@@ -151,6 +160,7 @@ def check_valid(authorization: Authorization, now: str) -> None:
         )
 
 
+@control("AUT-01")
 def binds(authorization: Authorization, values: Mapping[str, Any]) -> None:
     """AUT-01: the authorization names this very register, charter and policy; `values` is field -> expected."""
     for name, expected in values.items():

@@ -10,13 +10,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
+from ceremony.base.amounts import MOST, grouped, show_amount
 from ceremony.base.control import control, refuse
 from ceremony.base.data import Digest, Malformed, Mark, Name, Text, Time, dump, record
 from ceremony.base.lines import sha256
 from transfer.authorization import Authorization
-
-MOST = 21_000_000 * 10**8
-"""Satoshi: no amount is greater."""
 
 
 @record
@@ -128,8 +126,8 @@ def check_payee(policy: Policy, authorization: Authorization, now: str) -> None:
         refuse(
             "AUT-06",
             f"the destination is not the one that the policy lists for {authorization.payee}",
-            found=f"{authorization.destination} ({authorization.chain}, {authorization.network})",
-            expected="a payee of the policy" if payee is None else f"{payee.destination} ({payee.chain}, {payee.network})",
+            found=f"{grouped(authorization.destination)} ({authorization.chain}, {authorization.network})",
+            expected="a payee of the policy" if payee is None else f"{grouped(payee.destination)} ({payee.chain}, {payee.network})",
             do="Ask the payee over another channel. A new destination needs a new policy and its cool-off.",
         )
     ready = moment(payee.added) + timedelta(hours=policy.cool_off_hours)
@@ -174,7 +172,7 @@ def _most(what: str, found: int, limit: int, name: str) -> None:
         refuse(
             "AUT-07",
             f"{what} is above the policy's limit",
-            found=f"{found} satoshi",
-            expected=f"at most {limit} satoshi {name}",
+            found=show_amount(found),
+            expected=f"at most {show_amount(limit)} {name}",
             do="Draft a smaller authorization, wait, or change the policy with all its signers.",
         )

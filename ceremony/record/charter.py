@@ -4,6 +4,9 @@ It names sites, people and their keys, thresholds, accounts, the HSM, and whethe
 
 from __future__ import annotations
 
+import base64
+import binascii
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -11,12 +14,13 @@ from typing import Annotated, Literal
 
 from ceremony.base import signatures
 from ceremony.base.control import control, refuse
-from ceremony.base.data import Digest, Malformed, Mark, Name, Pattern, Person, PublicKey, Text, Time, dump, load, record
+from ceremony.base.data import Digest, Malformed, Mark, Name, Pattern, Person, PublicKey, Text, Time, dump, record
 from ceremony.base.files import read_file
 from ceremony.base.lines import sha256
 from ceremony.base.mark import permits
 from ceremony.base.signatures import Blob, Signature
-from shares.plan import Plan, SitePlan
+from ceremony.record.signed import refuse_form, strict
+from shares.plan import Plan, SitePlan, check_plan
 
 OFFICERS = ("cfo", "cto")
 STAFF = ("cfo", "cto", "administrator", "witness")
@@ -27,6 +31,8 @@ Letter = Annotated[str, Pattern(r"[A-I]", "a site letter, A to I")]
 Jurisdiction = Annotated[str, Pattern(r"[A-Z]{2}", "an ISO 3166 country code such as CH")]
 Path84 = Annotated[str, Pattern(r"m/84h/[01]h/[0-9]{1,3}h", "an account path such as m/84h/0h/0h (BIP-84)")]
 YesNo = Literal["yes", "no"]
+LONGEST_VAULT = 240
+"""Minutes: both children of the vault end by then, whatever happens."""
 
 
 @record
@@ -147,6 +153,7 @@ class Charter:
 
 def check(charter: Charter) -> None:
     """Everything that a charter must hold to by itself; refuses with the control that is broken."""
+    _check_ranges(charter)
     _check_roles(charter)
     _check_plan(charter)
     _check_jurisdictions(charter)
@@ -159,11 +166,11 @@ def _check_roles(charter: Charter) -> None:
     for what, values in (
         ("role", [m.person for m in charter.people]),
         ("person", [_folded(m.name) for m in charter.people]),
-        ("key", [m.key for m in charter.people]),
+        ("key", [fingerprint(m.key) for m in charter.people]),
     ):
         value, count = Counter(values).most_common(1)[0] if values else ("nobody", 0)
         if count != 1:
-            holders = ", ".join(m.person for m in charter.people if value in (m.person, _folded(m.name), m.key))
+            holders = ", ".join(m.person for m in charter.people if value in (m.person, _folded(m.name), fingerprint(m.key)))
             refuse(
                 "SET-05",
                 f"the charter has one {what} {count} times",
@@ -176,6 +183,31 @@ def _check_roles(charter: Charter) -> None:
         refuse("SET-05", "the charter lacks roles", found="no " + ", ".join(missing), expected=", ".join(STAFF), do="Enrol them.")
     if tuple(m.person for m in charter.people) != tuple(sorted(m.person for m in charter.people)):
         raise Malformed("charter.people: expected in order of their roles and positions")
+
+
+def _check_ranges(charter: Charter) -> None:
+    if not 5 <= charter.vault_minutes <= LONGEST_VAULT:
+        raise Malformed(f"charter.vault_minutes: found {charter.vault_minutes}, expected 5 to {LONGEST_VAULT}")
+    names = [account.name for account in charter.accounts]
+    if not names or len(set(names)) != len(names) or len({(a.chain, a.path) for a in charter.accounts}) != len(names):
+        raise Malformed("charter.accounts: expected one account or more, each name and each path once")
+    if (charter.number == 0) != (charter.previous is None):
+        raise Malformed("charter.previous: the genesis (number 0) has none, every later charter has one")
+
+
+def fingerprint(key: str) -> str:
+    """SHA-256 of an OpenSSH public key, in the spelling of `ssh-keygen -l` (RFC 4253 section 6.6: the type stands within as well).
+
+    Malformed for a certificate, for base64 in another spelling, or if the type before the key is not the one within."""
+    kind, text = key.split(" ")
+    try:
+        blob = base64.b64decode(text, validate=True)
+    except binascii.Error:
+        blob = b""
+    inner = len(kind).to_bytes(4, "big") + kind.encode("ascii")
+    if base64.b64encode(blob).decode("ascii") != text or not blob.startswith(inner) or "-cert-" in kind:
+        raise Malformed(f"public key {text[-12:]!r}: expected an OpenSSH public key of type {kind}, not a certificate, in its one spelling")
+    return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode("ascii").rstrip("=")
 
 
 def _folded(name: str) -> str:
@@ -191,7 +223,7 @@ def _check_plan(charter: Charter) -> None:
         numbers = [p[1] for p in charter.custodians if p[0] == site.letter]
         if numbers != [str(n) for n in range(1, len(numbers) + 1)]:
             raise Malformed(f"charter: the custodians of site {site.letter} are not numbered 1, 2, 3 ...")
-    charter.plan.check()
+    check_plan(charter.plan)
 
 
 @control("STO-08")
@@ -209,6 +241,12 @@ def _check_jurisdictions(charter: Charter) -> None:
             )
 
 
+def freezers(charter: Charter) -> tuple[str, ...]:
+    """The jurisdictions that could freeze the funds: without their sites no quorum is left (STO-08 says so, and refuses nothing)."""
+    counts = Counter(s.jurisdiction for s in charter.sites)
+    return tuple(sorted(j for j, count in counts.items() if len(charter.sites) - count < charter.site_threshold))
+
+
 @control("SET-08")
 def _check_mark(charter: Charter) -> None:
     """SET-08: a production charter has the main network and a production KDF profile; a practice charter never has the main network."""
@@ -223,6 +261,15 @@ def _check_mark(charter: Charter) -> None:
             )
         if account.path.split("/")[2] != ("0h" if account.network == "main" else "1h"):
             raise Malformed(f"charter: account {account.name}: path {account.path} is not of network {account.network} (SLIP-44)")
+    soft = [m.person for m in charter.people if not m.key.startswith("sk-")]
+    if soft and not permits(charter.mark, "software keys"):
+        refuse(
+            "SET-08",
+            "keys that are files in a production charter",
+            found="software keys of " + ", ".join(soft),
+            expected="keys held by hardware (types that begin with sk-)",
+            do="Enrol them again, each with a security key (ssh-keygen -t ed25519-sk).",
+        )
     if charter.kdf == "light" and not permits(charter.mark, "light KDF profile"):
         refuse("SET-08", "KDF profile", found="light in a production charter", expected="standard or strong", do="Choose standard.")
 
@@ -243,8 +290,16 @@ def verify_all(signed: Iterable[Signature], raw: bytes, needed: Sequence[str], c
         signatures.verify(by_person[person], raw, charter.key(person), namespace)
 
 
+def parse(raw: bytes, what: str) -> Charter:
+    """The charter in these bytes, checked by itself; refuses with SET-04 what does not have its form."""
+    charter = strict(Charter, raw, what)
+    try:
+        check(charter)
+    except Malformed as error:
+        refuse_form(what, str(error))
+    return charter
+
+
 def read(path: Path) -> Charter:
     """The charter in a file, checked by itself (its signatures are another question)."""
-    charter = load(Charter, read_file(path), path.name)
-    check(charter)
-    return charter
+    return parse(read_file(path), path.name)

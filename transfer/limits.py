@@ -15,6 +15,7 @@ from ceremony.base.control import control, refuse
 from ceremony.base.data import Digest, Malformed, Mark, Name, Text, Time, dump, record
 from ceremony.base.lines import sha256
 from transfer.authorization import Authorization
+from transfer.bitcoin.address import script_of
 
 
 @record
@@ -113,8 +114,29 @@ def check_form(policy: Policy) -> None:
             raise Malformed(f"policy.payees: the {what} {twice[0]} is there twice")
     issued = moment(policy.issued)
     for payee in policy.payees:
+        script_of(payee.destination, payee.network)
         if moment(payee.added) > issued:
             raise Malformed(f"policy.payees: {payee.name} was added {payee.added}, after the policy was issued, {policy.issued}")
+
+
+@control("TXN-07")
+def check_look_alikes(policy: Policy) -> None:
+    """TXN-07: no two destinations begin and end alike, as a poisoned address would; people compare heads and tails.
+
+    By chance two addresses agree in these eight characters once in 10^12."""
+    seen: dict[tuple[str, str], Payee] = {}
+    for payee in policy.payees:
+        body = payee.destination.rpartition("1")[2] if payee.destination.lower().startswith(("bc1", "tb1", "bcrt1")) else payee.destination
+        ends = (body[1:5], body[-4:])
+        if ends in seen:
+            refuse(
+                "TXN-07",
+                f"the addresses of {seen[ends].name} and {payee.name} look alike",
+                found=f"{grouped(payee.destination)} beside {grouped(seen[ends].destination)}",
+                expected="addresses that differ at the head or at the tail",
+                do="Find out where each address came from. One of them may be an attacker's.",
+            )
+        seen[ends] = payee
 
 
 @control("AUT-06")

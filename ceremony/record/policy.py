@@ -12,7 +12,7 @@ from ceremony.base.signatures import Signature
 from ceremony.record import charter as charters
 from ceremony.record.charter import SIGNERS, Charter
 from ceremony.record.signed import MOST_BYTES, refuse_form, strict
-from transfer.limits import Payee, Policy, check_form
+from transfer.limits import Payee, Policy, check_form, check_look_alikes
 
 __all__ = ["Payee", "Policy", "check", "check_follows", "parse", "read", "verify_all"]
 
@@ -24,6 +24,7 @@ def parse(raw: bytes, what: str) -> Policy:
         check_form(policy)
     except Malformed as error:
         refuse_form(what, str(error))
+    check_look_alikes(policy)
     return policy
 
 

@@ -1,0 +1,115 @@
+"""Both readers of a signing request, the authorization and the policy agree field by field (TXN-01). Only then can it be approved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+
+from ceremony.base.amounts import grouped, show_amount
+from ceremony.base.control import control, refuse
+from transfer.authorization import Authorization, Authorized, binds
+from transfer.limits import Policy, Spent, check_limits, check_payee
+from transfer.review import Decoded, Review
+
+_TOKEN = object()
+_STOP = "Stop here. Keep the file and both readings: this is what an attack looks like."
+_ANEW = "Build the signing request again from this authorization."
+
+
+class Agreed:
+    """Proof that one signing request is exactly what was authorized, to two readers and under the policy. Only `agree` makes one."""
+
+    __slots__ = ("authorized", "policy", "review")
+
+    def __init__(self, authorized: Authorized, review: Review, policy: Policy, token: object) -> None:
+        if token is not _TOKEN:
+            raise TypeError("only agree makes this proof")
+        self.authorized = authorized
+        self.review = review
+        self.policy = policy
+
+
+def agree(  # noqa: PLR0913, PLR0917 (what was authorized, two readings, and what the policy's limits need)
+    authorized: Authorized, review: Review, second: Decoded, policy: Policy, spent: Sequence[Spent], now: str
+) -> Agreed:
+    """The proof that both readings are equal, and that what they read is what was authorized and what the policy allows at `now`.
+
+    `spent`: what the register has granted so far, without this authorization. Refuses with AUT-01, AUT-06, AUT-07, TXN-01,
+    TXN-04 or TXN-12."""
+    same_reading(review, second)
+    authorization = authorized.authorization
+    binds(authorization, {"policy": policy.digest, "mark": policy.mark, "genesis": policy.genesis, "charter": policy.charter})
+    check_payee(policy, authorization, now)
+    check_limits(policy, authorization, spent, now)
+    check_place(review, authorization)
+    check_payment(review, authorization)
+    check_fee(review, authorization, policy)
+    return Agreed(authorized, review, policy, _TOKEN)
+
+
+@control("TXN-01")
+def same_reading(review: Review, second: Decoded) -> None:
+    """TXN-01: both readers found the same facts, field by field."""
+    first = review.decoded
+    for field in fields(Decoded):
+        ours, theirs = getattr(first, field.name), getattr(second, field.name)
+        if ours != theirs:
+            refuse(
+                "TXN-01",
+                f"the two readers of the signing request differ: {field.name}",
+                found=f"{_short(ours)} by our reader",
+                expected=f"{_short(theirs)}, as the second reader finds",
+                do=_STOP,
+            )
+
+
+@control("TXN-04")
+def check_place(review: Review, authorization: Authorization) -> None:
+    """TXN-04: chain, network and account are the authorized ones."""
+    found = (review.chain, review.network, review.account)
+    expected = (authorization.chain, authorization.network, authorization.account)
+    if found != expected:
+        refuse(
+            "TXN-04",
+            "the signing request is of another chain, network or account",
+            found=", ".join(found),
+            expected=", ".join(expected),
+            do=_ANEW,
+        )
+
+
+def check_payment(review: Review, authorization: Authorization) -> None:
+    """TXN-01: one output leaves the account, to the authorized address, of the authorized amount; all others are change (TXN-11)."""
+    found = [(payment.address, payment.amount) for payment in review.payments]
+    if found != [(authorization.destination, authorization.amount)]:
+        refuse(
+            "TXN-01",
+            "the signing request does not pay what was authorized",
+            found="; ".join(f"{show_amount(amount)} to {grouped(address)}" for address, amount in found[:5]) or "no payment at all",
+            expected=f"one payment, {show_amount(authorization.amount)} to {grouped(authorization.destination)}, and change",
+            do=_ANEW,
+        )
+
+
+def check_fee(review: Review, authorization: Authorization, policy: Policy) -> None:
+    """TXN-12: the fee is what the inputs leave over, and within the authorization's and the policy's caps, absolute and by rate."""
+    paid = sum(payment.amount for payment in review.payments) + sum(change.amount for change in review.change)
+    left = sum(coin.amount for coin in review.inputs) - paid
+    cap = min(authorization.greatest_fee, policy.greatest_fee)
+    if review.fee != left:
+        refuse("TXN-12", "the fee", found=f"{review.fee} sat", expected=f"{left} sat, which the inputs leave over", do=_STOP)
+    if review.fee > cap:
+        refuse("TXN-12", "the fee is too high", found=show_amount(review.fee), expected=f"at most {show_amount(cap)}", do=_ANEW)
+    if review.rate > policy.greatest_rate:
+        refuse(
+            "TXN-12",
+            "the fee rate is too high",
+            found=f"{review.rate} sat per 1,000 virtual bytes",
+            expected=f"at most {policy.greatest_rate}, the policy's greatest rate",
+            do=_ANEW,
+        )
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 200 else f"{text[:200]}... ({len(text)} characters)"

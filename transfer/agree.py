@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import fields
 
-from ceremony.base.amounts import grouped, show_amount
+from ceremony.base.amounts import grouped, format_btc
 from ceremony.base.control import control, refuse
 from transfer.authorization import Authorization, Authorized, binds
 from transfer.limits import Policy, Spent, check_limits, check_payee
@@ -85,8 +85,8 @@ def check_payment(review: Review, authorization: Authorization) -> None:
         refuse(
             "TXN-01",
             "the signing request does not pay what was authorized",
-            found="; ".join(f"{show_amount(amount)} to {grouped(address)}" for address, amount in found[:5]) or "no payment at all",
-            expected=f"one payment, {show_amount(authorization.amount)} to {grouped(authorization.destination)}, and change",
+            found="; ".join(f"{format_btc(amount)} to {grouped(address)}" for address, amount in found[:5]) or "no payment at all",
+            expected=f"one payment, {format_btc(authorization.amount)} to {grouped(authorization.destination)}, and change",
             do=_ANEW,
         )
 
@@ -99,7 +99,7 @@ def check_fee(review: Review, authorization: Authorization, policy: Policy) -> N
     if review.fee != left:
         refuse("TXN-12", "the fee", found=f"{review.fee} sat", expected=f"{left} sat, which the inputs leave over", do=_STOP)
     if review.fee > cap:
-        refuse("TXN-12", "the fee is too high", found=show_amount(review.fee), expected=f"at most {show_amount(cap)}", do=_ANEW)
+        refuse("TXN-12", "the fee is too high", found=format_btc(review.fee), expected=f"at most {format_btc(cap)}", do=_ANEW)
     if review.rate > policy.greatest_rate:
         refuse(
             "TXN-12",

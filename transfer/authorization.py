@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from ceremony.base import signatures
-from ceremony.base.amounts import grouped, show_amount
+from ceremony.base.amounts import grouped, format_btc
 from ceremony.base.control import control, refuse
 from ceremony.base.data import Digest, Mark, Name, Person, Text, Time, dump, record
 from ceremony.base.lines import sha256
@@ -124,8 +124,8 @@ def check_confirmation(authorization: Authorization, confirmation: Confirmation,
         refuse(
             "AUT-08",
             "the confirmation is of something else",
-            found=f"{show_amount(confirmation.amount)} to {grouped(confirmation.destination)}, authorization {confirmation.authorization}",
-            expected=f"{show_amount(authorization.amount)} to {grouped(authorization.destination)}, authorization {authorization.digest}",
+            found=f"{format_btc(confirmation.amount)} to {grouped(confirmation.destination)}, authorization {confirmation.authorization}",
+            expected=f"{format_btc(authorization.amount)} to {grouped(authorization.destination)}, authorization {authorization.digest}",
             do="Ask the payee again, over another channel, about this authorization.",
         )
     if confirmation.checker == authorization.requester or confirmed.signer != confirmation.checker:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from ceremony.base.amounts import MOST, grouped, show_amount
+from ceremony.base.amounts import MOST, grouped, format_btc
 from ceremony.base.control import control, refuse
 from ceremony.base.data import Digest, Malformed, Mark, Name, Text, Time, dump, record
 from ceremony.base.lines import sha256
@@ -194,7 +194,7 @@ def _most(what: str, found: int, limit: int, name: str) -> None:
         refuse(
             "AUT-07",
             f"{what} is above the policy's limit",
-            found=show_amount(found),
-            expected=f"at most {show_amount(limit)} {name}",
+            found=format_btc(found),
+            expected=f"at most {format_btc(limit)} {name}",
             do="Draft a smaller authorization, wait, or change the policy with all its signers.",
         )

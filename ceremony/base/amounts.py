@@ -34,7 +34,7 @@ def parse_amount(text: str, what: str = "amount") -> int:
     return value
 
 
-def show_amount(satoshi: int) -> str:
+def format_btc(satoshi: int) -> str:
     """`0.25000000 BTC`: always eight decimals, so that amounts line up and nothing is rounded."""
     if satoshi < 0:
         raise ValueError("an amount is not negative")

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from ceremony.base.control import control, refuse
 from ceremony.base.data import Malformed, Mark, Position, SetIdentifier
+from ceremony.base.mark import permits
 from shares.commitment import MARKS
 from shares.plan import MOST, SchemeName, Terms, indices, position_of
 from shares.schemes import CODES, SIZE
@@ -179,15 +180,15 @@ def _derive(profile: Profile, passphrase: bytes | bytearray, salt: bytes) -> tup
     if not passphrase or not all(0x20 <= byte <= 0x7E for byte in passphrase):
         raise Malformed("the passphrase is empty or not printable ASCII")
     kdf = Argon2id(salt=salt, length=44, iterations=profile.passes, lanes=profile.lanes, memory_cost=profile.memory)
-    derived = kdf.derive(cast(bytes, passphrase))  # it takes any buffer: no copy of a bytearray is left behind
+    derived = kdf.derive(cast(bytes, passphrase))  # it takes any buffer, so a bytearray need not be copied
     return derived[:32], derived[32:]
 
 
 @control("STO-05")
 def check_profile(mark: Mark, profile: ProfileName, position: Position) -> None:
     """STO-05: shares at rest are sealed strongly: the light profile is for practice only."""
-    if mark == "production" and profile == "light":
-        found, expected = "the light KDF profile in production", "standard or strong"
+    if profile == "light" and not permits(mark, "light KDF profile"):
+        found, expected = f"the light KDF profile in {mark}", "standard or strong"
         refuse("STO-05", f"sealed share {position}", found=found, expected=expected, do="Seal production shares with the standard profile.")
 
 
@@ -197,30 +198,24 @@ def _check_set(header: Header, expected: Expected) -> None:
     what = f"sealed share {header.position}"
     if header.mark != expected.terms.mark:
         found, due = f"a {header.mark} share", f"a {expected.terms.mark} share"
-        refuse(
-            "REC-13", what, found=found, expected=due, do=f"Put it back and bring the {expected.terms.mark} share of {expected.position}."
-        )
+        do = f"Put it back and bring the {expected.terms.mark} share of {expected.position}."
+        refuse("REC-13", what, found=found, expected=due, do=do)
     if header.set_identifier != expected.set_identifier:
         found, due = f"set {header.set_identifier}", f"set {expected.set_identifier}"
-        refuse(
-            "REC-13",
-            what,
-            found=found,
-            expected=due,
-            do="Look at the label: this share belongs to another key, or this is another register.",
-        )
+        do = "Look at the label: this share belongs to another key, or this is another register."
+        refuse("REC-13", what, found=found, expected=due, do=do)
 
 
 @control("REC-02")
 def _check_place(header: Header, expected: Expected) -> None:
     """REC-02: scheme, thresholds and position agree with the key record, and no position comes twice."""
     what = f"sealed share {header.position}"
+    if header.position in expected.opened:
+        do = "Put it back and go on with another position."
+        refuse("REC-02", what, found=f"{header.position} a second time", expected="each position once", do=do)
     if header.position != expected.position:
         do = f"Let the custodian of {expected.position} present their own share."
         refuse("REC-02", what, found=f"position {header.position}", expected=f"position {expected.position}", do=do)
-    if header.position in expected.opened:
-        do = "Go on with another position."
-        refuse("REC-02", what, found=f"{header.position} a second time", expected="each position once", do=do)
     due = Header.of(expected.terms, expected.set_identifier, expected.position, header.profile, header.sealing)
     if header != due:
         do = "Do not use this card: it contradicts the key record. Keep it and tell the officers."

@@ -1,0 +1,260 @@
+"""Orders: what the vault is armed with, once. Both children verify all of it themselves and take nobody's word (SIG-08).
+
+`verify_orders` reads charter, key record, authorization, request and approvals from their bytes, checks every signature
+from the genesis down, and computes the sighashes from the request. Only it makes `Armed`, and only `Armed` can be signed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+from ceremony.base.control import control, refuse
+from ceremony.base.data import Digest, Malformed, Mark, Position, Time, load, record
+from ceremony.base.signatures import Signature
+from ceremony.record.approval import Approval, Approved, SignedApproval, approve
+from ceremony.record.charter import SIGNERS, Charter, verify_all
+from ceremony.record.charter import check as check_charter
+from ceremony.record.keyrecord import KeyRecord
+from transfer.authorization import Authorization, Authorized, Confirmation, binds, signed_by
+from transfer.bitcoin import reading
+from transfer.bitcoin.sighash import Sighash, sighashes
+from transfer.request import AccountKey, SigningRequest
+from transfer.review import Review
+
+
+@record
+class SignedCharter:
+    """The bytes of a charter and the signatures over them."""
+
+    charter: bytes
+    signatures: tuple[Signature, ...]
+
+
+@record
+class Orders:
+    """Everything that the vault needs to know before the first share is unlocked; nothing in it is secret.
+
+    Documents are the bytes of their files. `predecessors` are the charters from the genesis to the one before `charter`, none
+    if `charter` is the genesis. `genesis` and `head` are digests that the ceremony took from outside the register."""
+
+    charter: bytes
+    charter_signatures: tuple[Signature, ...]
+    predecessors: tuple[SignedCharter, ...] = ()
+    key_record: bytes
+    key_record_signatures: tuple[Signature, ...]
+    authorization: bytes
+    authorization_signatures: tuple[Signature, ...]
+    confirmation: bytes
+    confirmation_signature: Signature
+    request: bytes
+    approvals: tuple[SignedApproval, ...]
+    positions: tuple[Position, ...]
+    ceremony: int
+    head: Digest
+    genesis: Digest
+    now: Time
+
+
+_TOKEN = object()
+
+
+class Armed:
+    """Proof that orders are verified, and all that may be unlocked and signed under them. Only `verify_orders` makes one."""
+
+    __slots__ = ("account", "approved", "authorization", "charter", "key_record", "positions", "request", "review", "spends")
+
+    def __init__(self, key_record: KeyRecord, authorized: Authorized, approved: Approved, reviewed: _Reviewed, token: object) -> None:
+        if token is not _TOKEN:
+            raise TypeError("only verify_orders makes this proof")
+        self.charter = reviewed.charter
+        self.key_record = key_record
+        self.authorization = authorized.authorization
+        self.approved = approved
+        self.account = reviewed.account
+        self.request = reviewed.request
+        self.review = reviewed.review
+        self.spends = reviewed.spends
+        self.positions = reviewed.positions
+
+    @property
+    def mark(self) -> Mark:
+        """Practice or production."""
+        return self.charter.mark
+
+    @property
+    def public_keys(self) -> dict[str, bytes]:
+        """Path -> public key (33 bytes), once for each path that the request spends from."""
+        return {spend.path: spend.public_key for spend in self.spends}
+
+
+@dataclass(frozen=True, slots=True)
+class _Reviewed:
+    charter: Charter
+    account: AccountKey
+    request: SigningRequest
+    review: Review
+    spends: tuple[Sighash, ...]
+    positions: tuple[str, ...]
+
+
+class ArmedOnce:
+    """What each child keeps: nothing before the orders, then these orders for the rest of its life."""
+
+    __slots__ = ("_armed",)
+
+    def __init__(self) -> None:
+        self._armed: Armed | None = None
+
+    @control("SIG-08")
+    def arm(self, orders: Orders) -> Armed:
+        """SIG-08: the vault is armed once, with orders that it has verified itself; a second time, or anything else, is refused."""
+        if self._armed is not None:
+            refuse(
+                "SIG-08",
+                "the vault is armed already",
+                found="a second set of orders",
+                expected=f"nothing but the request {self._armed.request.digest}",
+                do="End this vault. Another request is another ceremony.",
+            )
+        self._armed = verify_orders(orders)
+        return self._armed
+
+    @property
+    def armed(self) -> Armed:
+        """The verified orders; refuses with SIG-08 before there are any."""
+        if self._armed is None:
+            refuse(
+                "SIG-08", "the vault is not armed", found="no orders", expected="verified orders first", do="Approve the request and arm."
+            )
+        return self._armed
+
+
+def verify_orders(orders: Orders) -> Armed:
+    """The proof that these orders hold from the genesis down; refuses with the control that is broken, Malformed for bad files."""
+    chain = verify_charters(orders.charter, orders.charter_signatures, orders.predecessors, orders.genesis)
+    charter = chain[-1]
+    key_record = _key_record(orders, chain)
+    authorized = _authorized(orders, charter)
+    reviewed = _reviewed(orders, charter, key_record, authorized.authorization)
+    approved = approve(_wanted(orders, key_record, authorized, reviewed.request), orders.approvals, charter, reviewed.positions)
+    return Armed(key_record, authorized, approved, reviewed, _TOKEN)
+
+
+def verify_charters(
+    charter: bytes, signatures: Sequence[Signature], predecessors: Sequence[SignedCharter], genesis: str
+) -> tuple[Charter, ...]:
+    """The charters from the genesis on, each signed by the officers and the witness of the one before it; the last is `charter`."""
+    chain: list[Charter] = []
+    for number, item in enumerate((*predecessors, SignedCharter(charter=charter, signatures=tuple(signatures)))):
+        document = load(Charter, item.charter, f"charter {number}")
+        check_charter(document)
+        before = chain[-1] if chain else document
+        place = (number, before.digest if chain else None)
+        _equal(f"charter {number}", "number and predecessor", (document.number, document.previous), place)
+        _equal(f"charter {number}", "mark", document.mark, before.mark)
+        verify_all(item.signatures, item.charter, SIGNERS, before, "charter@cold-ceremony")
+        chain.append(document)
+    _equal("charter", "genesis", chain[0].digest, genesis)
+    return tuple(chain)
+
+
+def _key_record(orders: Orders, chain: Sequence[Charter]) -> KeyRecord:
+    """The key record of this genesis, signed under the charter that it names by the witness and a quorum of custodians."""
+    key_record = load(KeyRecord, orders.key_record, "key record")
+    _equal("key record", "genesis", key_record.genesis, orders.genesis)
+    founding = next((charter for charter in chain if charter.digest == key_record.charter), None)
+    if founding is None:
+        _differ("key record", "charter", key_record.charter, " or ".join(charter.digest for charter in chain))
+    for charter in (founding, chain[-1]):
+        _check_facts(key_record, charter)
+    verify_all(orders.key_record_signatures, orders.key_record, ("witness",), founding, "key-record@cold-ceremony")
+    signers = [s.signer for s in orders.key_record_signatures]
+    _enough("the key record is not signed by a quorum of custodians", founding, [p for p in founding.custodians if p in signers])
+    return key_record
+
+
+def _check_facts(key_record: KeyRecord, charter: Charter) -> None:
+    _equal("key record", "mark", key_record.mark, charter.mark)
+    _equal("key record", "scheme", key_record.scheme, charter.scheme)
+    _equal("key record", "plan", key_record.plan, charter.plan)
+    recorded = [(a.name, a.chain, a.network, a.path) for a in key_record.accounts]
+    _equal("key record", "accounts", recorded, [(a.name, a.chain, a.network, a.path) for a in charter.accounts])
+
+
+def _authorized(orders: Orders, charter: Charter) -> Authorized:
+    """The authorization, signed by both officers, confirmed, valid at `now`, and of this register."""
+    authorization = load(Authorization, orders.authorization, "authorization")
+    confirmation = load(Confirmation, orders.confirmation, "confirmation")
+    charter.member(confirmation.checker)
+    keys = {member.person: member.key for member in charter.people}
+    confirmed = orders.confirmation_signature
+    authorized = signed_by(authorization, orders.authorization_signatures, confirmation, confirmed, keys, orders.now)
+    account = charter.account(authorization.account)
+    expected = {"mark": charter.mark, "genesis": orders.genesis, "charter": charter.digest}
+    binds(authorization, {**expected, "chain": account.chain, "network": account.network})
+    return authorized
+
+
+def _reviewed(orders: Orders, charter: Charter, key_record: KeyRecord, authorization: Authorization) -> _Reviewed:
+    """The request read from its bytes, equal to the authorization, and what is to be signed for it."""
+    account = next(a for a in key_record.accounts if a.name == authorization.account)
+    request = SigningRequest(chain="bitcoin", raw=orders.request)
+    review = reading.review(request, account)
+    matches(review, authorization)
+    if len(set(orders.positions)) != len(orders.positions):
+        raise Malformed("orders: a position is named twice")
+    _enough("the custodians who are to open shares are too few", charter, orders.positions)
+    return _Reviewed(charter, account, request, review, sighashes(request, account), orders.positions)
+
+
+def matches(review: Review, authorization: Authorization) -> None:
+    """One payment, to the destination and of the amount that the officers authorized, at no more than their greatest fee (SIG-08)."""
+    what = "signing request"
+    _equal(what, "chain and network", (review.chain, review.network), (authorization.chain, authorization.network))
+    payments = [(payment.address, payment.amount) for payment in review.payments]
+    _equal(what, "one payment", payments, [(authorization.destination, authorization.amount)])
+    if review.fee > authorization.greatest_fee:
+        _differ(what, "fee", f"{review.fee} sat", f"at most {authorization.greatest_fee} sat")
+
+
+def _wanted(orders: Orders, key_record: KeyRecord, authorized: Authorized, request: SigningRequest) -> Approval:
+    """What each person must have approved; their own role takes the place of `witness`."""
+    return Approval(
+        mark=key_record.mark,
+        genesis=orders.genesis,
+        key_record=key_record.digest,
+        ceremony=orders.ceremony,
+        authorization=authorized.authorization.digest,
+        request=request.digest,
+        head=orders.head,
+        role="witness",
+    )
+
+
+def _enough(what: str, charter: Charter, positions: Sequence[str]) -> None:
+    for position in positions:
+        charter.member(position)
+    if not charter.plan.enough(positions):
+        refuse(
+            "ASM-01",
+            what,
+            found=", ".join(positions) or "nobody",
+            expected=f"the threshold of custodians at {charter.site_threshold} sites",
+            do="Let the missing custodians take part.",
+        )
+
+
+def _equal(what: str, name: str, found: object, expected: object) -> None:
+    if found != expected:
+        _differ(what, name, str(found), str(expected))
+
+
+def _differ(what: str, name: str, found: str, expected: str) -> NoReturn:
+    refuse(
+        "SIG-08",
+        f"the vault's orders: {name} of the {what}",
+        found=found[:400],
+        expected=expected[:400],
+        do="Arm the vault with documents that belong together.",
+    )

@@ -164,8 +164,7 @@ def position_of(site: int, member: int) -> Position:
 
 def indices(position: Position) -> tuple[int, int]:
     """(2, 3) for `B3`: the x of the site share and the x of the custodian share. GEN-04 for `B0`; ValueError for no position."""
-    letter, member = position
-    return LETTERS.index(letter) + 1, coordinate(int(member), "member number of a share")
+    return LETTERS.index(position[0]) + 1, coordinate(int(position[1:]), "member number of a share")
 
 
 def _among(names: tuple[str, ...]) -> str:

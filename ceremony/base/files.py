@@ -4,6 +4,7 @@ A file appears under its name only when it is complete: it is written beside it 
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -34,10 +35,24 @@ def write_new(path: Path, raw: bytes, mode: int = 0o644) -> None:
             file.write(raw)
             file.flush()
             os.fsync(file.fileno())
-        os.link(partial, path)
+        _appear(partial, path)
     finally:
         partial.unlink(missing_ok=True)
     sync_folder(path.parent)
+
+
+def _appear(partial: Path, path: Path) -> None:
+    """Give a complete file its name, never over another one. FAT sticks have no hard links: there it is looked for, then renamed."""
+    try:
+        os.link(partial, path)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS):
+            raise
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
+        partial.rename(path)
 
 
 def append_line(path: Path, raw: bytes) -> None:

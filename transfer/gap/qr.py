@@ -1,0 +1,150 @@
+"""QR codes (ISO/IEC 18004) of UR frames: drawn with explicit black on white, and read back by two readers before they count.
+
+`qrcode` draws; zxing-cpp reads; zbar (through pyzbar) is the second reader of what we show."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, NamedTuple
+
+from ceremony.base.control import refuse
+from ceremony.base.data import Malformed
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+QUIET = 4
+"""Modules of white around the code (ISO/IEC 18004, 9.1)."""
+MODULE = 8
+"""Pixels per module in images, or more."""
+MAX_PIXELS = 60_000_000
+"""Pixels: the largest photograph that is read at all."""
+
+_HALVES = {(False, False): " ", (True, False): "▀", (False, True): "▄", (True, True): "█"}
+_ALPHANUMERIC = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:")
+
+Modules = tuple[tuple[bool, ...], ...]
+
+
+class Size(NamedTuple):
+    """Character cells that a code needs on the terminal."""
+
+    columns: int
+    rows: int
+
+
+def modules(text: str) -> Modules:
+    """The code of `text` with its quiet zone, True for dark; error level M, the smallest version that holds it.
+
+    Upper-case text goes in alphanumeric mode. Malformed if no version holds it."""
+    import qrcode  # noqa: PLC0415  (heavy)
+    from qrcode.exceptions import DataOverflowError  # noqa: PLC0415
+    from qrcode.util import MODE_8BIT_BYTE, MODE_ALPHA_NUM, QRData  # noqa: PLC0415
+
+    mode = MODE_ALPHA_NUM if _ALPHANUMERIC.issuperset(text) else MODE_8BIT_BYTE
+    code = qrcode.QRCode(error_correction=qrcode.constants.ERROR_CORRECT_M, border=QUIET)
+    code.add_data(QRData(text.encode("utf-8"), mode=mode), optimize=0)
+    try:
+        code.make(fit=True)
+    except (DataOverflowError, ValueError):
+        raise Malformed(f"{len(text)} characters do not fit a QR code") from None
+    return tuple(tuple(map(bool, row)) for row in code.get_matrix())
+
+
+def png(text: str, module: int = MODULE) -> bytes:
+    """A PNG of the code, `module` pixels to each module (8 or more), black on white."""
+    grid = modules(text)
+    side = len(grid)
+    image = _blank(side, side)
+    image.putdata([0 if dark else 255 for row in grid for dark in row])
+    return _as_png(image.resize((side * max(module, MODULE),) * 2, resample=0))
+
+
+def terminal_lines(text: str) -> tuple[str, ...]:
+    """The code as lines of half blocks: space, upper half, lower half, full block; two rows of modules to a line.
+
+    A block is *dark*, the ground is *light*. The terminal layer must set both colours itself on every line (black ink
+    38;2;0;0;0 on white ground 48;2;255;255;255) and put nothing beside or between: the theme's own colours are not read."""
+    grid = modules(text)
+    if len(grid) % 2:
+        grid = (*grid, (False,) * len(grid))
+    return tuple(
+        "".join(_HALVES[pair] for pair in zip(upper, lower, strict=True)) for upper, lower in zip(grid[::2], grid[1::2], strict=True)
+    )
+
+
+def measure(lines: tuple[str, ...]) -> Size:
+    """Columns and rows, to compare with the terminal's before the code is shown there (else offer the PNG)."""
+    return Size(max(map(len, lines), default=0), len(lines))
+
+
+def rasterise(lines: tuple[str, ...], module: int = MODULE) -> Image:
+    """The picture that a terminal makes of `lines` with black ink on white ground: what `read_back` looks at."""
+    halves = {shape: pair for pair, shape in _HALVES.items()}
+    size = measure(lines)
+    image = _blank(size.columns, 2 * size.rows)
+    pairs = [[halves[cell] for cell in line] for line in lines]
+    image.putdata([0 if pair[half] else 255 for row in pairs for half in (0, 1) for pair in row])
+    return image.resize((size.columns * module, 2 * size.rows * module), resample=0)
+
+
+def read(picture: Image | bytes) -> str:
+    """The text of the one QR code in a picture (an image, or the bytes of a PNG or JPEG file), by zxing-cpp.
+
+    Malformed if it is no such picture, holds no code that can be read, or more than one."""
+    import zxingcpp  # noqa: PLC0415  (heavy)
+
+    image = _open(picture) if isinstance(picture, bytes) else picture
+    found = zxingcpp.read_barcodes(image, formats=zxingcpp.BarcodeFormat.QRCode, text_mode=zxingcpp.TextMode.Plain)
+    texts = {code.text for code in found}
+    if len(texts) != 1:
+        raise Malformed(f"the picture holds {len(texts) or 'no'} QR codes that can be read, expected one; hold still, fill the picture")
+    return str(texts.pop())
+
+
+def read_back(picture: Image | bytes, expected: str) -> None:
+    """EXP-02 (held with `ur.Collector.add`): both readers read exactly `expected` from what is about to be shown, or it is refused."""
+    from pyzbar.pyzbar import ZBarSymbol, decode  # noqa: PLC0415  (needs the system's zbar)
+
+    image = _open(picture) if isinstance(picture, bytes) else picture
+    try:
+        first = read(image)
+    except Malformed:
+        first = None
+    second = [code.data.decode("utf-8", errors="replace") for code in decode(image, symbols=[ZBarSymbol.QRCODE])]
+    if first != expected or second != [expected]:
+        readers = [name for name, good in (("zxing-cpp", first == expected), ("zbar", second == [expected])) if not good]
+        refuse(
+            "EXP-02",
+            "a QR code does not read back",
+            found=f"another text, or none, by {' and '.join(readers)}",
+            expected="the same frame by both readers",
+            do="Show the PNG full screen, or use the stick: the bundle on it carries the same transaction.",
+        )
+
+
+def _blank(width: int, height: int) -> Image:
+    from PIL import Image as Pictures  # noqa: PLC0415  (heavy)
+
+    return Pictures.new("L", (width, height), 255)
+
+
+def _as_png(image: Image) -> bytes:
+    out = io.BytesIO()
+    image.save(out, format="PNG", optimize=True)
+    return out.getvalue()
+
+
+def _open(raw: bytes) -> Image:
+    """A PNG or JPEG as a grey picture, its size looked at before memory is taken."""
+    from PIL import Image as Pictures  # noqa: PLC0415  (heavy)
+
+    try:
+        image = Pictures.open(io.BytesIO(raw), formats=("PNG", "JPEG"))
+        if image.width * image.height > MAX_PIXELS:
+            raise Malformed(f"a picture of {image.width} x {image.height} pixels, expected at most {MAX_PIXELS} in all")
+        return image.convert("L")
+    except (OSError, SyntaxError, ValueError, Pictures.DecompressionBombError) as error:
+        if isinstance(error, Malformed):
+            raise
+        raise Malformed("not a PNG or JPEG picture that can be read") from None

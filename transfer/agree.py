@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import fields
 
-from ceremony.base.amounts import grouped, format_btc
+from ceremony.base.amounts import format_btc, grouped
 from ceremony.base.control import control, refuse
 from transfer.authorization import Authorization, Authorized, binds
 from transfer.limits import Policy, Spent, check_limits, check_payee

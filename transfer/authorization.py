@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from ceremony.base import signatures
-from ceremony.base.amounts import grouped, format_btc
+from ceremony.base.amounts import format_btc, grouped
 from ceremony.base.control import control, refuse
 from ceremony.base.data import Digest, Mark, Name, Person, Text, Time, dump, record
 from ceremony.base.lines import sha256

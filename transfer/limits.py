@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from ceremony.base.amounts import MOST, grouped, format_btc
+from ceremony.base.amounts import MOST, format_btc, grouped
 from ceremony.base.control import control, refuse
 from ceremony.base.data import Digest, Malformed, Mark, Name, Text, Time, dump, record
 from ceremony.base.lines import sha256

@@ -68,7 +68,7 @@ def understood(request: SigningRequest, account: AccountKey) -> Understood:
     spends = tuple(_spend(parts, number, ours) for number in range(len(parts.inputs)))
     payments, change = _outputs(parts, ours)
     fee = fee_of(parts.transaction, sum(spend.amount for spend in spends))
-    weight = rules.signed_weight(parts.transaction)
+    weight = rules.signed_weight(len(spends), parts.transaction.outputs)
     found = Review(
         chain="bitcoin",
         network=ours.network,

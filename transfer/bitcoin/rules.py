@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from transfer.bitcoin.tx import Transaction
+from collections.abc import Sequence
+
+from transfer.bitcoin.tx import TxOut
+from transfer.bitcoin.wire import compact
 
 VERSION = 2
 SEQUENCE = 0xFFFFFFFD
@@ -10,10 +13,12 @@ SEQUENCE = 0xFFFFFFFD
 LOCKTIME = 0
 """Always none: a height from the online host's snapshot could make a signed transaction valid only far in the future."""
 
-MAX_REQUEST = 8_000_000
+MAX_REQUEST = 4_000_000
 MAX_INPUTS = 1_000
 MAX_OUTPUTS = 100
 
+INPUT_BYTES = 41
+"""An input without its witness: outpoint, empty script, sequence."""
 WITNESS_BYTES = 108
 """Greatest witness of a P2WPKH input: count, length, signature of at most 72 bytes (low S), length, public key of 33."""
 
@@ -25,9 +30,10 @@ def dust_limit(script: bytes) -> int:
     return _DUST[script[:2]]
 
 
-def signed_weight(unsigned: Transaction) -> int:
-    """The greatest weight of the transaction once every input carries a P2WPKH witness."""
-    return 4 * len(unsigned.stripped) + 2 + WITNESS_BYTES * len(unsigned.inputs)
+def signed_weight(inputs: int, outputs: Sequence[TxOut]) -> int:
+    """The greatest weight of a transaction of P2WPKH inputs once every one carries its witness (BIP-141)."""
+    stripped = 8 + len(compact(inputs)) + INPUT_BYTES * inputs + len(compact(len(outputs))) + sum(len(output.raw) for output in outputs)
+    return 4 * stripped + 2 + WITNESS_BYTES * inputs
 
 
 def virtual_size(weight: int) -> int:

@@ -156,7 +156,9 @@ def check_header(header: Header, expected: Expected) -> None:
 
 
 def seal(header: Header, share: bytes, passphrase: bytes | bytearray, salt: bytes) -> bytes:
-    """The sealed share, 86 bytes. `salt`: 16 fresh bytes from the ceremony's generator. Takes the profile's memory and time."""
+    """The sealed share, 86 bytes. `salt`: 16 fresh bytes from the ceremony's generator.
+
+    Takes the profile's memory and time (MemoryError if there is less); Malformed for a passphrase that is not printable ASCII."""
     if len(share) != SIZE or len(salt) != SALT:
         raise ValueError(f"a share of {SIZE} bytes and a salt of {SALT} are needed")
     head = header.pack() + salt
@@ -165,7 +167,7 @@ def seal(header: Header, share: bytes, passphrase: bytes | bytearray, salt: byte
 
 
 def unseal(raw: bytes, passphrase: bytes | bytearray) -> bytes:
-    """The share in a sealed share. WrongPassphrase if it does not open; Malformed, GEN-04, STO-05 as `Header.unpack`."""
+    """The share in a sealed share. WrongPassphrase if it does not open; otherwise refuses as `Header.unpack` and `seal` do."""
     header = Header.unpack(raw)
     head, box = raw[: HEADER + SALT], raw[HEADER + SALT :]
     key, nonce = _derive(PROFILES[header.profile], passphrase, head[HEADER:])

@@ -22,6 +22,20 @@ SALT = bytes(range(16))
 PASSPHRASE = b"abacus bobbin cactus dollop embark fossil"
 TINY = Profile(3, 8, 1, 1)
 """Argon2id's least, so that a test can try every byte."""
+OUT_OF_RANGE = {
+    0: (0, 2),
+    1: (0, 0x70),
+    2: (0, 2),
+    3: (0, 4, 255),
+    14: (1, 5),
+    15: (2, 10),
+    16: (1, 4),
+    17: (1, 10),
+    18: (5, 255),
+    19: (4, 10),
+    21: (0,),
+}
+"""Place of a header byte -> values that it cannot have in the sealed share of the tests (B3, 3 of 4 sites, 2 of 3 custodians)."""
 PRINTABLE = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size=1, max_size=60).map(lambda text: text.encode())
 
 
@@ -73,7 +87,7 @@ def test_the_layout_is_as_described(header: Header, sealed: bytes) -> None:
     head = bytes([1, 0x50, 1, 3]) + bytes.fromhex(IDENTIFIER) + bytes([3, 4, 2, 3, 2, 3]) + (7).to_bytes(2, "big")
     assert header.pack() == head == sealed[:22]
     assert sealed[22:38] == SALT
-    assert len(sealed) == SEALED == 86 <= 96
+    assert len(sealed) == SEALED == 86
 
 
 def test_another_library_opens_it(sealed: bytes) -> None:
@@ -90,7 +104,10 @@ def test_argon2id_of_rfc_9106() -> None:
 
 
 def test_the_profiles_are_these() -> None:
-    assert PROFILES == {"standard": Profile(1, 262_144, 3, 4), "strong": Profile(2, 1_048_576, 4, 4), "light": Profile(3, 8_192, 1, 1)}
+    assert PROFILES["standard"] == Profile(1, 262_144, 3, 4)
+    assert PROFILES["strong"] == Profile(2, 1_048_576, 4, 4)
+    assert PROFILES["light"] == Profile(3, 8_192, 1, 1)
+    assert len(PROFILES) == 3
 
 
 def test_the_standard_profile_seals_production(terms: Terms) -> None:
@@ -138,22 +155,20 @@ def test_every_change_of_every_byte_is_refused(header: Header, monkeypatch: pyte
         monkeypatch.setitem(PROFILES, name, replace(TINY, code=profile.code))
     sealed = seal(header, SHARE, PASSPHRASE, SALT)
     assert unseal(sealed, PASSPHRASE) == SHARE
-    outcomes: dict[str, int] = {}
+    outcomes = set()
     for at in range(SEALED):
         for change in range(1, 256):
             changed = bytearray(sealed)
             changed[at] ^= change
             with pytest.raises((WrongPassphrase, Malformed, Refused)) as error:
                 unseal(bytes(changed), PASSPHRASE)
-            outcomes[error.type.__name__] = outcomes.get(error.type.__name__, 0) + 1
-    assert sum(outcomes.values()) == 86 * 255
-    assert set(outcomes) == {"WrongPassphrase", "Malformed", "Refused"}
+            outcomes.add(error.type)
+    assert outcomes == {WrongPassphrase, Malformed, Refused}
 
 
-@pytest.mark.parametrize("at", range(SEALED))
+@pytest.mark.parametrize("at", [at for at in range(SEALED) if at != 3])
 def test_a_changed_byte_is_refused_under_the_real_kdf(sealed: bytes, at: int) -> None:
-    if at == 3:
-        pytest.skip("another profile would take its real memory; the test above changes it")
+    """Byte 3 is the profile: another one would take its real memory, so only the test above changes it."""
     for change in (0x01, 0x80):
         changed = bytearray(sealed)
         changed[at] ^= change
@@ -185,8 +200,7 @@ def test_a_truncated_or_extended_one_is_refused(sealed: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("at", "value"),
-    [(0, 0), (0, 2), (1, 0), (1, 0x70), (2, 0), (2, 2), (3, 0), (3, 4), (3, 255), (14, 1), (14, 5), (15, 2), (15, 10), (16, 1), (16, 4)]
-    + [(17, 1), (17, 10), (18, 5), (18, 255), (19, 4), (19, 10), (21, 0)],
+    [(at, value) for at, values in OUT_OF_RANGE.items() for value in values],
 )
 def test_a_header_out_of_range_is_refused_before_memory_is_taken(
     sealed: bytes, at: int, value: int, monkeypatch: pytest.MonkeyPatch

@@ -128,13 +128,14 @@ def check_confirmation(authorization: Authorization, confirmation: Confirmation,
             expected=f"{format_btc(authorization.amount)} to {grouped(authorization.destination)}, authorization {authorization.digest}",
             do="Ask the payee again, over another channel, about this authorization.",
         )
-    if confirmation.checker == authorization.requester or confirmed.signer != confirmation.checker:
+    check_distinct(authorization, confirmation.checker)
+    if confirmed.signer != confirmation.checker:
         refuse(
             "AUT-08",
-            "the payee was not confirmed by a second person",
-            found=f"requested by {authorization.requester}, checked by {confirmation.checker}, signed by {confirmed.signer}",
-            expected="a checker who is not the requester, and who signs",
-            do="Let someone else call the payee.",
+            "the confirmation is signed by somebody else",
+            found=f"checked by {confirmation.checker}, signed by {confirmed.signer}",
+            expected="the signature of the checker",
+            do="Let the checker sign what they heard.",
         )
     if confirmation.checker not in keys:
         refuse(
@@ -145,6 +146,18 @@ def check_confirmation(authorization: Authorization, confirmation: Confirmation,
             do="Let someone of the charter call the payee.",
         )
     signatures.verify(confirmed, dump(confirmation), keys[confirmation.checker], "confirmation@cold-ceremony")
+
+
+def check_distinct(authorization: Authorization, checker: str) -> None:
+    """AUT-08: whoever calls the payee is not the one who asked for the transfer."""
+    if checker == authorization.requester:
+        refuse(
+            "AUT-08",
+            "the payee was not confirmed by a second person",
+            found=f"requested and checked by {checker}",
+            expected="a checker who is not the requester",
+            do="Let someone else call the payee.",
+        )
 
 
 @control("AUT-04")

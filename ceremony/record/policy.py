@@ -12,9 +12,10 @@ from ceremony.base.signatures import Signature
 from ceremony.record import charter as charters
 from ceremony.record.charter import SIGNERS, Charter
 from ceremony.record.signed import MOST_BYTES, refuse_form, strict
+from transfer.authorization import Authorization, binds
 from transfer.limits import Payee, Policy, check_form, check_look_alikes
 
-__all__ = ["Payee", "Policy", "check", "check_follows", "parse", "read", "verify_all"]
+__all__ = ["Payee", "Policy", "bound", "check", "check_follows", "parse", "read", "verify_all"]
 
 
 def parse(raw: bytes, what: str) -> Policy:
@@ -88,6 +89,21 @@ def check_follows(policy: Policy, previous: Policy | None) -> None:
                 expected=expected,
                 do="Make the policy anew; a cool-off counts from the policy that first lists the destination.",
             )
+
+
+def bound(authorization: Authorization, charter: Charter, policy: Policy, genesis: str) -> None:
+    """AUT-01: the authorization names this genesis, charter and policy, and an account of the charter with its network."""
+    binds(authorization, {"mark": charter.mark, "genesis": genesis, "charter": charter.digest, "policy": policy.digest})
+    account = next((a for a in charter.accounts if a.name == authorization.account), None)
+    if account is None:
+        refuse(
+            "AUT-01",
+            "the authorization names an account that the charter does not have",
+            found=authorization.account,
+            expected=" or ".join(a.name for a in charter.accounts),
+            do="Draft and sign a new one.",
+        )
+    binds(authorization, {"chain": account.chain, "network": account.network})
 
 
 def verify_all(signed: Iterable[Signature], raw: bytes, charter: Charter) -> None:

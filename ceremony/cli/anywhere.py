@@ -1,0 +1,236 @@
+"""Commands for anywhere: `charter`, `policy`, and (from their own module) `authorize`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+import click
+
+from ceremony.base import signatures
+from ceremony.base.amounts import parse_amount
+from ceremony.base.data import Malformed, dump, load
+from ceremony.base.files import read_file
+from ceremony.base.signatures import Signature
+from ceremony.cli import papers
+from ceremony.cli.authorize import authorize
+from ceremony.record import charter as charters
+from ceremony.record import policy as policies
+from ceremony.record.charter import SIGNERS, Account, Charter, Enrolment, Hsm, Member, SignedEnrolment, Site
+from ceremony.record.signed import MOST_BYTES, read_signed
+from ceremony.screen.documents import charter_screen, policy_screen
+from transfer.limits import Payee, Policy
+
+__all__ = ["authorize", "charter", "policy"]
+
+_NOTE = 40
+"""Characters: a payee's note must leave the screen of an authorization at 24 lines."""
+
+
+@click.group()
+def charter() -> None:
+    """Enrol people; make, sign and check the charter."""
+
+
+@charter.command()
+@click.option("--person", required=True, help="A position such as A1, or cfo, cto, administrator, witness.")
+@click.option("--name", required=True, help="Full name.")
+@papers.key
+@papers.out
+def enrol(person: str, name: str, key: Path, output: Path) -> None:
+    """Hand in who you are and the key that you sign with, signed with that key."""
+    enrolment = papers.made(Enrolment(person=person, name=name, key=papers.public_key(key), issued=papers.now()), "enrolment")
+    charters.fingerprint(enrolment.key)
+    signature = signatures.sign(person, "enrolment@cold-ceremony", dump(enrolment), key)
+    _check_possession(signed := SignedEnrolment(enrolment=enrolment, blob=signature.blob))
+    papers.write(output, signed)
+    click.echo(f"{person}, {name}: {charters.fingerprint(enrolment.key)}")
+
+
+@charter.command()
+@click.argument("enrolments", nargs=-1, required=True, type=papers.FILE)
+@click.option("--organisation", required=True)
+@click.option("--mark", required=True, type=click.Choice(["practice", "production"]))
+@click.option("--site", "sites", multiple=True, required=True, metavar="A:NAME:CH:2", help="Letter, name, country, threshold; repeatable.")
+@click.option("--site-threshold", type=int, required=True)
+@click.option("--account", "accounts", multiple=True, required=True, metavar="NAME:bitcoin:regtest:PATH", help="Repeatable.")
+@click.option("--hsm-label", required=True)
+@click.option("--hsm-serial", required=True)
+@click.option("--hsm-manufacturer", required=True)
+@click.option("--hsm-model", required=True)
+@click.option("--kdf", type=click.Choice(["standard", "strong", "light"]), default="standard", show_default=True)
+@click.option("--vault-minutes", type=int, default=60, show_default=True)
+@click.option("--officers-approve", type=click.Choice(["yes", "no"]), default="no", show_default=True)
+@papers.out
+def new(enrolments: tuple[Path, ...], sites: tuple[str, ...], accounts: tuple[str, ...], output: Path, **options: object) -> None:
+    """Make the genesis charter from the enrolments of all its people."""
+    hsm = Hsm(**{name: str(options.pop(f"hsm_{name}")) for name in ("label", "serial", "manufacturer", "model")})
+    fields = {
+        **options,
+        "number": 0,
+        "issued": papers.now(),
+        "scheme": "gf256",
+        "sites": tuple(_site(text) for text in sites),
+        "people": _members(enrolments),
+        "accounts": tuple(_account(text) for text in accounts),
+        "hsm": hsm,
+    }
+    made = charters.parse(dump(Charter(**fields)), output.name)  # type: ignore[arg-type]
+    papers.write(output, made)
+    papers.show(charter_screen(made, ()))
+
+
+@charter.command("sign")
+@click.argument("file", type=papers.FILE)
+@click.option("--as", "person", required=True, type=click.Choice(SIGNERS))
+@papers.key
+def sign_charter(file: Path, person: str, key: Path) -> None:
+    """Read the charter on one screen and sign it."""
+    raw, signed = read_signed(file)
+    found = charters.parse(raw, file.name)
+    papers.show(charter_screen(found, papers.signers(signed)))
+    papers.sign(file, person, key, "charter@cold-ceremony", found)
+
+
+@charter.command("check")
+@click.argument("file", type=papers.FILE)
+@papers.genesis_digest
+def check_charter(file: Path, genesis: str | None) -> None:
+    """Check form, roles, jurisdictions and signatures; with --genesis also that it is the genesis you know."""
+    found = papers.signed_charter(file)
+    papers.show(charter_screen(found, SIGNERS))
+    if found.number == 0:
+        papers.genesis_of(found, genesis)
+    papers.anchored(found, genesis)
+
+
+@click.group()
+def policy() -> None:
+    """Make, sign and check the policy: payees, limits, fee caps."""
+
+
+@policy.command("new")
+@papers.charter_file
+@papers.genesis_digest
+@click.option("--payee", "payees", multiple=True, required=True, metavar="NAME:ADDRESS:NOTE", help="Repeatable.")
+@click.option("--network", type=click.Choice(["main", "test", "regtest"]), help="Of the payees; needed if the accounts have several.")
+@click.option("--previous", type=papers.FILE, help="The signed policy before this one; its payees keep their dates.")
+@click.option("--cool-off-hours", type=int, required=True)
+@click.option("--per-transfer", required=True, metavar="AMOUNT", help="Such as '1.5 BTC'.")
+@click.option("--window-days", type=int, required=True)
+@click.option("--per-window", required=True, metavar="AMOUNT")
+@click.option("--greatest-fee", required=True, metavar="AMOUNT")
+@click.option("--greatest-rate", type=int, required=True, help="Satoshi per 1,000 virtual bytes.")
+@click.option("--validity-days", type=int, required=True, help="Longest life of an authorization.")
+@papers.out
+def new_policy(
+    charter_path: Path, genesis: str | None, payees: tuple[str, ...], previous: Path | None, output: Path, **options: object
+) -> None:
+    """Make a policy against a signed charter."""
+    found = papers.signed_charter(charter_path)
+    anchor = papers.genesis_of(found, genesis)
+    before = papers.signed_policy(previous, found, anchor) if previous else None
+    issued = papers.now()
+    network = _network(found, cast("str | None", options.pop("network")))
+    for name in ("per_transfer", "per_window", "greatest_fee"):
+        options[name] = parse_amount(str(options[name]), "--" + name.replace("_", "-"))
+    fields = {
+        **options,
+        "mark": found.mark,
+        "genesis": anchor,
+        "charter": found.digest,
+        "number": before.number + 1 if before else 0,
+        "previous": before.digest if before else None,
+        "issued": issued,
+        "payees": tuple(_payee(text, network, before, issued) for text in payees),
+    }
+    made = policies.parse(dump(Policy(**fields)), output.name)  # type: ignore[arg-type]
+    policies.check(made, found, anchor)
+    policies.check_follows(made, before)
+    papers.write(output, made)
+    papers.show(policy_screen(made, ()))
+
+
+@policy.command("sign")
+@click.argument("file", type=papers.FILE)
+@click.option("--as", "person", required=True, type=click.Choice(SIGNERS))
+@papers.key
+@papers.charter_file
+@papers.genesis_digest
+def sign_policy(file: Path, person: str, key: Path, charter_path: Path, genesis: str | None) -> None:
+    """Read the policy and sign it."""
+    found = papers.signed_charter(charter_path)
+    raw, signed = read_signed(file)
+    wanted = policies.parse(raw, file.name)
+    policies.check(wanted, found, papers.genesis_of(found, genesis))
+    papers.show(policy_screen(wanted, papers.signers(signed)))
+    papers.sign(file, person, key, "policy@cold-ceremony", found)
+
+
+@policy.command("check")
+@click.argument("file", type=papers.FILE)
+@papers.charter_file
+@click.option("--previous", type=papers.FILE, help="The signed policy before this one, unless this is the first.")
+@papers.genesis_digest
+def check_policy(file: Path, charter_path: Path, previous: Path | None, genesis: str | None) -> None:
+    """Check form, payees, dates and signatures against the charter and the policy before."""
+    found = papers.signed_charter(charter_path)
+    anchor = papers.genesis_of(found, genesis)
+    wanted = papers.signed_policy(file, found, anchor)
+    if previous is None and wanted.number:
+        raise Malformed(f"{file.name} is policy {wanted.number}; give the one before it with --previous")
+    policies.check_follows(wanted, papers.signed_policy(previous, found, anchor) if previous else None)
+    papers.show(policy_screen(wanted, SIGNERS))
+    papers.anchored(found, genesis)
+
+
+def _check_possession(signed: SignedEnrolment) -> None:
+    enrolment = signed.enrolment
+    signature = Signature(signer=enrolment.person, namespace="enrolment@cold-ceremony", blob=signed.blob)
+    signatures.verify(signature, dump(enrolment), enrolment.key, "enrolment@cold-ceremony")
+
+
+def _members(paths: Sequence[Path]) -> tuple[Member, ...]:
+    members = []
+    for path in paths:
+        signed = load(SignedEnrolment, read_file(path, MOST_BYTES), path.name)
+        _check_possession(signed)
+        members.append(Member(person=signed.enrolment.person, name=signed.enrolment.name, key=signed.enrolment.key))
+    return tuple(sorted(members, key=lambda member: member.person))
+
+
+def _parts(text: str, option: str, names: str) -> list[str]:
+    parts = text.split(":", names.count(":"))
+    if len(parts) != names.count(":") + 1:
+        raise Malformed(f"{option}: found {text[:60]!r}, expected {names}")
+    return parts
+
+
+def _site(text: str) -> Site:
+    letter, name, jurisdiction, threshold = _parts(text, "--site", "LETTER:NAME:COUNTRY:THRESHOLD")
+    if not threshold.isdecimal():
+        raise Malformed(f"--site: found the threshold {threshold[:20]!r}, expected digits")
+    return Site(letter=letter, name=name, jurisdiction=jurisdiction, threshold=int(threshold))
+
+
+def _account(text: str) -> Account:
+    name, chain, network, path = _parts(text, "--account", "NAME:CHAIN:NETWORK:PATH")
+    return Account(name=name, chain=chain, network=network, path=path)  # type: ignore[arg-type]
+
+
+def _payee(text: str, network: str, before: Policy | None, issued: str) -> Payee:
+    """One payee; a destination that the policy before has under this name keeps the date on which it was added."""
+    name, address, note = _parts(text, "--payee", "NAME:ADDRESS:NOTE")
+    if len(note) > _NOTE:
+        raise Malformed(f"--payee {name}: a note of {len(note)} characters, expected at most {_NOTE}")
+    old = before.payee(name) if before else None
+    added = old.added if old and (old.network, old.destination) == (network, address) else issued
+    return Payee(name=name, chain="bitcoin", network=network, destination=address, added=added, note=note)  # type: ignore[arg-type]
+
+
+def _network(found: Charter, given: str | None) -> str:
+    networks = sorted({account.network for account in found.accounts})
+    if given is None and len(networks) > 1:
+        raise Malformed(f"the accounts are on {', '.join(networks)}; give --network")
+    return given or networks[0]

@@ -1,0 +1,280 @@
+"""`ceremony authorize`: what CFO and CTO sign, and the call to the payee by somebody else. Base install; no secrets."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import wraps
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from ceremony.base import signatures
+from ceremony.base.amounts import format_btc, parse_amount
+from ceremony.base.control import Refused, refuse
+from ceremony.base.data import Malformed, Time, decode, dump, load
+from ceremony.base.files import read_file
+from ceremony.cli import papers
+from ceremony.record.charter import OFFICERS, Charter
+from ceremony.record.policy import bound
+from ceremony.record.signed import MOST_BYTES, add_signature, read_signed
+from ceremony.screen.documents import Verdict, authorization_screen, digest, field, verdicts
+from transfer.authorization import Authorization, Authorized, Confirmation, check_distinct, check_valid, signed_by
+from transfer.limits import Policy, Spent, check_limits, check_payee, moment, written
+
+_TAIL = 8
+_LINE = 64
+"""Characters: purpose and reference value take one line of the screen each."""
+
+F = TypeVar("F", bound=Callable[..., object])
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What an authorization stands on: signed charter and policy, the genesis, and what is spent (None without a register).
+
+    `anchored` is the genesis digest that was given from outside, if one was."""
+
+    charter: Charter
+    policy: Policy
+    genesis: str
+    anchored: str | None
+    spent: tuple[Spent, ...] | None
+
+
+def on_ground(command: F) -> Callable[..., object]:
+    """The four options that every command here reads, verified before the command runs."""
+
+    @papers.charter_file
+    @papers.policy_file
+    @papers.genesis_digest
+    @click.option("--register", type=papers.FILE, help="A copy of the register, to count what is spent.")
+    @wraps(command)
+    def run(charter_path: Path, policy_path: Path, genesis: str | None, register: Path | None, **rest: object) -> object:
+        charter = papers.signed_charter(charter_path)
+        anchor = papers.genesis_of(charter, genesis)
+        policy = papers.signed_policy(policy_path, charter, anchor)
+        return command(ground=Ground(charter, policy, anchor, genesis, _spent(register)), **rest)
+
+    return run
+
+
+at_time = click.option("--now", "at", metavar="TIME", help="Judge at this UTC time instead of now, such as 2026-11-20T09:30:00Z.")
+
+
+@click.group()
+def authorize() -> None:
+    """Draft, show, confirm, sign and check an authorization."""
+
+
+@authorize.command()
+@on_ground
+@click.option("--payee", required=True, help="Name in the policy; the address comes from there.")
+@click.option("--amount", required=True, metavar="AMOUNT", help="Such as '0.25 BTC'.")
+@click.option("--greatest-fee", required=True, metavar="AMOUNT", help="Such as '0.0005 BTC'.")
+@click.option("--purpose", required=True)
+@click.option("--reference-value", required=True, help="What the amount is worth today, and by whose quote.")
+@click.option("--account", required=True, help="Name in the charter.")
+@click.option("--requester", required=True, help="Who asks for it; somebody else calls the payee.")
+@click.option("--register-head", required=True, metavar="HEX", help="The head on your newest closing slip.")
+@click.option("--days", type=click.IntRange(1, 31), required=True, help="How long it is valid.")
+@papers.out
+def draft(ground: Ground, days: int, output: Path, **options: str) -> None:
+    """Draft an authorization for a listed payee."""
+    charter, policy = ground.charter, ground.policy
+    payee, account = policy.payee(options["payee"]), charter.account(options["account"])
+    if payee is None:
+        raise Malformed(f"the policy has no payee {options['payee'][:40]!r}; it has {', '.join(p.name for p in policy.payees)}")
+    for name in ("purpose", "reference_value"):
+        if len(options[name]) > _LINE:
+            raise Malformed(f"--{name.replace('_', '-')}: {len(options[name])} characters, expected at most {_LINE}")
+    now = papers.now()
+    drafted = Authorization(
+        mark=charter.mark,
+        genesis=ground.genesis,
+        charter=charter.digest,
+        policy=policy.digest,
+        register_head=options["register_head"],
+        identifier=f"t-{now[:10].replace('-', '')}-{secrets.token_hex(4)}",
+        network=account.network,
+        account=account.name,
+        payee=payee.name,
+        destination=payee.destination,
+        amount=parse_amount(options["amount"], "--amount"),
+        greatest_fee=parse_amount(options["greatest_fee"], "--greatest-fee"),
+        purpose=options["purpose"],
+        reference_value=options["reference_value"],
+        requester=charter.member(options["requester"]).person,
+        not_before=now,
+        expires=written(moment(now) + timedelta(days=days)),
+    )
+    papers.made(drafted, "authorization")
+    found = _judge(drafted, ground, now)
+    _stop_at_refusal(found)
+    papers.write(output, drafted)
+    papers.show((*authorization_screen(drafted, policy, (), ground.spent, now), *verdicts([verdict for verdict, _ in found])))
+
+
+@authorize.command()
+@click.argument("file", type=papers.FILE)
+@on_ground
+@at_time
+def show(file: Path, ground: Ground, at: str | None) -> None:
+    """Everything that an officer must compare, on one screen, with the verdict of each check."""
+    _shown(file, ground, _time(at))
+
+
+@authorize.command()
+@click.argument("file", type=papers.FILE)
+@click.option("--as", "person", required=True, type=click.Choice(OFFICERS))
+@papers.key
+@on_ground
+def sign(file: Path, person: str, key: Path, ground: Ground) -> None:
+    """Run every check, read it on one screen, and sign it."""
+    _shown(file, ground, papers.now())
+    papers.sign(file, person, key, "authorization@cold-ceremony", ground.charter)
+
+
+@authorize.command()
+@click.argument("file", type=papers.FILE)
+@click.option("--as", "person", required=True, help="You: a person of the charter, and not the one who asked for the transfer.")
+@papers.key
+@click.option("--channel", required=True, help="How you reached the payee: a number or place that you knew before.")
+@click.option("--spoken-with", required=True, help="Who at the payee answered.")
+@papers.out
+def confirm(file: Path, person: str, key: Path, channel: str, spoken_with: str, output: Path) -> None:  # noqa: PLR0913, PLR0917 (one option each)
+    """While the payee is on the line: they say amount and address, you type the end of it, unseen."""
+    wanted = load(Authorization, read_file(file, MOST_BYTES), file.name)
+    check_distinct(wanted, person)
+    papers.show((*field("payee", wanted.payee), *field("amount", format_btc(wanted.amount)), *digest(wanted.digest)))
+    click.echo("Ask the payee for the amount and for the address, and let them read it to you.")
+    _heard(wanted, click.prompt(f"Type the last {_TAIL} characters of the address as the payee reads them", prompt_suffix=": "))
+    said = papers.made(
+        Confirmation(
+            authorization=wanted.digest,
+            destination=wanted.destination,
+            amount=wanted.amount,
+            checker=person,
+            channel=channel,
+            spoken_with=spoken_with,
+            time=papers.now(),
+        ),
+        "confirmation",
+    )
+    papers.confirmed()
+    signature = signatures.sign(person, "confirmation@cold-ceremony", dump(said), key)
+    papers.write(output, said)
+    add_signature(output, signature)
+
+
+@authorize.command()
+@click.argument("file", type=papers.FILE)
+@click.option("--confirmation", "confirmation_path", type=papers.FILE, required=True)
+@on_ground
+@at_time
+def check(file: Path, confirmation_path: Path, ground: Ground, at: str | None) -> None:
+    """Check an authorization as the cold host will: signatures, confirmation, validity, payee, limits."""
+    now = _time(at)
+    wanted = _shown(file, ground, now)
+    proof = _prove(file, confirmation_path, ground.charter, now)
+    said = proof.confirmation
+    papers.show(
+        verdicts(
+            (
+                Verdict("AUT-02", "signed by cfo and cto, each with a key of their own"),
+                Verdict("AUT-08", f"confirmed by {said.checker} with {said.spoken_with}, {said.channel}"),
+            )
+        )
+    )
+    click.echo(f"VALID at {now}: {format_btc(wanted.amount)} to {wanted.payee}.")
+    papers.anchored(ground.charter, ground.anchored)
+
+
+def _shown(file: Path, ground: Ground, now: str) -> Authorization:
+    """The screen of an authorization; its signatures verify before it is shown (AUT-09), and any refusal stops after it."""
+    raw, signed = read_signed(file)
+    wanted = load(Authorization, raw, file.name)
+    for signature in signed:
+        signatures.verify(signature, raw, ground.charter.key(signature.signer), "authorization@cold-ceremony")
+    found = _judge(wanted, ground, now)
+    papers.show(authorization_screen(wanted, ground.policy, papers.signers(signed), ground.spent, now))
+    papers.show(verdicts([verdict for verdict, _ in found]))
+    _stop_at_refusal(found)
+    return wanted
+
+
+def _judge(wanted: Authorization, ground: Ground, now: str) -> list[tuple[Verdict, Refused | None]]:
+    """Every check of an authorization by itself, none left out because another one refused."""
+    charter, policy, spent = ground.charter, ground.policy, ground.spent or ()
+    checks: tuple[tuple[str, str, Callable[[], None]], ...] = (
+        ("AUT-01", "names this genesis, charter, policy, network and account", lambda: bound(wanted, charter, policy, ground.genesis)),
+        ("AUT-04", "valid now", lambda: check_valid(wanted, now)),
+        ("AUT-06", "the address is the listed one, and its cool-off is over", lambda: check_payee(policy, wanted, now)),
+        ("AUT-07", "amount, window, fee and validity are within the policy", lambda: check_limits(policy, wanted, spent, now)),
+    )
+    return [_verdict(*each) for each in checks]
+
+
+def _verdict(identifier: str, checked: str, run: Callable[[], None]) -> tuple[Verdict, Refused | None]:
+    try:
+        run()
+    except Refused as refusal:
+        return Verdict(identifier, checked, refusal.what), refusal
+    return Verdict(identifier, checked), None
+
+
+def _stop_at_refusal(found: Sequence[tuple[Verdict, Refused | None]]) -> None:
+    for _, refusal in found:
+        if refusal is not None:
+            raise refusal
+
+
+def _prove(file: Path, confirmation_path: Path, charter: Charter, now: str) -> Authorized:
+    raw, signed = read_signed(file)
+    said, confirmed = read_signed(confirmation_path)
+    if len(confirmed) != 1:
+        refuse(
+            "AUT-08",
+            "the confirmation is not signed by one person",
+            found=f"{len(confirmed)} signatures",
+            expected="the signature of the checker alone",
+            do="Let the checker confirm it again.",
+        )
+    keys = {member.person: member.key for member in charter.people}
+    confirmation = load(Confirmation, said, confirmation_path.name)
+    return signed_by(load(Authorization, raw, file.name), signed, confirmation, confirmed[0], keys, now)
+
+
+def _heard(wanted: Authorization, typed: str) -> None:
+    """AUT-08: what the payee read is how the authorized address ends; bech32 has no capital letters, base58 does."""
+    ends, said = wanted.destination[-_TAIL:], "".join(typed.split())
+    if wanted.destination.lower().startswith(("bc1", "tb1", "bcrt1")):
+        said = said.lower()
+    if not hmac.compare_digest(said.encode(), ends.encode()):
+        refuse(
+            "AUT-08",
+            "the payee reads another address",
+            found=f"{said[:20]!r} at the end of the payee's address",
+            expected="the end of the address in the authorization, which is not shown here",
+            do="Do not sign. Find out who is right, by another channel, before anything else.",
+        )
+
+
+def _spent(register: Path | None) -> tuple[Spent, ...] | None:
+    if register is None:
+        return None
+    from ceremony.record.register import Register  # noqa: PLC0415 (only where there is a register)
+
+    return Register.open(register).spent(0)
+
+
+def _time(given: str | None) -> str:
+    if given is None:
+        return papers.now()
+    text = decode(Time, given, "--now")
+    moment(text)
+    return str(text)

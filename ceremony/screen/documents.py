@@ -1,0 +1,138 @@
+"""Screens for the documents that people sign: charter, policy, authorization. Pure: data in, lines of at most 78 columns out.
+
+What an officer must compare stands on one screen of 80 by 24, in the order in which money is lost: who, where, how much."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ceremony.base.amounts import format_btc, grouped, show_percent
+from ceremony.base.words import spoken
+from ceremony.record.charter import Charter, freezers
+from transfer.authorization import Authorization
+from transfer.limits import Policy, Spent, spent_in_window
+
+WIDTH = 78
+LABEL = 14
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one check says: its control, what was checked, and the refusal's first line if it refused."""
+
+    identifier: str
+    checked: str
+    refusal: str | None = None
+
+
+def field(name: str, value: str) -> tuple[str, ...]:
+    """A named value, wrapped under itself."""
+    lines = textwrap.wrap(value, WIDTH - LABEL) or [""]
+    return (f"{name:<{LABEL}}{lines[0]}", *(" " * LABEL + line for line in lines[1:]))
+
+
+def digest(value: str) -> tuple[str, ...]:
+    """A digest in hexadecimal and as words, four in a line, to be read aloud."""
+    said = spoken(value)
+    rows = ("  ".join(f"{at + 1:2} {said[at]:<12}" for at in range(row, row + 4)) for row in range(0, len(said), 4))
+    return (*field("digest", value), *(f"  {row}".rstrip() for row in rows))
+
+
+def title(mark: str, what: str, signers: Sequence[str]) -> str:
+    """The first line: practice or production, which document, and who has signed it (AUT-09)."""
+    left, right = f"{mark.upper()}  {what}", "signed by " + (", ".join(signers) or "nobody yet")
+    return left + right.rjust(max(WIDTH - len(left), len(right) + 2))
+
+
+def charter_screen(charter: Charter, signers: Sequence[str]) -> tuple[str, ...]:
+    """A charter whole: sites, people with their names, accounts, HSM, digest."""
+    sites = [f"{s.letter} {s.name}, {s.jurisdiction}, {s.threshold} of {_count(charter, s.letter)}" for s in charter.sites]
+    freeze = ", ".join(freezers(charter)) or "none"
+    rows = [f"{m.person} {m.name}" for m in charter.people]
+    return (
+        title(charter.mark, f"charter {charter.number}: {charter.organisation}", signers),
+        *field("sites", f"any {charter.site_threshold} of " + "; ".join(sites)),
+        *field("people", rows[0]),
+        *(_pair(rows[at : at + 2]) for at in range(1, len(rows), 2)),
+        *(line for a in charter.accounts for line in field("account", f"{a.name}: {a.chain} {a.network}, {a.path}")),
+        *field("HSM", f"{charter.hsm.label}, serial {charter.hsm.serial}, {charter.hsm.manufacturer} {charter.hsm.model}"),
+        *field("rules", f"{charter.scheme}, KDF {charter.kdf}, vault at most {charter.vault_minutes} min, {_officers(charter)}"),
+        *field("jurisdictions", f"none can compel a quorum; able to freeze the funds: {freeze}"),
+        *digest(charter.digest),
+    )
+
+
+def policy_screen(policy: Policy, signers: Sequence[str]) -> tuple[str, ...]:
+    """A policy whole: every payee with its whole address, every limit, digest."""
+    payees = [
+        line
+        for p in policy.payees
+        for line in (*field(p.name, f"{p.note} ({p.network}, added {p.added})"), *field("", grouped(p.destination)))
+    ]
+    cool_off = f"{policy.cool_off_hours} hours" if policy.cool_off_hours else "NONE: a new payee can be paid at once"
+    return (
+        title(policy.mark, f"policy {policy.number}, issued {policy.issued}", signers),
+        *payees,
+        *field("cool-off", cool_off),
+        *field("per transfer", f"at most {format_btc(policy.per_transfer)}"),
+        *field(f"in {policy.window_days} days", f"at most {format_btc(policy.per_window)}"),
+        *field("fee", f"at most {format_btc(policy.greatest_fee)}, at most {policy.greatest_rate} sat per 1,000 virtual bytes"),
+        *field("validity", f"an authorization lives at most {policy.validity_days} days"),
+        *digest(policy.digest),
+    )
+
+
+def authorization_screen(
+    wanted: Authorization, policy: Policy, signers: Sequence[str], spent: Sequence[Spent] | None, now: str
+) -> tuple[str, ...]:
+    """What an officer reads before signing: payee, whole address, amount, worth, fee, limits, validity, register head, digest.
+
+    `spent` is what the register has granted so far, or None where no register is at hand."""
+    payee = policy.payee(wanted.payee)
+    fee = format_btc(wanted.greatest_fee)
+    return (
+        title(wanted.mark, f"authorization {wanted.identifier}", signers),
+        *field("payee", wanted.payee + (f" ({payee.note})" if payee else "")),
+        *field("address", grouped(wanted.destination)),
+        *field("amount", format_btc(wanted.amount)),
+        *field("worth", wanted.reference_value),
+        *field("greatest fee", f"{fee}, {show_percent(wanted.greatest_fee, wanted.amount)} of the amount" if wanted.amount else fee),
+        *field("limits", f"at most {format_btc(policy.per_transfer)} per transfer"),
+        *field("", _window(wanted, policy, spent, now)),
+        *field("valid", f"{wanted.not_before} to {wanted.expires}"),
+        *field("from", f"{wanted.account} ({wanted.chain} {wanted.network}), asked for by {wanted.requester}"),
+        *field("purpose", wanted.purpose),
+        *field("register head", wanted.register_head),
+        *digest(wanted.digest),
+    )
+
+
+def verdicts(found: Sequence[Verdict]) -> tuple[str, ...]:
+    """One line for each check."""
+    return tuple(f"{v.identifier:<8}{'held' if v.refusal is None else 'REFUSED':<9}{v.refusal or v.checked}"[:WIDTH] for v in found)
+
+
+def _window(wanted: Authorization, policy: Policy, spent: Sequence[Spent] | None, now: str) -> str:
+    limit = format_btc(policy.per_window)
+    if spent is None:
+        return f"{policy.window_days} days: at most {limit}; counted on the cold host"
+    before = spent_in_window(policy, spent, now)
+    return f"{policy.window_days} days: {_bare(before)} before, {_bare(before + wanted.amount)} after, of {limit}"
+
+
+def _bare(amount: int) -> str:
+    return format_btc(amount).removesuffix(" BTC")
+
+
+def _count(charter: Charter, letter: str) -> int:
+    return sum(person[0] == letter for person in charter.custodians)
+
+
+def _officers(charter: Charter) -> str:
+    return "officers approve each request" if charter.officers_approve == "yes" else "officers authorize only"
+
+
+def _pair(cells: Sequence[str]) -> str:
+    return (" " * LABEL + "".join(f"{cell[:31]:<32}" for cell in cells)).rstrip()

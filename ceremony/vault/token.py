@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -20,6 +20,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ceremony.base.control import control, refuse
 from ceremony.base.data import Malformed
+from ceremony.base.mark import permits
+from ceremony.record.charter import Charter
 from ceremony.vault.wrapping import RSA_BITS, ImportKey, pkcs8, wrap
 from transfer.bitcoin.curve import N as ORDER
 from transfer.bitcoin.sighash import Sighash
@@ -97,6 +99,26 @@ class Signed:
     raw: bytes
 
 
+class Named(Protocol):
+    """Anything that names a token: `Identity`, or the message that tells of one."""
+
+    @property
+    def label(self) -> str:
+        """CK_TOKEN_INFO.label."""
+
+    @property
+    def serial(self) -> str:
+        """CK_TOKEN_INFO.serialNumber."""
+
+    @property
+    def manufacturer(self) -> str:
+        """CK_TOKEN_INFO.manufacturerID."""
+
+    @property
+    def model(self) -> str:
+        """CK_TOKEN_INFO.model."""
+
+
 class WrongPin(Exception):
     """The HSM did not take the PIN. How many tries it has left it may tell by its flags (`pin_state`)."""
 
@@ -116,6 +138,7 @@ def find(module: str, label: str, serial: str) -> tuple[pkcs11.Token, Identity]:
         if pkcs11.TokenFlag.TOKEN_INITIALIZED in token.flags and label in ("", token.label) and serial in ("", token.serial.decode("ascii"))
     ]
     if len(tokens) != 1:
+        pkcs11.unload(module)  # a module looks for new tokens when it is loaded, and some not again
         names = ", ".join(f"{token.label} ({token.serial.decode('ascii')})" for token in tokens)
         raise Malformed(f"{module}: found {names or 'no such token'}, expected one token with label {label!r} and serial number {serial!r}")
     return tokens[0], _identity(tokens[0], library)
@@ -134,6 +157,22 @@ def _identity(token: pkcs11.Token, library: Any) -> Identity:
         hardware=version(token.hardware_version),
         library=f"{library.library_description} {version(library.library_version)}, {library.manufacturer_id}",
     )
+
+
+@control("AIR-05")
+def check_identity(found: Named, charter: Charter) -> str:
+    """AIR-05: the HSM is the one that the charter names, and no software. Returns what production would have refused, or nothing."""
+    names = ("label", "serial", "manufacturer", "model")
+    other = [name for name in names if getattr(found, name) != getattr(charter.hsm, name)]
+    software = "softhsm" in f"{found.manufacturer} {found.model}".lower()
+    if not other and not software:
+        return ""
+    shown = ", ".join(f"{name} {getattr(found, name)!r}" for name in other or names) + (" (a software HSM)" if software else "")
+    if not (software and permits(charter.mark, "software HSM")):
+        wanted = ", ".join(f"{name} {getattr(charter.hsm, name)!r}" for name in names)
+        do = "Connect the HSM of the charter, or amend the charter."
+        refuse("AIR-05", "this is not the HSM of the charter", found=shown, expected=wanted, do=do)
+    return f"production would refuse: {shown}"
 
 
 def pin_state(module: str, label: str, serial: str) -> str:

@@ -19,7 +19,7 @@ from ceremony.record import charter as charters
 from ceremony.record import policy as policies
 from ceremony.record.charter import SIGNERS, Account, Charter, Enrolment, Hsm, Member, SignedEnrolment, Site
 from ceremony.record.signed import MOST_BYTES, read_signed
-from ceremony.screen.documents import charter_screen, policy_screen
+from ceremony.screen.documents import charter_screen, keys_screen, policy_screen
 from transfer.limits import Payee, Policy
 
 __all__ = ["authorize", "charter", "policy"]
@@ -95,11 +95,12 @@ def sign_charter(file: Path, person: str, key: Path) -> None:
 
 @charter.command("check")
 @click.argument("file", type=papers.FILE)
+@click.option("--keys", is_flag=True, help="Show each person's key fingerprint instead, as `ssh-keygen -l` does.")
 @papers.genesis_digest
-def check_charter(file: Path, genesis: str | None) -> None:
+def check_charter(file: Path, keys: bool, genesis: str | None) -> None:
     """Check form, roles, jurisdictions and signatures; with --genesis also that it is the genesis you know."""
     found = papers.signed_charter(file)
-    papers.show(charter_screen(found, SIGNERS))
+    papers.show(keys_screen(found) if keys else charter_screen(found, SIGNERS))
     if found.number == 0:
         papers.genesis_of(found, genesis)
     papers.anchored(found, genesis)

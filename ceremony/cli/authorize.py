@@ -14,7 +14,7 @@ from typing import TypeVar
 import click
 
 from ceremony.base import signatures
-from ceremony.base.amounts import format_btc, parse_amount
+from ceremony.base.amounts import format_btc, grouped, parse_amount
 from ceremony.base.control import Refused, refuse
 from ceremony.base.data import Malformed, Time, decode, dump, load
 from ceremony.base.files import read_file
@@ -179,32 +179,35 @@ def confirm(file: Path, person: str, key: Path, channel: str, spoken_with: str, 
 def check(file: Path, confirmation_path: Path, ground: Ground, at: str | None) -> None:
     """Check an authorization as the cold host will: signatures, confirmation, validity, payee, limits."""
     now = _time(at)
-    wanted = _shown(file, ground, now)
-    proof = _prove(file, confirmation_path, ground.charter, now)
-    said = proof.confirmation
+    wanted, _, found = _read(file, ground, now)
+    _stop_at_refusal(found)
+    said = _prove(file, confirmation_path, ground.charter, now).confirmation
     papers.show(
-        verdicts(
-            (
-                Verdict("AUT-02", "signed by cfo and cto, each with a key of their own"),
-                Verdict("AUT-08", f"confirmed by {said.checker} with {said.spoken_with}, {said.channel}"),
-            )
+        (
+            *verdicts([verdict for verdict, _ in found]),
+            *verdicts((Verdict("AUT-02", "signed by cfo and cto, each with a key of their own"),)),
+            *verdicts((Verdict("AUT-08", f"{said.checker} heard it from {said.spoken_with}, {said.channel}"),)),
         )
     )
-    click.echo(f"VALID at {now}: {format_btc(wanted.amount)} to {wanted.payee}.")
+    papers.show((f"VALID at {now}: {format_btc(wanted.amount)} to {wanted.payee}", f"  {grouped(wanted.destination)}"))
     papers.anchored(ground.charter, ground.anchored)
 
 
-def _shown(file: Path, ground: Ground, now: str) -> Authorization:
-    """The screen of an authorization; its signatures verify before it is shown (AUT-09), and any refusal stops after it."""
+def _read(file: Path, ground: Ground, now: str) -> tuple[Authorization, tuple[str, ...], list[tuple[Verdict, Refused | None]]]:
+    """An authorization, who signed it (each signature verifies, AUT-09), and what every check says."""
     raw, signed = read_signed(file)
     wanted = load(Authorization, raw, file.name)
     for signature in signed:
         signatures.verify(signature, raw, ground.charter.key(signature.signer), "authorization@cold-ceremony")
-    found = _judge(wanted, ground, now)
-    papers.show(authorization_screen(wanted, ground.policy, papers.signers(signed), ground.spent, now))
+    return wanted, papers.signers(signed), _judge(wanted, ground, now)
+
+
+def _shown(file: Path, ground: Ground, now: str) -> None:
+    """The screen of an authorization, complete; a refusal stops after it."""
+    wanted, signers, found = _read(file, ground, now)
+    papers.show(authorization_screen(wanted, ground.policy, signers, ground.spent, now))
     papers.show(verdicts([verdict for verdict, _ in found]))
     _stop_at_refusal(found)
-    return wanted
 
 
 def _judge(wanted: Authorization, ground: Ground, now: str) -> list[tuple[Verdict, Refused | None]]:

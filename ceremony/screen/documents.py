@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ceremony.base.amounts import format_btc, grouped, show_percent
 from ceremony.base.words import spoken
-from ceremony.record.charter import Charter, freezers
+from ceremony.record.charter import Charter, fingerprint, freezers
 from transfer.authorization import Authorization
 from transfer.limits import Policy, Spent, spent_in_window
 
@@ -50,15 +50,13 @@ def charter_screen(charter: Charter, signers: Sequence[str]) -> tuple[str, ...]:
     """A charter whole: sites, people with their names, accounts, HSM, digest."""
     sites = [f"{s.letter} {s.name}, {s.jurisdiction}, {s.threshold} of {_count(charter, s.letter)}" for s in charter.sites]
     freeze = ", ".join(freezers(charter)) or "none"
-    rows = [f"{m.person} {m.name}" for m in charter.people]
     return (
         title(charter.mark, f"charter {charter.number}: {charter.organisation}", signers),
         *field("sites", f"any {charter.site_threshold} of " + "; ".join(sites)),
-        *field("people", rows[0]),
-        *(_pair(rows[at : at + 2]) for at in range(1, len(rows), 2)),
+        *_packed("people", [f"{m.person} {m.name}" for m in charter.people]),
         *(line for a in charter.accounts for line in field("account", f"{a.name}: {a.chain} {a.network}, {a.path}")),
         *field("HSM", f"{charter.hsm.label}, serial {charter.hsm.serial}, {charter.hsm.manufacturer} {charter.hsm.model}"),
-        *field("rules", f"{charter.scheme}, KDF {charter.kdf}, vault at most {charter.vault_minutes} min, {_officers(charter)}"),
+        *field("rules", f"{charter.scheme}, KDF {charter.kdf}, vault {charter.vault_minutes} min, {_officers(charter)}"),
         *field("jurisdictions", f"none can compel a quorum; able to freeze the funds: {freeze}"),
         *digest(charter.digest),
     )
@@ -78,7 +76,7 @@ def policy_screen(policy: Policy, signers: Sequence[str]) -> tuple[str, ...]:
         *field("cool-off", cool_off),
         *field("per transfer", f"at most {format_btc(policy.per_transfer)}"),
         *field(f"in {policy.window_days} days", f"at most {format_btc(policy.per_window)}"),
-        *field("fee", f"at most {format_btc(policy.greatest_fee)}, at most {policy.greatest_rate} sat per 1,000 virtual bytes"),
+        *field("fee", f"at most {format_btc(policy.greatest_fee)}, {policy.greatest_rate} sat per 1,000 vB"),
         *field("validity", f"an authorization lives at most {policy.validity_days} days"),
         *digest(policy.digest),
     )
@@ -110,8 +108,12 @@ def authorization_screen(
 
 
 def verdicts(found: Sequence[Verdict]) -> tuple[str, ...]:
-    """One line for each check."""
-    return tuple(f"{v.identifier:<8}{'held' if v.refusal is None else 'REFUSED':<9}{v.refusal or v.checked}"[:WIDTH] for v in found)
+    """One line for each check, wrapped under itself if it must be."""
+    lines: list[str] = []
+    for verdict in found:
+        start = f"{verdict.identifier:<8}{'held' if verdict.refusal is None else 'REFUSED':<9}"
+        lines += textwrap.wrap(verdict.refusal or verdict.checked, WIDTH, initial_indent=start, subsequent_indent=" " * len(start))
+    return tuple(lines)
 
 
 def _window(wanted: Authorization, policy: Policy, spent: Sequence[Spent] | None, now: str) -> str:
@@ -134,5 +136,17 @@ def _officers(charter: Charter) -> str:
     return "officers approve each request" if charter.officers_approve == "yes" else "officers authorize only"
 
 
-def _pair(cells: Sequence[str]) -> str:
-    return (" " * LABEL + "".join(f"{cell[:31]:<32}" for cell in cells)).rstrip()
+def _packed(name: str, cells: Sequence[str]) -> tuple[str, ...]:
+    """Two cells in a line where both fit, one where not; nothing is cut off."""
+    half, lines = (WIDTH - LABEL) // 2, [""]
+    for cell in cells:
+        if lines[-1] and len(lines[-1]) < half and len(cell) <= half:
+            lines[-1] = f"{lines[-1]:<{half}}{cell}"
+        else:
+            lines.append(cell)
+    return tuple(f"{name if at == 0 else '':<{LABEL}}{line}" for at, line in enumerate(lines[1:]))
+
+
+def keys_screen(charter: Charter) -> tuple[str, ...]:
+    """Each person's key as `ssh-keygen -l` shows it, to be compared with what they say themselves."""
+    return tuple(f"{m.person:<{LABEL}}{fingerprint(m.key)}" for m in charter.people)

@@ -1,0 +1,140 @@
+"""The opener: the one process that sees passphrases, shares and the secret (REC-10).
+
+It loads the standard library, `cryptography`, `mnemonic` and the schemes. It does one thing in its life: one key
+generation, or one armed transfer; and it ends with it. It makes no file and prints nothing but prompts."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from ceremony.base.control import refuse
+from ceremony.base.data import Malformed
+from ceremony.vault import protocol
+from ceremony.vault.child import Child, Handlers, loop
+from ceremony.vault.generation import Generation
+from ceremony.vault.orders import ArmedOnce, verify_charters
+from ceremony.vault.passphrase import Passphrases
+from ceremony.vault.protocol import ArmedReply, GiveRandom, KeyRecordMade, Proven, Random, Sealed
+from ceremony.vault.randomness import Generator
+from ceremony.vault.recovery import Recovery
+
+
+class Opener:
+    """The messages of protocol.TO_OPENER, by name."""
+
+    def __init__(self, link: protocol.Channel, talk: Passphrases) -> None:
+        self._link, self._talk = link, talk
+        self._armed = ArmedOnce()
+        self._generation: Generation | None = None
+        self._recovery: Recovery | None = None
+
+    def begin_keygen(self, message: protocol.BeginKeygen) -> KeyRecordMade:
+        """Verify the charter, gather randomness, generate."""
+        self._check_fresh()
+        charter = verify_charters(message.charter, message.signatures, message.predecessors, message.genesis)[-1]
+        random = self._generator(with_dice=message.dice == "yes")
+        origin = "software; sources: " + ", ".join(random.sources)
+        self._generation = Generation(message, charter, random, origin, self._talk)
+        return KeyRecordMade(key_record=self._generation.key_record)
+
+    def arm(self, message: protocol.Arm) -> ArmedReply:
+        """Verify the orders; nothing else is unlocked for in this process's life."""
+        if self._recovery is None:
+            self._check_fresh()
+        armed = self._armed.arm(message.orders)
+        self._recovery = Recovery(armed, self._generator(with_dice=False), self._talk, self.ask_link)
+        return ArmedReply(
+            request=armed.request.digest,
+            authorization=armed.authorization.digest,
+            key_record=armed.key_record.digest,
+            inputs=len(armed.spends),
+            paths=len(armed.public_keys),
+            finding="",
+        )
+
+    def lock(self, message: protocol.Lock) -> Sealed:
+        """Choose a passphrase, lock."""
+        return Sealed(position=message.position, sealed=self._generating().lock(message.position, message.sealing))
+
+    def prove(self, message: protocol.Prove) -> Proven:
+        """Open from what was read back."""
+        self._generating().prove(message.position, message.sealed)
+        return Proven(position=message.position)
+
+    def prove_quorums(self, _: protocol.ProveQuorums) -> protocol.Quorums:
+        """Every minimal quorum, by its parts."""
+        return self._generating().prove_quorums()
+
+    def unlock(self, message: protocol.Unlock) -> protocol.Unlocked:
+        """Open one share."""
+        return self._recovering().unlock(message.position, message.sealed, message.numbers)
+
+    def recover(self, _: protocol.Recover) -> protocol.Recovered:
+        """Combine and compare."""
+        return self._recovering().recover()
+
+    def deliver(self, _: protocol.Deliver) -> protocol.Delivered:
+        """Hand child keys to the HSM."""
+        return self._recovering().deliver()
+
+    def lock_again(self, message: protocol.LockAgain) -> Sealed:
+        """Lock under the passphrase of this run."""
+        return Sealed(position=message.position, sealed=self._recovering().lock_again(message.position, message.sealing))
+
+    def prove_again(self, message: protocol.ProveAgain) -> Proven:
+        """Open what was read back, with the passphrase of this run."""
+        self._recovering().prove_again(message.position, message.sealed)
+        return Proven(position=message.position)
+
+    def ask_link(self, message: Any, kind: type) -> Any:
+        """One exchange with the HSM process; raises what it refuses."""
+        try:
+            self._link.send(message)
+            reply = self._link.receive((kind, *protocol.TROUBLE))
+        except OSError:
+            reply = None
+        if reply is None or isinstance(reply, protocol.Failed):
+            raise Malformed("the HSM process is gone; every sealed share is as it was")
+        return protocol.told(reply)
+
+    def _generator(self, *, with_dice: bool) -> Generator:
+        given: Random = self.ask_link(GiveRandom(), Random)
+        sources = {"operating system": os.urandom(32), "HSM": given.value}
+        dice = self._talk.dice() if with_dice else b""
+        return Generator({**sources, "dice": dice} if dice else sources)
+
+    def _check_fresh(self) -> None:
+        if self._generation is not None or self._recovery is not None:
+            do = "End this vault and start another one."
+            refuse("SIG-08", "this opener has its task already", found="another task", expected="one task in its life", do=do)
+
+    def _generating(self) -> Generation:
+        if self._generation is None:
+            raise Malformed("no key generation has begun")
+        return self._generation
+
+    def _recovering(self) -> Recovery:
+        if self._recovery is None:
+            refuse(
+                "SIG-08", "the vault is not armed", found="no orders", expected="verified orders first", do="Approve the request and arm."
+            )
+        return self._recovery
+
+
+def serve(child: Child) -> None:
+    """Answer until the end."""
+    opener = Opener(child.link, Passphrases())
+    handlers: Handlers = {
+        protocol.BeginKeygen: opener.begin_keygen,
+        protocol.Arm: opener.arm,
+        protocol.Lock: opener.lock,
+        protocol.Prove: opener.prove,
+        protocol.ProveQuorums: opener.prove_quorums,
+        protocol.Unlock: opener.unlock,
+        protocol.Recover: opener.recover,
+        protocol.Deliver: opener.deliver,
+        protocol.LockAgain: opener.lock_again,
+        protocol.ProveAgain: opener.prove_again,
+    }
+    loop(child, protocol.TO_OPENER, handlers)

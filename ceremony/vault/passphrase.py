@@ -1,0 +1,130 @@
+"""Passphrases: six words offered and typed back, or one of the custodian's own; asked for again when a share is opened.
+
+The words are the EFF large list of 7,776 (Joseph Bonneau, Electronic Frontier Foundation, 2016; licence CC BY 3.0 US;
+as packaged in `diceware` 1.0.1), in words.txt unchanged. Six of them are 77 bits, before the KDF."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from functools import cache
+from importlib import resources
+
+from ceremony.base.control import refuse
+from ceremony.vault.prompt import Prompt
+
+COUNT = 6
+"""Words in an offered passphrase."""
+LEAST = 20
+"""Characters in an own one."""
+
+_SHA256 = "addd35536511597a02fa0a9ff1e5284677b8883b83e986e43f15a3db996b903e"
+_SIZE = 7776
+_OWN = "o"
+
+Random = Callable[[int], bytes]
+
+
+@cache
+def words() -> tuple[str, ...]:
+    """The list; SET-09 if it is not the published one."""
+    raw = resources.files("ceremony.vault").joinpath("words.txt").read_bytes()
+    found = hashlib.sha256(raw).hexdigest()
+    if found != _SHA256:
+        refuse("SET-09", "the word list", found=found, expected=_SHA256, do="Use an unaltered copy of the tool.")
+    return tuple(line.split("\t")[1] for line in raw.decode("ascii").splitlines())
+
+
+def offer(random: Random) -> tuple[str, ...]:
+    """COUNT words, each drawn evenly: two bytes, thrown away when they are beyond the last whole multiple of the list."""
+    chosen: list[str] = []
+    while len(chosen) < COUNT:
+        number = int.from_bytes(random(2), "big")
+        if number < 65536 // _SIZE * _SIZE:
+            chosen.append(words()[number % _SIZE])
+    return tuple(chosen)
+
+
+def normal(typed: bytes | bytearray) -> bytearray:
+    """What is hashed: spaces at either end dropped, several spaces as one. Letters are left as they are."""
+    return bytearray(b" ".join(bytes(typed).split()))
+
+
+def fault(own: bytearray) -> str:
+    """Why an own passphrase will not do, or nothing. Never quotes it."""
+    if len(own) < LEAST:
+        return f"That is shorter than {LEAST} characters."
+    if len(set(own)) < 8:
+        return "That has fewer than 8 different characters."
+    return ""
+
+
+class Passphrases:
+    """The talk with custodians at the terminal; the keyboard is tried once, before the first passphrase."""
+
+    def __init__(self, prompt: Callable[[], Prompt] = Prompt) -> None:
+        self._make = prompt
+        self._prompt: Prompt | None = None
+
+    def choose(self, position: str, random: Random) -> bytearray:
+        """A new passphrase for one custodian. Raises Interrupted."""
+        prompt = self._ready()
+        offered = offer(random)
+        with prompt.aside():
+            prompt.say(f"{position}, your new passphrase. Nobody else looks at this screen now.")
+            prompt.say()
+            for number, word in enumerate(offered, 1):
+                prompt.say(f"    {number}  {word}")
+            prompt.say()
+            prompt.say("Type each word when it is asked for. It is gone from the screen after that.")
+            prompt.say("Or type o and Enter to choose a passphrase of your own.")
+            typed = _typed_back(prompt, offered)
+        return bytearray(" ".join(offered), "ascii") if typed else _own(prompt, position)
+
+    def ask(self, position: str, purpose: str) -> bytearray:
+        """The passphrase of one custodian, typed once: `purpose` says for what. Raises Interrupted."""
+        prompt = self._ready()
+        typed = bytearray()
+        while not typed:
+            typed = normal(prompt.secret(f"{position}, {purpose}type your passphrase (it does not show), then Enter: "))
+        return typed
+
+    def dice(self) -> bytes:
+        """The numbers of 50 throws or more of a die, or nothing. Raises Interrupted."""
+        prompt = self._make()
+        while True:
+            typed = bytes(prompt.secret("Dice: type 50 throws or more (they do not show), or only Enter: ")).replace(b" ", b"")
+            if not typed or (len(typed) >= 50 and set(typed) <= set(b"123456")):
+                return typed
+            prompt.say("Only the digits 1 to 6, 50 of them or more.")
+
+    def _ready(self) -> Prompt:
+        if self._prompt is None:
+            self._prompt = self._make()
+            self._prompt.sample()
+        return self._prompt
+
+
+def _typed_back(prompt: Prompt, offered: tuple[str, ...]) -> bool:
+    """Each word as it is typed; False if the custodian wants one of their own."""
+    for number, word in enumerate(offered, 1):
+        while (typed := prompt.line(f"Word {number} of {len(offered)}: ").strip()) != word:
+            if number == 1 and typed == _OWN:
+                return False
+            prompt.say(f"That is not word {number}. Look again.")
+    return True
+
+
+def _own(prompt: Prompt, position: str) -> bytearray:
+    """One of their own, typed twice."""
+    prompt.say(f"{position}, {LEAST} or more letters, digits, signs and spaces without accents.")
+    while True:
+        first = normal(prompt.secret("Your own passphrase (it does not show), then Enter: "))
+        reason = fault(first)
+        if not reason:
+            again = normal(prompt.secret("The same once more, then Enter: "))
+            if hmac.compare_digest(first, again):
+                return first
+            reason = "The two are not the same."
+        prompt.say(f"{reason} Try again.")

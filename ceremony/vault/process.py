@@ -1,0 +1,308 @@
+"""The screen process's side of the vault: start the two children, ask them, and tell honestly when one is gone.
+
+The children share this terminal and get two sockets each: one to here, one to each other. Nothing secret comes here."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import termios
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeVar
+
+from ceremony.base.control import control, refuse
+from ceremony.base.data import Malformed, Mark
+from ceremony.base.mark import RELAXED, permits
+from ceremony.vault import protocol
+from ceremony.vault.orders import Orders
+from ceremony.vault.protection import KEPT
+from ceremony.vault.protocol import (
+    ArmedReply,
+    BeginKeygen,
+    Channel,
+    Delivered,
+    Destroyed,
+    Failed,
+    ImportedKeys,
+    KeyRecordMade,
+    PathProven,
+    Proven,
+    Quorums,
+    Ready,
+    Recovered,
+    Sealed,
+    Served,
+    Signed,
+    TokenOpened,
+    Unlocked,
+)
+
+R = TypeVar("R")
+Role = Literal["opener", "hsm"]
+ROLES: dict[Role, str] = {"opener": "opener", "hsm": "HSM process"}
+
+_PATIENCE = 5.0
+"""Seconds that a child has to end by itself once it was told to."""
+
+
+class VaultLost(Malformed):
+    """A child of the vault is gone: what it held in memory is gone with it, and every sealed share is as it was."""
+
+
+class Helper:
+    """One child process and the socket to it."""
+
+    def __init__(self, role: Role, link: socket.socket, seconds: int) -> None:
+        self._name = ROLES[role]
+        ours, theirs = socket.socketpair()
+        self.channel = Channel(ours)
+        arguments = (str(theirs.fileno()), str(link.fileno()), str(os.getpid()), str(seconds))
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-m", "ceremony.vault", role, *arguments],
+            pass_fds=(theirs.fileno(), link.fileno()),
+            env={name: os.environ[name] for name in KEPT if name in os.environ},
+        )
+        theirs.close()
+
+    @property
+    def pid(self) -> int:
+        """Its process number."""
+        return self._process.pid
+
+    def ask(self, message: Any, kind: type[R]) -> R:
+        """Send and wait; raises what the child tells of. Ctrl-C is not taken meanwhile: an answer must not be lost."""
+        with _uninterrupted():
+            self.send(message)
+            return self.receive(kind)
+
+    def send(self, message: Any) -> None:
+        """Send without waiting for the answer."""
+        try:
+            self.channel.send(message)
+        except OSError:
+            self._lost()
+
+    def receive(self, kind: type[R]) -> R:
+        """The answer, of this kind; raises what it tells of."""
+        try:
+            reply = self.channel.receive((kind, *protocol.TROUBLE))
+        except Malformed as error:
+            self.kill()
+            raise VaultLost(f"the {self._name} was ended: its answer was not of the closed list ({error})") from None
+        if reply is None:
+            self._lost()
+        if isinstance(reply, Failed):
+            self.kill()
+            raise VaultLost(f"the {self._name} ended: a fault of the program, {reply.what}. {_NOTHING_LOST}")
+        answer: R = protocol.told(reply)
+        return answer
+
+    def finish(self) -> None:
+        """Let it forget everything and end; kill it if it does not."""
+        with contextlib.suppress(Exception):
+            self.ask(protocol.Finish(), protocol.Finished)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(_PATIENCE)
+        self.kill()
+
+    def kill(self) -> None:
+        """End it at once, by its process number."""
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+        self.channel.close()
+
+    def _lost(self) -> Any:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(_PATIENCE)
+        self.kill()
+        code = self._process.returncode
+        why = "by itself" if code >= 0 else _SIGNALS.get(-code, f"killed by signal {-code}")
+        raise VaultLost(f"the {self._name} is gone ({why}, code {code}). {_NOTHING_LOST}")
+
+
+_NOTHING_LOST = "Nothing is lost: what it had in memory is gone, every sealed share is as it was. Resume the ceremony."
+_SIGNALS = {int(signal.SIGALRM): "the charter's time limit was reached", int(signal.SIGKILL): "killed"}
+
+
+@dataclass(frozen=True, slots=True)
+class Vault:
+    """Both children. Each method sends one message and returns its answer, or raises what the child refused.
+
+    Besides Refused and Malformed: WrongSecret (a passphrase or PIN was wrong; ask again while `tries_left`), Interrupted
+    (Ctrl-C at a child's prompt), VaultLost (a child is gone)."""
+
+    opener: Helper
+    hsm: Helper
+    ready: dict[Role, Ready]
+    _terminal: Any
+
+    @classmethod
+    def start(cls, minutes: int) -> Vault:
+        """Start both children for at most `minutes` (the charter's vault_minutes). Call from the main thread: they die with it."""
+        return cls.start_for(minutes * 60)
+
+    @classmethod
+    def start_for(cls, seconds: int) -> Vault:
+        """As `start`, in seconds."""
+        one, other = socket.socketpair()
+        with one, other:
+            opener, hsm = Helper("opener", one, seconds), Helper("hsm", other, seconds)
+        vault = cls(opener, hsm, {}, termios.tcgetattr(0) if os.isatty(0) else None)
+        try:
+            vault.ready["opener"] = opener.ask(protocol.Hello(), Ready)
+            vault.ready["hsm"] = hsm.ask(protocol.Hello(), Ready)
+        except BaseException:
+            vault.kill()
+            raise
+        return vault
+
+    def __enter__(self) -> Vault:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    @control("REC-10")
+    def check_protection(self, mark: Mark) -> tuple[str, ...]:
+        """REC-10: production refuses without the essential protections; practice gets the sentences to record."""
+        lacking = [f"{ROLES[role]}: {p.name}: {p.state}" for role, ready in self.ready.items() for p in ready.protection if _lacks(p)]
+        if lacking and not permits(mark, "machine checks"):
+            do = "Use the cold host's image, which grants these."
+            refuse("REC-10", "the vault is not protected", found="; ".join(lacking), expected="every essential protection held", do=do)
+        return tuple(f"production would refuse: {sentence} ({RELAXED['machine checks']})" for sentence in lacking)
+
+    def open_token(self, module: str, label: str, serial: str) -> TokenOpened:
+        """Load the PKCS#11 module and let the administrator type the PIN. An empty label or serial is not asked for."""
+        with self._terminal_kept():
+            return self.hsm.ask(protocol.Open(module=module, label=label, serial=serial), TokenOpened)
+
+    def try_import_path(self) -> PathProven:
+        """AIR-07: the whole import path with a throw-away key."""
+        return self.hsm.ask(protocol.TryImportPath(), PathProven)
+
+    def begin_keygen(self, message: BeginKeygen) -> KeyRecordMade:
+        """Generate, split and commit; the key record's body."""
+        return self._linked(message, KeyRecordMade)[0]
+
+    def lock(self, position: str, sealing: int) -> Sealed:
+        """Let this custodian choose a passphrase; their sealed share."""
+        with self._terminal_kept():
+            return self.opener.ask(protocol.Lock(position=position, sealing=sealing), Sealed)
+
+    def prove(self, position: str, sealed: bytes) -> Proven:
+        """Let this custodian open what was read back from their medium. WrongSecret while it does not open."""
+        with self._terminal_kept():
+            return self.opener.ask(protocol.Prove(position=position, sealed=sealed), Proven)
+
+    def prove_quorums(self) -> Quorums:
+        """GEN-07: every minimal quorum, by its parts, from the proven shares."""
+        return self.opener.ask(protocol.ProveQuorums(), Quorums)
+
+    def arm(self, orders: Orders) -> ArmedReply:
+        """Arm both children, once. They verify all of it themselves and must come to the same orders (SIG-08)."""
+        armed = self.hsm.ask(protocol.Arm(orders=orders), ArmedReply)
+        reply, _ = self._linked(protocol.Arm(orders=orders), ArmedReply)
+        if replace(armed, finding="") != replace(reply, finding=""):
+            found = f"HSM process: request {armed.request}; opener: request {reply.request}"
+            refuse("SIG-08", "the two halves of the vault disagree", found=found, expected="the same orders", do="End this vault.")
+        return armed
+
+    def unlock(self, position: str, sealed: bytes, numbers: tuple[int, ...]) -> Unlocked:
+        """Check the header, then let this custodian type the passphrase. `numbers`: sealing numbers of the register, newest last."""
+        with self._terminal_kept():
+            return self.opener.ask(protocol.Unlock(position=position, sealed=sealed, numbers=numbers), Unlocked)
+
+    def recover(self) -> Recovered:
+        """Combine one minimal quorum; compare commitments and extended public keys."""
+        return self.opener.ask(protocol.Recover(), Recovered)
+
+    def deliver(self) -> tuple[Delivered, ImportedKeys]:
+        """Hand the wrapped child keys to the HSM; both sides must name the same import key (REC-08)."""
+        delivered, served = self._linked(protocol.Deliver(), Delivered)
+        imported = self.hsm.ask(protocol.Imported(), ImportedKeys)
+        if delivered.import_key != served.fingerprint or delivered.keys != len(imported.keys):
+            found = f"{delivered.keys} keys wrapped to {delivered.import_key}"
+            expected = f"{len(imported.keys)} keys and import key {served.fingerprint}, as the HSM has them"
+            refuse(
+                "REC-08", "what was delivered is not what arrived", found=found, expected=expected, do="Destroy the keys; end this vault."
+            )
+        return delivered, imported
+
+    def sign(self, past_r: tuple[str, ...]) -> Signed:
+        """Sign every input of the armed request. `past_r`: r of every earlier signature (SIG-05), 64 hexadecimal digits each."""
+        return self.hsm.ask(protocol.Sign(past_r=past_r), Signed)
+
+    def destroy(self) -> Destroyed:
+        """SEC-03: destroy the session objects and enumerate."""
+        return self.hsm.ask(protocol.Destroy(), Destroyed)
+
+    def lock_again(self, position: str, sealing: int) -> Sealed:
+        """SEC-01: the same passphrase, a fresh salt, the next sealing number."""
+        return self.opener.ask(protocol.LockAgain(position=position, sealing=sealing), Sealed)
+
+    def prove_again(self, position: str, sealed: bytes) -> Proven:
+        """SEC-01: what was read back opens, to the same commitment."""
+        return self.opener.ask(protocol.ProveAgain(position=position, sealed=sealed), Proven)
+
+    def end(self) -> None:
+        """Let both forget everything and end. May be called again."""
+        for helper in (self.opener, self.hsm):
+            helper.finish()
+        self._restore_terminal()
+
+    def kill(self) -> None:
+        """End both at once."""
+        for helper in (self.opener, self.hsm):
+            helper.kill()
+        self._restore_terminal()
+
+    def _linked(self, message: Any, kind: type[R]) -> tuple[R, Served]:
+        """Ask the opener something for which it asks the HSM process; that serves the link until the opener has answered."""
+        with _uninterrupted(), self._terminal_kept():
+            self.hsm.send(protocol.ServeLink())
+            try:
+                reply = self.opener.ask(message, kind)
+            finally:
+                self.hsm.send(protocol.LinkDone())
+                served = self.hsm.receive(Served)
+            return reply, served
+
+    @contextmanager
+    def _terminal_kept(self) -> Iterator[None]:
+        """A child that was killed at its prompt cannot put the terminal back; this process does."""
+        try:
+            yield
+        except VaultLost:
+            self._restore_terminal(leave=True)
+            raise
+
+    def _restore_terminal(self, *, leave: bool = False) -> None:
+        if self._terminal is None:
+            return
+        with contextlib.suppress(termios.error):
+            termios.tcsetattr(0, termios.TCSADRAIN, self._terminal)
+        if leave and os.isatty(1):
+            os.write(1, b"\x1b[2J\x1b[3J\x1b[H\x1b[?1049l\r\n")
+
+
+def _lacks(protected: protocol.Protected) -> bool:
+    return protected.essential == "yes" and protected.state != "held"
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Hold Ctrl-C back while an answer is due, and drop it afterwards: prompts take it as a character."""
+    held = signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        if not held:
+            signal.sigtimedwait({signal.SIGINT}, 0)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})

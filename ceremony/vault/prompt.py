@@ -1,0 +1,133 @@
+"""Secrets from the terminal, typed into the very process that needs them: no echo, and never by way of another process.
+
+While a prompt is up the terminal sends no signals: Ctrl-C arrives as a character and raises Interrupted. Input that was
+typed before the prompt is thrown away. The terminal is put back whatever happens."""
+
+from __future__ import annotations
+
+import os
+import select
+import termios
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ceremony.base.data import Malformed
+from ceremony.vault.protocol import Interrupted
+
+SAMPLE = 'the quick brown fox; yz 2+2=4 @#"-_'
+"""Typed with echo before the first passphrase: it differs on every keyboard layout that is commonly mixed up."""
+
+_ENTER, _INTERRUPT, _END, _BACKSPACE, _CLEAR, _ESCAPE = b"\r\n", 0x03, 0x04, (0x08, 0x7F), 0x15, 0x1B
+_MOST = 1000
+_DOT = b"*"
+
+
+class Prompt:
+    """The terminal on two descriptors (standard input and output). Malformed if either is no terminal."""
+
+    def __init__(self, source: int = 0, target: int = 1) -> None:
+        if not (os.isatty(source) and os.isatty(target)):
+            raise Malformed("a passphrase or PIN is typed at a terminal only; run this command in one, without redirection")
+        self._source = source
+        self._target = target
+
+    def say(self, text: str = "") -> None:
+        """One line for the person."""
+        self._write(text.encode("ascii", "replace") + b"\r\n")
+
+    def line(self, prompt: str) -> str:
+        """One line, with echo. Raises Interrupted on Ctrl-C."""
+        return self._read(prompt, echo=True).decode("ascii")
+
+    def secret(self, prompt: str) -> bytearray:
+        """One line without echo: printable ASCII, as typed; one `*` shows for each word begun. Raises Interrupted on Ctrl-C."""
+        return self._read(prompt, echo=False)
+
+    def sample(self) -> None:
+        """Let the person see that the keyboard gives what is printed on it; Enter alone skips."""
+        self.say("Try the keyboard first. Type this line (it shows), or only Enter to skip:")
+        while True:
+            self.say(f"  {SAMPLE}")
+            typed = self.line("> ")
+            if typed in ("", SAMPLE):
+                return
+            self.say("That is not the same. Is the keyboard layout right? Once more, or Enter:")
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """The alternate screen: what is shown in it is cleared, and gone from the terminal and its scrollback afterwards."""
+        self._write(b"\x1b[?1049h\x1b[2J\x1b[H")
+        try:
+            yield
+        finally:
+            self._write(b"\x1b[2J\x1b[3J\x1b[H\x1b[?1049l")
+
+    def _read(self, prompt: str, *, echo: bool) -> bytearray:
+        while True:
+            with self._quiet():
+                self._write(prompt.encode("ascii", "replace"))
+                typed, strays = self._typed(echo)
+                self._write(b"\r\n")
+            if not strays:
+                return typed
+            self.say("A key gave no plain character (accent, arrow, function key). Once more:")
+
+    def _typed(self, echo: bool) -> tuple[bytearray, bool]:
+        """What was typed up to Enter, and whether anything but plain characters was among it."""
+        typed, strays = bytearray(), False
+        while True:
+            key = self._key()
+            if key in _ENTER:
+                return typed, strays
+            if key in (_INTERRUPT, _END):
+                self._write(b"\r\n")
+                raise Interrupted
+            before = _shown(typed, echo)
+            if key in _BACKSPACE:
+                del typed[-1:]
+            elif key == _CLEAR:
+                typed.clear()
+                strays = False
+            elif 0x20 <= key <= 0x7E and len(typed) < _MOST:
+                typed.append(key)
+            else:
+                strays = True
+                self._swallow(key)
+            self._update(before, _shown(typed, echo))
+
+    def _update(self, before: bytes, now: bytes) -> None:
+        self._write(b"\b \b" * (len(before) - len(now)) + now[len(before) :])
+
+    def _key(self) -> int:
+        raw = os.read(self._source, 1)
+        if not raw:
+            raise Interrupted
+        return raw[0]
+
+    def _swallow(self, key: int) -> None:
+        """Take the rest of an escape sequence, so that the letters in it do not count as typed."""
+        while key == _ESCAPE and select.select([self._source], [], [], 0.02)[0]:
+            self._key()
+
+    def _write(self, raw: bytes) -> None:
+        while raw:
+            raw = raw[os.write(self._target, raw) :]
+
+    @contextmanager
+    def _quiet(self) -> Iterator[None]:
+        """No echo, no line editing, no signals, and nothing that was typed earlier (termios(3), TCSAFLUSH)."""
+        before = termios.tcgetattr(self._source)
+        quiet = [*before[:3], before[3] & ~(termios.ECHO | termios.ECHONL | termios.ICANON | termios.ISIG | termios.IEXTEN), *before[4:]]
+        control = list(before[6])
+        control[termios.VMIN], control[termios.VTIME] = 1, 0
+        quiet[0], quiet[6] = before[0] & ~(termios.IXON | termios.INLCR | termios.ISTRIP), control
+        termios.tcsetattr(self._source, termios.TCSAFLUSH, quiet)
+        try:
+            yield
+        finally:
+            termios.tcsetattr(self._source, termios.TCSADRAIN, before)
+
+
+def _shown(typed: bytearray, echo: bool) -> bytes:
+    """What the terminal shows of it: all, or a dot for each word, so that a watcher learns no lengths."""
+    return bytes(typed) if echo else _DOT * len(typed.split())

@@ -41,7 +41,8 @@ LEAST_RATE = 1_000
 _ANYONE = b"\x51"
 FAUCET = b"\x00\x20" + hashlib.sha256(_ANYONE).digest()
 """Output script (P2WSH of OP_TRUE) of the practice chain's own coins: anyone can spend them, no key is needed."""
-_FAUCET_FEE = 5_000
+_FEE, _FEE_EACH = 10_000, 50
+"""Satoshi that a payment out of the chain's own coins costs, and for each output of it: above `LEAST_RATE` at any likely size."""
 _MOST_BLOCKS = 1_000
 
 Outpoint = tuple[str, int]
@@ -233,7 +234,7 @@ class PracticeNode:
 
     def fund(self, *payments: tuple[bytes, int]) -> str:
         """Pay each (output script, satoshi) in one transaction out of the chain's own coins, mine it, and return its txid."""
-        wanted = sum(amount for _, amount in payments) + _FAUCET_FEE
+        wanted = sum(amount for _, amount in payments) + _FEE + _FEE_EACH * len(payments)
         if not payments or min(amount for _, amount in payments) <= 0:
             raise Malformed("practice chain: each payment is of at least one satoshi")
         spent = self._faucet(wanted)

@@ -235,6 +235,21 @@ class Imported:
 
 
 @record
+class Signing:
+    """The word SIGN was typed. From here on the HSM may have signed: this ceremony can never be void (BRD-06)."""
+
+    request: Digest
+
+
+@record
+class SetAside:
+    """The actor's share could not be opened today; nothing is lost (three wrong passphrases, or a refused share)."""
+
+    position: Position
+    reason: Text
+
+
+@record
 class HsmSignature:
     """One input's signature as the HSM gave it (raw r||s, 64 bytes) and the public key that verified it."""
 
@@ -320,11 +335,40 @@ class Closed:
 ALL: dict[str, type] = {
     re.sub(r"(?<!^)(?=[A-Z])", "-", cls.__name__).lower(): cls
     for cls in (
-        Opened, File, Signature, Step, Present, Machine, Vault, VaultEnded, Hsm, ImportPath, Generated, Sealing, Proven, Removed,
-        Quorums, Authorized, Agreed, Reviewed, Armed, Unlocked, Recovered, Imported, HsmSigned, Absent, Checked, Exported, Sighting,
-        Refusal, Resumed, Closed,
+        Opened,
+        File,
+        Signature,
+        Step,
+        Present,
+        Machine,
+        Vault,
+        VaultEnded,
+        Hsm,
+        ImportPath,
+        Generated,
+        Sealing,
+        Proven,
+        Removed,
+        Quorums,
+        Authorized,
+        Agreed,
+        Reviewed,
+        Armed,
+        Unlocked,
+        Recovered,
+        Imported,
+        Signing,
+        SetAside,
+        HsmSigned,
+        Absent,
+        Checked,
+        Exported,
+        Sighting,
+        Refusal,
+        Resumed,
+        Closed,
     )
-}  # fmt: skip
+}
 
 _NAMES = {cls: name for name, cls in ALL.items()}
 

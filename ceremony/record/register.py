@@ -15,6 +15,7 @@ from ceremony.base.control import Undecided, control, refuse
 from ceremony.base.data import Malformed, load
 from ceremony.base.files import PARTIAL, read_file
 from ceremony.base.lines import parse_chain, sha256
+from ceremony.base.signatures import Signature
 from ceremony.record import entries
 from ceremony.record.charter import Charter
 from ceremony.record.charter import check as check_charter
@@ -56,6 +57,11 @@ class Ceremony:
         if sha256(raw) != file.sha256:
             refuse("AUD-01", f"{self.folder.name}/{file.name} is not the recorded file", found=sha256(raw), expected=file.sha256, do=_COPY)
         return raw
+
+    def signatures(self, purpose: str) -> tuple[Signature, ...]:
+        """Everybody's signature for one purpose, over a file or a text of this ceremony."""
+        found = ((e.actor, e.body) for e in self.state.entries if isinstance(e.body, entries.Signature) and e.body.purpose == purpose)
+        return tuple(Signature(signer=actor, namespace=body.namespace, blob=body.blob) for actor, body in found)
 
 
 _COPY = "Use an undamaged copy of the register."
@@ -147,10 +153,12 @@ class Register:
         return frozenset(n for n in begun if n >= max(proven, 1)), max(begun)
 
     @control("AUT-05")
-    def check_unspent(self, authorization: str, identifier: str) -> None:
-        """AUT-05: an authorization is used once; what was granted in any ceremony that was not voided counts as used."""
+    def check_unspent(self, authorization: str, identifier: str, ceremony_now: int) -> None:
+        """AUT-05: an authorization is used once; what any other ceremony was granted counts as used, also if it was voided."""
         for ceremony in self.ceremonies:
-            if any(a.authorization == authorization or a.identifier == identifier for a in ceremony.state.all(entries.Authorized)):
+            if ceremony.number != ceremony_now and any(
+                a.authorization == authorization or a.identifier == identifier for a in ceremony.state.all(entries.Authorized)
+            ):
                 refuse(
                     "AUT-05",
                     f"authorization {identifier} is spent",
@@ -159,12 +167,12 @@ class Register:
                     do="Draft and sign a new one.",
                 )
 
-    def spent(self) -> tuple[Spent, ...]:
-        """AUT-10: everything granted and not voided, with its time, whether the chain has it or not."""
+    def spent(self, ceremony_now: int) -> tuple[Spent, ...]:
+        """AUT-10: everything that other ceremonies were granted and that was not voided, whether the chain has it or not."""
         return tuple(
             Spent(time=e.line.time, amount=e.body.amount)
             for c in self.ceremonies
-            if c.state.closed is None or c.state.closed.outcome != "void"
+            if c.number != ceremony_now and (c.state.closed is None or c.state.closed.outcome != "void")
             for e in c.state.entries
             if isinstance(e.body, entries.Authorized)
         )
@@ -173,11 +181,12 @@ class Register:
         """SIG-05: the r of every signature that the HSM ever gave, in hexadecimal."""
         return tuple(s.raw[:64] for c in self.ceremonies for body in c.state.all(entries.HsmSigned) for s in body.signatures)
 
-    def reserved(self) -> frozenset[str]:
-        """BRD-06: coins (`txid:vout`) of requests that were signed, or may yet be, and which no later ceremony may spend."""
+    def reserved(self, ceremony_now: int) -> frozenset[str]:
+        """BRD-06: coins (`txid:vout`) of other ceremonies' requests that were signed or may yet be: not to be spent again."""
         return frozenset(
             coin
             for c in self.ceremonies
+            if c.number != ceremony_now
             if c.state.closed is None or c.state.closed.outcome != "void"
             for body in c.state.all(entries.Agreed)
             for coin in body.coins

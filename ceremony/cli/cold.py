@@ -1,0 +1,192 @@
+"""Commands of the cold host: key generation, prepare, transfer, resume, void."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ceremony.base.control import control, refuse
+from ceremony.base.data import Malformed
+from ceremony.base.files import locked, read_file
+from ceremony.base.lines import sha256
+from ceremony.record import charter as charters
+from ceremony.record import entries
+from ceremony.record.entries import Kind
+from ceremony.record.register import Register
+from ceremony.record.transcript import Transcript
+from ceremony.screen import panels
+from ceremony.screen.terminal import Stopped, Terminal
+from ceremony.script import loop
+from ceremony.script.generate import check_one_sitting
+from ceremony.script.room import Room, utc_now
+from ceremony.script.table import PREPARED
+from ceremony.vault.protocol import Interrupted
+
+MODULE = "/usr/lib/softhsm/libsofthsm2.so"
+
+register_option = click.option("--register", "folder", type=click.Path(path_type=Path), required=True, help="The register's folder.")
+genesis_option = click.option("--genesis", required=True, metavar="HEX", help="Digest of the genesis charter, from your closing slip.")
+module_option = click.option("--module", default=MODULE, show_default=True, metavar="FILE", help="The HSM's PKCS#11 library.")
+document = click.Path(exists=True, dir_okay=False)
+
+
+@click.command()
+@register_option
+@click.option("--charter", required=True, type=document, help="The signed charter; its .signatures lie beside it.")
+@click.option("--policy", required=True, type=document, help="The signed policy; its .signatures lie beside it.")
+@module_option
+def keygen(folder: Path, charter: str, policy: str, module: str) -> None:
+    """Generate the key and its shares, with every custodian in the room, in one sitting."""
+    raw = read_file(Path(charter))
+    genesis = sha256(raw)
+    mark = charters.read(Path(charter)).mark
+    folder.mkdir(exist_ok=True)
+    with locked(folder):
+        book = Register.open(folder) if any(folder.iterdir()) else None
+        if book is not None:
+            check_genesis(book, genesis)
+            _nothing_unfinished(book)
+        transcript = loop.begin(book, folder, "keygen", mark, genesis, raw)
+        _play(Room(Terminal(), folder, genesis, transcript, {"charter": charter, "policy": policy, "module": module}))
+    click.echo(f"genesis {genesis}\nhead {Register.open(folder).head}")
+
+
+@click.command()
+@register_option
+@genesis_option
+@click.option("--confirmation", required=True, type=document, help="The signed confirmation of the payee.")
+@click.option("--snapshot", required=True, type=document, help="The snapshot from the online host.")
+@module_option
+@click.argument("authorization", type=document)
+def prepare(folder: Path, genesis: str, authorization: str, **given: str) -> None:
+    """Begin a transfer with administrator and witness alone: authorization, machine, HSM, signing request."""
+    begin(folder, genesis, "transfer", {"authorization": authorization, **given}, until=PREPARED)
+    click.echo("Prepared. `ceremony transfer` goes on when the custodians are in the room.")
+
+
+@click.command()
+@register_option
+@genesis_option
+@click.option("--out", required=True, type=click.Path(), help="A new folder for the outbound bundle (QR frames go beside it).")
+@module_option
+def transfer(folder: Path, genesis: str, **given: str) -> None:
+    """The transfer itself, with custodians, administrator and witness in the room."""
+    with _continued(folder, genesis, given, "transfer") as room:
+        _play(room)
+    click.echo(f"Carried out: {given['out']}\nhead {Register.open(folder).head}")
+
+
+@click.command()
+@register_option
+@genesis_option
+@click.option("--out", type=click.Path(), help="A new folder for the outbound bundle, when a transfer goes on.")
+@module_option
+def resume(folder: Path, genesis: str, **given: str | None) -> None:
+    """Go on with the ceremony that was interrupted, where it stands."""
+    with _continued(folder, genesis, {k: v for k, v in given.items() if v is not None}, None) as room:
+        check_one_sitting(room.state)
+        _play(room)
+    click.echo(f"head {Register.open(folder).head}")
+
+
+@click.command()
+@register_option
+@genesis_option
+@click.option("--reason", required=True, help="Why it ends without a result.")
+def void(folder: Path, genesis: str, reason: str) -> None:
+    """End an interrupted ceremony that signed nothing; administrator and witness sign."""
+    with _continued(folder, genesis, {}, None) as room:
+        check_voidable(room)
+        _interruptible(lambda: _void(room, reason))
+    click.echo(f"Void. head {Register.open(folder).head}")
+
+
+@control("AUD-09")
+def check_genesis(book: Register, genesis: str) -> None:
+    """AUD-09: the register's genesis is the one that people brought from outside."""
+    if book.genesis != genesis:
+        refuse(
+            "AUD-09",
+            "this is another register",
+            found=f"genesis {book.genesis}",
+            expected=genesis,
+            do="Compare with your closing slip. If the slip is right, this folder is not your register.",
+        )
+
+
+@control("BRD-06")
+def check_voidable(room: Room) -> None:
+    """BRD-06: from the first HSM signature on, a ceremony cannot be void."""
+    if room.state.last(entries.Signing) is not None:
+        refuse(
+            "BRD-06",
+            "this ceremony cannot be void",
+            found="SIGN was typed, so the HSM may have signed",
+            expected="a ceremony that signed nothing",
+            do="Go on with `ceremony resume`; a signed transaction does not expire.",
+        )
+
+
+def _void(room: Room, reason: str) -> None:
+    sealed = sorted({s.position for s in room.state.all(entries.Sealing)}) if room.state.opened.kind == "keygen" else []
+    room.screen.screen((f"{room.state.opened.mark.upper()}  end ceremony {room.state.opened.ceremony} as void", ""))
+    room.screen.show(panels.field("reason", reason))
+    if sealed:
+        room.screen.show(panels.listed("Destroy the media with these sealed shares, before two people:", sealed))
+    room.screen.word("VOID", "It can never be taken up again.")
+    text = room.statement()
+    for person in ("administrator", "witness"):
+        room.screen.enter(f"{person}: sign.")
+        actor, body = room.sign_checkpoint(person, "phase", text)
+        room.transcript.append(actor, body, room.clock())
+    room.transcript.append("tool", entries.Closed(outcome="void", reason=reason), room.clock())
+
+
+def begin(folder: Path, genesis: str, kind: Kind, given: dict[str, str], until: int | None) -> None:
+    """A new ceremony in a register that exists, played up to step `until` or to its end; the register is locked meanwhile."""
+    with locked(_existing(folder)):
+        book = Register.open(folder)
+        check_genesis(book, genesis)
+        _nothing_unfinished(book)
+        book.check_files()
+        mark = book.key_record.mark if kind != "keygen" else book.charter.mark
+        transcript = loop.begin(book, folder, kind, mark, genesis)
+        _play(Room(Terminal(), folder, genesis, transcript, given), until)
+
+
+@contextmanager
+def _continued(folder: Path, genesis: str, given: dict[str, str], kind: Kind | None) -> Iterator[Room]:
+    """The unfinished ceremony of a register, opened again under its lock."""
+    with locked(_existing(folder)):
+        book = Register.open(folder)
+        check_genesis(book, genesis)
+        if book.unfinished is None or (kind is not None and book.unfinished.kind != kind):
+            raise Malformed(f"{folder}: no {kind or 'ceremony'} is waiting; `ceremony prepare` begins a transfer")
+        transcript: Transcript = loop.reopen(book.unfinished, utc_now())
+        yield Room(Terminal(), folder, genesis, transcript, given)
+
+
+def _nothing_unfinished(book: Register) -> None:
+    if book.unfinished is not None:
+        raise Malformed(f"{book.unfinished.folder.name} has not ended: `ceremony resume` goes on with it, `ceremony void` ends it")
+
+
+def _existing(folder: Path) -> Path:
+    if not folder.is_dir():
+        raise Malformed(f"{folder}: there is no register")
+    return folder
+
+
+def _play(room: Room, until: int | None = None) -> None:
+    _interruptible(lambda: loop.play(room, until))
+
+
+def _interruptible(run: Callable[[], Any]) -> None:
+    try:
+        run()
+    except (Stopped, Interrupted):
+        raise KeyboardInterrupt from None

@@ -1,0 +1,112 @@
+"""Panels: facts in, lines out. Pure, at most 78 columns, no colour needed to read them."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from ceremony.base.amounts import grouped, format_amount
+from ceremony.base.words import spoken
+from ceremony.record.charter import Charter
+from shares.plan import Plan
+from transfer.authorization import Authorization
+from transfer.review import Review
+
+WIDTH = 78
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in the script a screen stands."""
+
+    mark: str
+    ceremony: int
+    kind: str
+    step: int
+    steps: int
+    title: str
+    minutes: int
+
+
+def header(place: Place) -> tuple[str, ...]:
+    """Two lines that stand on top of every screen: mark, ceremony, step, time left."""
+    left = f"{place.mark.upper()}  {place.kind}, ceremony {place.ceremony}"
+    right = f"step {place.step} of {place.steps}, about {place.minutes} min left"
+    return (left + right.rjust(WIDTH - len(left)), f"== {place.title} ".ljust(WIDTH, "="))
+
+
+def field(name: str, value: str) -> tuple[str, ...]:
+    """A named value, wrapped under itself."""
+    lines = textwrap.wrap(value, WIDTH - 17) or [""]
+    return (f"  {name:<14} {lines[0]}", *(" " * 17 + line for line in lines[1:]))
+
+
+def words(name: str, digest: str) -> tuple[str, ...]:
+    """A digest's 16 words, four in a line, each with its place."""
+    said = spoken(digest)
+    rows = ["  ".join(f"{at + 1:2} {said[at]:<12}" for at in range(row, row + 4)) for row in range(0, 16, 4)]
+    return (f"  {name}", *(f"    {row.rstrip()}" for row in rows))
+
+
+def paragraph(text: str) -> tuple[str, ...]:
+    """Plain sentences, wrapped."""
+    return tuple(textwrap.wrap(text, WIDTH))
+
+
+def authorization(wanted: Authorization) -> tuple[str, ...]:
+    """What the officers signed."""
+    return (
+        *field("payee", wanted.payee),
+        *field("address", grouped(wanted.destination)),
+        *field("amount", format_amount(wanted.amount)),
+        *field("worth", wanted.reference_value),
+        *field("greatest fee", format_amount(wanted.greatest_fee)),
+        *field("purpose", wanted.purpose),
+        *field("valid", f"{wanted.not_before} to {wanted.expires}"),
+    )
+
+
+def review(seen: Review) -> tuple[str, ...]:
+    """What the bytes of the signing request say, and nothing else (TXN-02)."""
+    lines: list[str] = []
+    for payment in seen.payments:
+        lines += [*field("PAY", format_amount(payment.amount)), *field("to", grouped(payment.address))]
+    for change in seen.change:
+        lines += [*field("back to us", format_amount(change.amount)), *field(f"own {change.path}", grouped(change.address))]
+    lines += [
+        *field("fee", f"{format_amount(seen.fee)} ({seen.rate} sat per 1,000 vB)"),
+        *field("spends", f"{len(seen.inputs)} coin(s), {format_amount(sum(i.amount for i in seen.inputs))} in all"),
+        *field("network", f"{seen.chain} {seen.network}, account {seen.account}"),
+        *field("locktime", f"{seen.locktime}; sequence {', '.join(sorted({f'{s:08x}' for s in seen.sequences}))}; version {seen.version}"),
+    ]
+    return tuple(lines)
+
+
+def board(plan: Plan, opened: Collection[str], invited: Collection[str]) -> tuple[str, ...]:
+    """Sites and custodians: which shares are open, who is here, what is still missing."""
+    rows = []
+    for site in plan.sites:
+        cells = []
+        for number in range(1, site.members + 1):
+            position = f"{site.letter}{number}"
+            state = "OPEN" if position in opened else "waiting" if position in invited else "-"
+            cells.append(f"{position} {state:<8}")
+        count = sum(position[0] == site.letter for position in opened)
+        rows.append(f"  {'  '.join(cells)} {count} of {site.threshold}{'  site open' if count >= site.threshold else ''}")
+    enough = sum(sum(p[0] == s.letter for p in opened) >= s.threshold for s in plan.sites)
+    return (*rows, f"  sites open: {enough} of {plan.site_threshold} needed")
+
+
+def people(charter: Charter, here: Iterable[str]) -> tuple[str, ...]:
+    """Who is in the room, by position and name, two in a line."""
+    cells = [f"{person:<14}{charter.member(person).name[:22]:<24}" for person in here]
+    return tuple("  " + "".join(cells[at : at + 2]).rstrip() for at in range(0, len(cells), 2))
+
+
+def listed(title: str, items: Sequence[str]) -> tuple[str, ...]:
+    """A title and one indented line for each item."""
+    lines = [title]
+    for item in items:
+        lines += ["  - " + line if at == 0 else "    " + line for at, line in enumerate(textwrap.wrap(item, WIDTH - 4))]
+    return tuple(lines)

@@ -1,0 +1,95 @@
+"""Closing: everyone signs the transcript, the bundle and the QR frames leave, the ceremony ends."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ceremony.base.amounts import grouped
+from ceremony.base.data import Malformed, dump
+from ceremony.base.files import read_file, write_new
+from ceremony.record import entries
+from ceremony.record.signed import signatures_path
+from ceremony.record.transcript import MAX_TRANSCRIPT, NAME
+from ceremony.screen import panels
+from ceremony.script.prepare import end_vault
+from ceremony.script.room import Room, Steps
+from transfer.gap import bundle, qr, ur
+
+
+def adjourn(room: Room) -> Steps:
+    """AUD-02: everyone who is present signs the transcript as it stands; then custodians may leave."""
+    yield from end_vault(room, "adjourned")
+    text = room.statement()
+    room.screen.show(panels.words("transcript", room.transcript.head))
+    room.screen.show(panels.paragraph("Each one notes these words and signs. Custodians may leave after that."))
+    for person in room.state.actors(entries.Present):
+        if person not in room.state.signers("adjournment"):
+            room.screen.enter(f"{person}: sign the adjournment.")
+            yield room.sign_checkpoint(person, "adjournment", text)
+
+
+def adjourn_keygen(room: Room) -> Steps:
+    """The last signatures of a key generation, and its end."""
+    yield from adjourn(room)
+    yield ("tool", entries.Step(number=8, title="Adjourn"))
+    yield ("tool", entries.Closed(outcome="key record signed", reason=""))
+
+
+def carry_out(room: Room) -> Steps:
+    """EXP-01, EXP-02: the outbound bundle and the QR frames of the signed transaction, each read back before it counts."""
+    out = room.path("out", "a new folder for the outbound bundle")
+    checked = room.state.last(entries.Checked)
+    assert checked is not None  # noqa: S101 (step 8 is done)
+    raw = bytes.fromhex(room.raw("transaction").decode("ascii").strip())
+    with room.screen.working("write the bundle and read it back"):
+        written = bundle.write(
+            _fresh(out), _contents(room), mark=room.state.opened.mark, ceremony=room.here.number, head=room.transcript.head
+        )
+    frames = ur.encode(raw)
+    with room.screen.working(f"draw {len(frames)} QR frame(s), each read back by two readers"):
+        _draw(out.with_name(out.name + "-qr"), frames)
+    room.screen.qr(frames)
+    room.screen.show((*panels.field("txid", grouped(checked.txid)), *panels.words("bundle", written.digest)))
+    names = (*sorted(written.files), bundle.MANIFEST)
+    yield ("tool", entries.Exported(bundle=written.digest, names=names, frames=len(frames), readers=("zxing-cpp", "zbar")))
+
+
+def _fresh(out: Path) -> Path:
+    """A folder that an earlier, interrupted run wrote is another bundle (of a shorter transcript): it must not be mistaken for this."""
+    if out.exists():
+        raise Malformed(f"{out}: is there already; give a new folder for the outbound bundle")
+    return out
+
+
+def _contents(room: Room) -> dict[str, bytes]:
+    """The closed list of what leaves (design: outbound bundle)."""
+    here = room.here
+    approvals = [e.line.raw for e in here.state.entries if isinstance(e.body, entries.Signature) and e.body.purpose == "approval"]
+    signed = b"".join(dump(signature) for signature in here.signatures("authorization"))
+    return {
+        "transaction": here.raw("transaction"),
+        "authorization.json": here.raw("authorization"),
+        str(signatures_path(Path("authorization.json"))): signed,
+        "request.psbt": here.raw("request"),
+        "approvals.jsonl": b"".join(approvals),
+        "transcript.jsonl": read_file(here.folder / NAME, MAX_TRANSCRIPT),
+    }
+
+
+def _draw(folder: Path, frames: tuple[str, ...]) -> None:
+    """One PNG for each frame, and what the terminal shows, read back by both readers (EXP-02)."""
+    folder.mkdir(exist_ok=True)
+    for number, frame in enumerate(frames, start=1):
+        path = folder / f"frame-{number}-of-{len(frames)}.png"
+        if not path.exists():
+            write_new(path, qr.png(frame))
+        qr.read_back(read_file(path), frame)
+        qr.read_back(qr.rasterise(qr.terminal_lines(frame)), frame)
+
+
+def close_transfer(room: Room) -> Steps:
+    """The transfer's transcript ends here; the receipt is a ceremony of its own, later and without custodians (BRD-05)."""
+    room.screen.say("The receipt follows later: `ceremony online receipt`, then `ceremony online close`.")
+    room.screen.word("CLOSE", "End this transcript.")
+    yield ("tool", entries.Step(number=12, title="Close"))
+    yield ("tool", entries.Closed(outcome="carried out", reason="awaiting receipt"))

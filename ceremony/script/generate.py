@@ -1,0 +1,126 @@
+"""Key generation, one sitting: generate, split, lock, read back, open, prove every quorum, sign the key record (GEN-14)."""
+
+from __future__ import annotations
+
+from ceremony.base.control import control, refuse
+from ceremony.base.data import dump, load
+from ceremony.base.lines import sha256
+from ceremony.record import entries
+from ceremony.record.keyrecord import KeyRecord
+from ceremony.record.state import State
+from ceremony.screen import panels
+from ceremony.screen.terminal import Stopped
+from ceremony.script import media
+from ceremony.script.prepare import alive, end_vault
+from ceremony.script.room import Room, Steps
+from ceremony.vault.protocol import BeginKeygen, Interrupted, WrongSecret
+
+SIGNED = "Sign the key record"
+"""Title of the step from whose end on the set exists."""
+
+
+def generate(room: Room) -> Steps:
+    """GEN-02, GEN-08: the secret from operating system and HSM mixed, split; the key record's body with every commitment."""
+    here, charter = room.here, room.charter
+    order = BeginKeygen(
+        charter=here.raw("charter"),
+        signatures=here.signatures("charter"),
+        genesis=room.genesis,
+        ceremony=here.number,
+        issued=room.clock(),
+    )
+    with room.screen.working("generate and split the secret"):
+        made = alive(room).begin_keygen(order)
+    record = load(KeyRecord, made.key_record, "key record")
+    yield from room.keep("key-record.json", "key-record", made.key_record)
+    count = len(record.custodian_commitments) + len(record.site_commitments)
+    sources = ("operating system", f"HSM {charter.hsm.label} (C_GenerateRandom)")
+    yield ("tool", entries.Generated(sources=sources, set_identifier=record.set_identifier, commitments=count))
+
+
+@control("GEN-14")
+def check_one_sitting(state: State) -> None:
+    """GEN-14: key generation is one sitting; cut off between its split and its signed key record, it is void for ever."""
+    signed = any(step.title == SIGNED for step in state.all(entries.Step))
+    if state.opened.kind == "keygen" and state.file("key-record") is not None and not signed:
+        refuse(
+            "GEN-14",
+            "key generation was cut off before its key record was signed",
+            found="shares of a set that does not exist",
+            expected="one sitting, from the split to the last signature",
+            do="End it with `ceremony void`, destroy the media that it lists, and generate a new key.",
+        )
+
+
+def lock_all(room: Room) -> Steps:
+    """GEN-10, STO-05, STO-09: each custodian locks their share, it is written to their own medium, read back, and they open it."""
+    for position in room.charter.custodians:
+        yield from _lock_one(room, position)
+
+
+def _lock_one(room: Room, position: str) -> Steps:
+    folder = room.medium(position)
+    room.screen.fresh((f"{position}, the keyboard is yours. Everyone else steps back.", ""))
+    try:
+        sealed = alive(room).lock(position, 1).sealed
+        identifier = room.here.load(KeyRecord, "key-record").set_identifier
+        yield (position, entries.Sealing(position=position, number=1, set_identifier=identifier, sha256=sha256(sealed)))
+        read_back = media.write(folder, position, 1, sealed)
+        room.screen.say(f"Written to the medium of {position} and read back. Now open it once more from there.")
+        _prove(room, position, read_back)
+    except Interrupted:
+        raise Stopped from None
+    yield (position, entries.Proven(position=position, number=1, sha256=sha256(read_back)))
+
+
+def _prove(room: Room, position: str, sealed: bytes) -> None:
+    while True:
+        try:
+            alive(room).prove(position, sealed)
+        except WrongSecret as wrong:
+            room.screen.say(str(wrong))
+            if not wrong.tries_left:
+                raise
+        else:
+            return
+
+
+@control("GEN-07")
+def prove_quorums(room: Room) -> Steps:
+    """GEN-07: every minimal quorum of every site and of the sites is recovered and compared."""
+    with room.screen.working("prove every quorum by its parts"):
+        proven = alive(room).prove_quorums()
+    plan = room.charter.plan
+    of_sites = sum(len(plan.minimal_quorums_of_site(letter)) for letter in plan.letters)
+    whole = len(plan.minimal_quorums_of_sites())
+    if (proven.of_custodians, proven.of_sites) != (of_sites, whole):
+        refuse(
+            "GEN-07",
+            "not every quorum was proven",
+            found=f"{proven.of_custodians} + {proven.of_sites}",
+            expected=f"{of_sites} + {whole}",
+            do="This set is void. Begin again.",
+        )
+    count = sum(1 for _ in plan.quorums())
+    yield ("tool", entries.Quorums(of_sites=of_sites, whole=whole, stand_for=count))
+    room.screen.say(f"{of_sites} quorums of custodians and {whole} of sites recovered: they prove all {count}.")
+
+
+def sign_key_record(room: Room) -> Steps:
+    """GEN-14: the set exists from the last of these signatures on. The vault ends first: nobody signs with a secret open."""
+    record = room.here.load(KeyRecord, "key-record")
+    yield from end_vault(room, "every share is locked and proven")
+    room.screen.fresh(summary(record))
+    for person in (*room.charter.custodians, "administrator", "witness"):
+        if person not in room.state.signers("key-record"):
+            room.screen.enter(f"{person}: sign the key record.")
+            yield room.sign_file(person, "key-record@cold-ceremony", "key-record", "key-record.json")
+
+
+def summary(record: KeyRecord) -> tuple[str, ...]:
+    """What people sign: the set, its accounts, and the words of the digest."""
+    lines: list[str] = [*panels.field("set", record.set_identifier)]
+    for account in record.accounts:
+        lines += [*panels.field("account", f"{account.name}, {account.chain} {account.network}, {account.path}")]
+        lines += [*panels.field("public key", account.xpub)]
+    return (*lines, *panels.words("key record", sha256(dump(record))))

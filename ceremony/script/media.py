@@ -1,0 +1,56 @@
+"""Custodians' media: one folder for each person, with their own sealed share and nobody else's (GEN-10)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ceremony.base.control import control, refuse
+from ceremony.base.data import Malformed
+from ceremony.base.files import destroy, read_file, write_new
+from shares.envelope import SEALED, Header
+
+SUFFIX = ".sealed"
+
+
+def name(position: str, sealing: int) -> str:
+    """`share-A1-0002.sealed`: position and sealing number, for people; the header inside is what counts."""
+    return f"share-{position}-{sealing:04d}{SUFFIX}"
+
+
+def newest(folder: Path, position: str) -> bytes:
+    """The sealed share on a medium: the one with the highest sealing number, whatever its file is called."""
+    found = [read_file(path, SEALED) for path in sorted(folder.glob(f"*{SUFFIX}"))]
+    if not found:
+        raise Malformed(f"{position}: no sealed share on this medium ({folder.name}); insert the medium with the file *{SUFFIX}")
+    return max(found, key=lambda raw: Header.unpack(raw).sealing)
+
+
+@control("GEN-10")
+def write(folder: Path, position: str, sealing: int, sealed: bytes) -> bytes:
+    """GEN-10: write a sealed share to its own custodian's medium only, and read it back; what was read is returned."""
+    strangers = [path.name for path in folder.glob(f"*{SUFFIX}") if Header.unpack(read_file(path, SEALED)).position != position]
+    if strangers:
+        refuse(
+            "GEN-10",
+            f"the medium of {position} holds somebody else's share",
+            found=", ".join(strangers),
+            expected=f"the shares of {position} alone",
+            do="Take the right medium. Find out whose share this is, and how it came here.",
+        )
+    path = folder / name(position, sealing)
+    write_new(path, sealed, mode=0o600)
+    raw = read_file(path, SEALED)
+    if raw != sealed:
+        raise Malformed(f"{position}: the medium reads back something else than was written; use a new medium")
+    return raw
+
+
+def remove_older(folder: Path, sealing: int) -> tuple[int, ...]:
+    """SEC-01: overwrite and remove the sealed shares of lower numbers, after the new one was proven; their numbers."""
+    gone = []
+    for path in sorted(folder.glob(f"*{SUFFIX}")):
+        number = Header.unpack(read_file(path, SEALED)).sealing
+        if number < sealing:
+            destroy(path)
+            gone.append(number)
+    return tuple(gone)

@@ -1,0 +1,104 @@
+"""Opening: charter and policy come into the register; the roll-call, at which each person signs for themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ceremony.base.control import refuse
+from ceremony.base.data import load
+from ceremony.base.signatures import Namespace, Signature
+from ceremony.record import charter as charters
+from ceremony.record import entries, policy
+from ceremony.record.charter import SIGNERS, Charter
+from ceremony.record.signed import read_signed
+from ceremony.screen import panels
+from ceremony.script.room import Room, Steps
+from transfer.limits import Policy
+
+
+def constitution(room: Room) -> Steps:
+    """SET-04: charter and policy, checked and signed, lie in the register before anything else happens."""
+    raw, signed = read_signed(room.path("charter", "the signed charter"))
+    charter = load(Charter, raw, "charter")
+    charters.check(charter)
+    charters.verify_all(signed, raw, SIGNERS, charter, "charter@cold-ceremony")
+    yield from room.keep("charter.json", "charter", raw)
+    yield from take_signatures(room, signed, "charter@cold-ceremony", "charter", "charter.json")
+    raw, signed = read_signed(room.path("policy", "the signed policy"))
+    rules = load(Policy, raw, "policy")
+    policy.check(rules, charter, room.genesis)
+    charters.verify_all(signed, raw, SIGNERS, charter, "policy@cold-ceremony")
+    yield from room.keep("policy.json", "policy", raw)
+    yield from take_signatures(room, signed, "policy@cold-ceremony", "policy", "policy.json")
+    room.screen.show(panels.words("genesis", room.genesis))
+    room.screen.show(panels.words("policy", rules.digest))
+    room.screen.enter("administrator and witness: these are the words on your papers.")
+
+
+def take_signatures(room: Room, signed: Sequence[Signature], namespace: Namespace, purpose: str, name: str) -> Steps:
+    """Verified signatures over a file, as entries; those that are there already are not repeated."""
+    for signature in signed:
+        if signature.signer not in room.state.signers(purpose, name):
+            body = entries.Signature(namespace=namespace, purpose=purpose, file=name, blob=signature.blob)  # type: ignore[arg-type]
+            yield (signature.signer, body)
+
+
+def roll_call_of_all(room: Room) -> Steps:
+    """Key generation: every custodian of the charter, administrator and witness."""
+    yield from _sign_in(room, (*room.charter.custodians, "administrator", "witness"))
+
+
+def roll_call(room: Room) -> Steps:
+    """A transfer: the custodians who are here, administrator and witness. ASM-01: enough of them, each on their own."""
+    yield from _sign_in(room, (*_custodians_here(room), "administrator", "witness"))
+
+
+def custodians(room: Room) -> tuple[str, ...]:
+    """The positions present, in order."""
+    return tuple(sorted(p for p in room.state.actors(entries.Present) if p in room.charter.custodians))
+
+
+def _custodians_here(room: Room) -> tuple[str, ...]:
+    charter = room.charter
+    example = " ".join(p for quorum in charter.plan.minimal(charter.custodians).values() for p in quorum)
+    while True:
+        text = room.screen.ask("Custodians who are here: ", f"positions such as {example}", r"[A-I][1-9]( [A-I][1-9])*")
+        named = text.split()
+        strangers = [p for p in named if p not in charter.custodians]
+        if strangers or len(set(named)) != len(named):
+            room.screen.say(f"Found {', '.join(strangers) or 'a position twice'}, expected custodians of the charter, each once.")
+        elif not charter.plan.enough(named):
+            missing = f"{charter.site_threshold} sites with their thresholds"
+            room.screen.say(f"ASM-01 These are not enough: found {text}, expected custodians of {missing}, such as {example}.")
+        else:
+            return tuple(sorted(named))
+
+
+def _sign_in(room: Room, people: Sequence[str]) -> Steps:
+    charter = room.charter
+    room.screen.show(panels.words("transcript so far", room.transcript.head))
+    room.screen.show(panels.paragraph("Each person inserts their own medium and signs that they are here and that this is the transcript."))
+    text = room.statement()
+    for person in people:
+        if person in room.state.signers("opening"):
+            continue
+        _own_key(room, person)
+        room.screen.enter(f"{person}, {charter.member(person).name}: sign the opening.")
+        signature = room.sign_checkpoint(person, "opening", text)
+        if person not in room.state.actors(entries.Present):
+            yield (person, entries.Present(name=charter.member(person).name, factors=("signing key", "seen by administrator and witness")))
+        yield signature
+
+
+def _own_key(room: Room, person: str) -> None:
+    folder: Path = room.medium(person)
+    if not any((folder / name).exists() for name in ("id_signing", "id_signing.pub")):
+        del room.media[person]
+        refuse(
+            "ASM-01",
+            f"{person} has no signing key here",
+            found=f"no id_signing in {folder.name}",
+            expected="the signing key that the charter lists",
+            do="Insert the right medium, then resume.",
+        )

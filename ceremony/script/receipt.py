@@ -1,0 +1,94 @@
+"""The receipt comes into the register, and the transfer is closed by it (BRD-04, BRD-05)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ceremony.base import signatures
+from ceremony.base.amounts import grouped
+from ceremony.base.control import control, refuse
+from ceremony.base.data import dump, load
+from ceremony.base.signatures import Signature
+from ceremony.record import entries
+from ceremony.record.charter import Charter
+from ceremony.record.register import Ceremony, Register
+from ceremony.record.signed import read_signed
+from ceremony.screen import panels
+from ceremony.script.opening import take_signatures
+from ceremony.script.room import Room, Steps
+from transfer.bitcoin.reading import review
+from transfer.receipt import Output, Receipt
+from transfer.request import SigningRequest
+
+
+def take(room: Room) -> Steps:
+    """BRD-04: the receipt is of a transfer of this register, equals its signing request, and enough people signed it."""
+    path = room.path("receipt", "the signed receipt")
+    raw, signed = read_signed(path)
+    receipt = load(Receipt, raw, path.name)
+    check_receipt(room.book, receipt)
+    check_signers(receipt, signed, room.charter)
+    yield from room.keep("receipt.json", "receipt", raw)
+    yield from take_signatures(room, signed, "receipt@cold-ceremony", "receipt", "receipt.json")
+    seen = entries.Sighting(
+        node=receipt.node, txid=receipt.txid, block=receipt.block, height=receipt.height, confirmations=receipt.confirmations
+    )
+    if room.state.last(entries.Sighting) is None:
+        yield ("tool", seen)
+    room.screen.show((*panels.field("txid", grouped(receipt.txid)), *panels.field("block", grouped(receipt.block))))
+
+
+@control("BRD-05")
+def check_receipt(book: Register, receipt: Receipt) -> None:
+    """BRD-05: the receipt names a transfer that awaits one, its transaction, and exactly the outputs that were signed."""
+    transfer = next((c for c in book.ceremonies if c.number == receipt.ceremony and c.kind == "transfer"), None)
+    checked = transfer.state.last(entries.Checked) if transfer else None
+    expected = checked.txid if checked else f"a transfer numbered {receipt.ceremony}"
+    outputs = _outputs(book, transfer) if transfer and checked else ()
+    if checked is None or receipt.genesis != book.genesis or receipt.txid != checked.txid or receipt.outputs != outputs:
+        refuse(
+            "BRD-05",
+            "the receipt is not of this register's transfer",
+            found=f"transaction {receipt.txid} of ceremony {receipt.ceremony}, {len(receipt.outputs)} output(s)",
+            expected=f"{expected} with the outputs that were signed",
+            do="Make the receipt from the outbound bundle of this register.",
+        )
+    if receipt.confirmations < 1:
+        refuse("BRD-05", "the transaction is in no block", found="0 confirmations", expected="1 or more", do="Wait, then make it anew.")
+
+
+def _outputs(book: Register, transfer: Ceremony) -> tuple[Output, ...]:
+    wanted = transfer.state.last(entries.Authorized)
+    assert wanted is not None  # noqa: S101 (it has a checked transaction)
+    account = book.key_record.accounts[0]
+    seen = review(SigningRequest("bitcoin", transfer.raw("request")), account)
+    outputs = {o.index: Output(address=o.address, amount=o.amount) for o in seen.payments}
+    outputs |= {o.index: Output(address=o.address, amount=o.amount) for o in seen.change}
+    return tuple(outputs[index] for index in sorted(outputs))
+
+
+@control("BRD-04")
+def check_signers(receipt: Receipt, signed: Sequence[Signature], charter: Charter) -> None:
+    """BRD-04: two custodians or more signed the receipt, one of them not the broadcaster."""
+    raw = dump(receipt)
+    for signature in signed:
+        signatures.verify(signature, raw, charter.key(signature.signer), "receipt@cold-ceremony")
+    looked = {s.signer for s in signed} & set(charter.custodians)
+    if len(looked) < 2 or not looked - {receipt.broadcaster}:
+        refuse(
+            "BRD-04",
+            "too few people signed the receipt",
+            found=", ".join(sorted(looked)) or "no custodian",
+            expected="two custodians or more, one of them not the broadcaster",
+            do="Let another custodian look at the chain and sign with `ceremony online receipt`.",
+        )
+
+
+def close(room: Room) -> Steps:
+    """BRD-05: the transfer is closed by its receipt."""
+    seen = room.state.last(entries.Sighting)
+    assert seen is not None  # noqa: S101 (the step before wrote it)
+    room.screen.say(f"Transaction {grouped(seen.txid)} is in block {seen.height}, {seen.confirmations} confirmation(s).")
+    room.screen.word("CLOSE", "The transfer is complete.")
+    yield ("tool", entries.Step(number=2, title="Close"))
+    yield ("tool", entries.Closed(outcome="receipt", reason=seen.txid))

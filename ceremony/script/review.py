@@ -1,0 +1,73 @@
+"""Review and approval: what the bytes say, and each person's signature over exactly that. No share is open yet."""
+
+from __future__ import annotations
+
+from ceremony.base.data import dump, load
+from ceremony.record import entries
+from ceremony.record.approval import Approval, SignedApproval, approvers
+from ceremony.screen import panels
+from ceremony.script.opening import custodians
+from ceremony.script.prepare import agreed
+from ceremony.script.room import Room, Steps
+from transfer.agree import Agreed
+
+
+def review(room: Room) -> Steps:
+    """TXN-02: everyone reads the review, which is made from the bytes of the signing request and from nothing else."""
+    with room.screen.working("both readers once more"):
+        proof = agreed(room)
+    room.screen.fresh(shown(proof))
+    for person in (*custodians(room), "witness"):
+        if person not in room.state.actors(entries.Reviewed):
+            room.screen.enter(f"{person}: you have read address, amount and fee, and agree.")
+            yield (person, entries.Reviewed(request=proof.review.digest))
+
+
+def shown(proof: Agreed) -> tuple[str, ...]:
+    """One screen: who is paid, then what the bytes say."""
+    wanted = proof.authorized.authorization
+    return (*panels.field("payee", f"{wanted.payee}: {wanted.purpose}"), *panels.review(proof.review))
+
+
+def approvals(room: Room) -> Steps:
+    """SIG-02: each custodian who will open a share, the witness, and the officers if the charter says so, sign an approval."""
+    proof = agreed(room)
+    room.screen.show(
+        (*panels.field("PAY", proof.authorized.authorization.destination), *panels.words("signing request", proof.review.digest))
+    )
+    room.screen.show(panels.paragraph("Read the words aloud together, then each one signs an approval of exactly this request."))
+    head = _head(room)
+    for person in approvers(room.charter, custodians(room)):
+        if person in room.state.signers("approval"):
+            continue
+        room.screen.enter(f"{person}: sign your approval.")
+        text = dump(wanted(room, proof, head, person)).decode("ascii")
+        yield room.sign_text(person, "approval@cold-ceremony", "approval", text)
+
+
+def wanted(room: Room, proof: Agreed, head: str, person: str) -> Approval:
+    """The approval that one person must give."""
+    opened = room.state.opened
+    return Approval(
+        mark=opened.mark,
+        genesis=room.genesis,
+        key_record=room.book.key_record.digest,
+        ceremony=opened.ceremony,
+        authorization=proof.authorized.authorization.digest,
+        request=proof.review.digest,
+        head=head,
+        role=person,
+    )
+
+
+def given(room: Room) -> tuple[SignedApproval, ...]:
+    """All approvals in the transcript, as the vault verifies them."""
+    bodies = [(e.actor, e.body) for e in room.state.entries if isinstance(e.body, entries.Signature) and e.body.purpose == "approval"]
+    approvals = (load(Approval, (body.text or "").encode("ascii"), "approval") for _, body in bodies)
+    return tuple(SignedApproval(approval=a, signature=s) for a, s in zip(approvals, room.here.signatures("approval"), strict=True))
+
+
+def _head(room: Room) -> str:
+    """The transcript head that approvals name: the same for all of them, also after an interruption."""
+    done = given(room)
+    return done[0].approval.head if done else room.transcript.head

@@ -1,0 +1,157 @@
+"""The room: screen, vault, clock, register and people's media, bundled, so that steps have no other effects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ceremony.base import signatures
+from ceremony.base.control import Refused, control, refuse
+from ceremony.base.files import read_file, write_new
+from ceremony.base.lines import sha256
+from ceremony.base.mark import permits
+from ceremony.base.signatures import Namespace
+from ceremony.record import entries
+from ceremony.record.charter import Charter
+from ceremony.record.checkpoint import statement
+from ceremony.record.register import Ceremony, Register
+from ceremony.record.state import State
+from ceremony.record.transcript import Transcript
+from ceremony.screen.terminal import Terminal
+
+if TYPE_CHECKING:
+    from ceremony.vault.process import Vault
+
+Entry = tuple[str, Any]
+"""Who acted (a person or `tool`), and the entry's body (record/entries.py)."""
+Steps = Iterator[Entry]
+
+KEY = "id_signing"
+"""On a person's medium: their signing key (practice), or `id_signing.pub` of a key that hardware holds."""
+
+
+def utc_now() -> str:
+    """The machine's time in the transcript's form."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@dataclass(slots=True)
+class Room:
+    """Everything that a step may touch."""
+
+    screen: Terminal
+    register: Path
+    genesis: str
+    transcript: Transcript
+    given: dict[str, str]
+    """What the command line gave: paths of documents and of the HSM's module; asked for when it is not there."""
+    clock: Callable[[], str] = utc_now
+    media: dict[str, Path] = field(default_factory=dict)
+    vault: Vault | None = None
+    _charter: Charter | None = None
+
+    @property
+    def state(self) -> State:
+        """The fold of this ceremony as it stands on disk."""
+        return self.transcript.state
+
+    @property
+    def book(self) -> Register:
+        """The whole register as it stands on disk."""
+        return Register.open(self.register)
+
+    @property
+    def charter(self) -> Charter:
+        """The charter in force, read once in each run."""
+        if self._charter is None:
+            self._charter = self.book.charter
+        return self._charter
+
+    def path(self, name: str, what: str) -> Path:
+        """A path that the command line gave, or that is asked for now."""
+        if name not in self.given:
+            self.given[name] = self.screen.ask(f"Path of {what}: ", "the path of an existing file or folder")
+        return Path(self.given[name])
+
+    def medium(self, person: str) -> Path:
+        """The folder of one person's own medium, asked for once in each run."""
+        while person not in self.media:
+            folder = Path(self.screen.ask(f"{person}, the folder of your medium: ", "the folder where your medium is"))
+            if folder.is_dir() and folder.resolve() not in {p.resolve() for p in self.media.values()}:
+                self.media[person] = folder
+            else:
+                self.screen.say(f"{folder} is no folder, or is someone else's medium. Insert yours and type its folder.")
+        return self.media[person]
+
+    @control("SIG-06")
+    def keep(self, name: str, kind: entries.FileKind, raw: bytes) -> Steps:
+        """SIG-06: one ceremony has one file of a kind: written whole and synced, then listed; another one later is refused."""
+        listed = self.state.file(kind)
+        if listed is not None and listed.sha256 != sha256(raw):
+            refuse(
+                "SIG-06",
+                f"this ceremony has its {kind} already",
+                found=sha256(raw),
+                expected=listed.sha256,
+                do=f"Go on with the {kind} that was taken first, or void this ceremony.",
+            )
+        path = self.transcript.folder / name
+        if listed is None:
+            if not (path.exists() and read_file(path) == raw):
+                write_new(path, raw)
+            yield ("tool", entries.File(name=name, kind=kind, sha256=sha256(raw), size=len(raw)))
+
+    def raw(self, kind: str) -> bytes:
+        """The bytes of this ceremony's file of one kind, equal to what was recorded."""
+        return self.here.raw(kind)
+
+    @property
+    def here(self) -> Ceremony:
+        """This ceremony as the register has it."""
+        return self.book.ceremonies[-1]
+
+    def sign_text(self, person: str, namespace: Namespace, purpose: Any, text: str) -> Entry:
+        """Let one person sign a text with their own key."""
+        signature = self._sign(person, namespace, text.encode("ascii"))
+        return (person, entries.Signature(namespace=namespace, purpose=purpose, text=text, blob=signature.blob))
+
+    def sign_checkpoint(self, person: str, purpose: Any, text: str) -> Entry:
+        """Let one person sign a checkpoint statement."""
+        return self.sign_text(person, "checkpoint@cold-ceremony", purpose, text)
+
+    def sign_file(self, person: str, namespace: Namespace, purpose: Any, name: str) -> Entry:
+        """Let one person sign a file of this ceremony."""
+        signature = self._sign(person, namespace, read_file(self.transcript.folder / name))
+        return (person, entries.Signature(namespace=namespace, purpose=purpose, file=name, blob=signature.blob))
+
+    def statement(self) -> str:
+        """The checkpoint text of the newest entry."""
+        return statement(self.state, self.genesis).text
+
+    @control("ASM-01")
+    def _sign(self, person: str, namespace: Namespace, raw: bytes) -> signatures.Signature:
+        """ASM-01: each person is authenticated on their own, by a signature under the key that the charter lists for them."""
+        charter = self.charter
+        folder = self.medium(person)
+        key = folder / KEY
+        if not key.exists() or not permits(charter.mark, "software keys"):
+            key = folder / f"{KEY}.pub"
+        if not key.exists():
+            refuse(
+                "ASM-01", f"{person} cannot sign", found=f"no {KEY} on their medium", expected="their signing key", do="Insert the medium."
+            )
+        signature = signatures.sign(person, namespace, raw, key)
+        try:
+            signatures.verify(signature, raw, charter.key(person), namespace)
+        except Refused as wrong:
+            refuse(
+                "ASM-01",
+                f"this is not the key of {person}",
+                found=wrong.found,
+                expected=f"a signature by the key that the charter lists for {person}",
+                do=f"Insert the medium of {person}, then resume.",
+            )
+        return signature

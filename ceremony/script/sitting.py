@@ -1,0 +1,239 @@
+"""The sitting: unlock, recover, import, sign, destroy, lock again, in one run of the vault.
+
+Between the first unlocked share and the destroyed key nobody reads or decides anything but one word."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from ceremony.base.control import Refused, refuse
+from ceremony.base.data import Malformed, dump
+from ceremony.base.lines import sha256
+from ceremony.record import entries
+from ceremony.record.register import Register
+from ceremony.screen import panels
+from ceremony.screen.terminal import Stopped
+from ceremony.script import media
+from ceremony.script.opening import custodians
+from ceremony.script.prepare import agreed, alive, authorized, end_vault, start_vault
+from ceremony.script.review import given
+from ceremony.script.room import Entry, Room, Steps
+from ceremony.vault.orders import Orders
+from ceremony.vault.protocol import Interrupted, WrongSecret
+from shares.envelope import Header
+from transfer.bitcoin.assemble import assemble
+from transfer.bitcoin.check import check
+from transfer.request import SigningRequest
+
+
+def unlock(room: Room) -> Steps:
+    """REC-01 to REC-05, REC-12, REC-13: the vault is armed, then shares are unlocked in any order until they are enough."""
+    yield from _armed(room)
+    invited = custodians(room)
+    yield from _board(room, invited)
+    opened = _opened(room)
+    if not room.charter.plan.enough(opened):
+        refuse(
+            "REC-01",
+            "too few shares are open",
+            found=", ".join(opened) or "none",
+            expected=f"{room.charter.site_threshold} sites with their thresholds",
+            do="Nothing is combined. Fetch other custodians of the missing site, then `ceremony resume`, or void.",
+        )
+
+
+def _armed(room: Room) -> Steps:
+    yield from start_vault(room)
+    orders = _orders(room)
+    with room.screen.working("the vault verifies charter, key record, authorization, request, approvals"):
+        reply = alive(room).arm(orders)
+    yield ("tool", entries.Armed(request=reply.request, positions=orders.positions))
+
+
+def _orders(room: Room) -> Orders:
+    """Everything that the vault verifies itself, as the register has it."""
+    here, book = room.here, room.book
+    made, first = book.key_ceremony, book.ceremonies[0]
+    proof = authorized(room)
+    (confirmed,) = here.signatures("confirmation")
+    return Orders(
+        charter=first.raw("charter"),
+        charter_signatures=first.signatures("charter"),
+        key_record=made.raw("key-record"),
+        key_record_signatures=made.signatures("key-record"),
+        authorization=here.raw("authorization"),
+        authorization_signatures=here.signatures("authorization"),
+        confirmation=dump(proof.confirmation),
+        confirmation_signature=confirmed,
+        request=here.raw("request"),
+        approvals=given(room),
+        positions=custodians(room),
+        ceremony=here.number,
+        head=given(room)[0].approval.head,
+        genesis=room.genesis,
+        now=room.clock(),
+    )
+
+
+def _opened(room: Room) -> tuple[str, ...]:
+    """Positions whose shares are open in this run of the vault."""
+    return tuple(sorted({u.position for u in room.state.since(entries.Armed).all(entries.Unlocked)}))
+
+
+def _board(room: Room, invited: Collection[str]) -> Steps:
+    """Shares in any order, until everyone who is invited has unlocked or was set aside."""
+    while waiting := [p for p in invited if p not in (*_opened(room), *_aside(room))]:
+        room.screen.fresh(panels.board(room.charter.plan, _opened(room), waiting))
+        position = waiting[0]
+        if len(waiting) > 1:
+            choices = "|".join(waiting)
+            position = room.screen.ask(f"Who unlocks next ({' '.join(waiting)})? ", "one of the positions that wait", choices)
+        yield from _unlock_one(room, position)
+    room.screen.fresh(panels.board(room.charter.plan, _opened(room), ()))
+
+
+def _aside(room: Room) -> tuple[str, ...]:
+    return tuple(s.position for s in room.state.since(entries.Armed).all(entries.SetAside))
+
+
+def _unlock_one(room: Room, position: str) -> Steps:
+    """One custodian: their card's header first, then the passphrase, at once against the recorded commitment."""
+    try:
+        sealed = media.newest(room.medium(position), position)
+        header = Header.unpack(sealed)
+        yield from _tries(room, position, sealed, acceptable(room.book, position, header.sealing))
+    except (Refused, Malformed) as trouble:
+        room.screen.say(str(trouble))
+        if isinstance(trouble, Refused):
+            yield ("tool", _refusal(trouble))
+        room.media.pop(position, None)
+        answer = room.screen.ask(f"{position}: another medium (m), or set this share aside for today (s)? ", "m or s", "[ms]")
+        if answer == "s":
+            yield _set_aside(room, position, "refused")
+
+
+def _tries(room: Room, position: str, sealed: bytes, numbers: tuple[int, ...]) -> Steps:
+    while True:
+        try:
+            alive(room).unlock(position, sealed, numbers)
+        except WrongSecret as wrong:
+            room.screen.say(str(wrong))
+            if not wrong.tries_left:
+                yield _set_aside(room, position, "three wrong passphrases")
+                return
+        except Interrupted:
+            raise Stopped from None
+        else:
+            yield (position, entries.Unlocked(position=position, number=Header.unpack(sealed).sealing))
+            return
+
+
+def _set_aside(room: Room, position: str, reason: str) -> Entry:
+    others = [p for p in room.charter.custodians if p[0] == position[0] and p not in custodians(room)]
+    room.screen.say(f"{position} is set aside for today; nothing is lost. {' or '.join(others) or 'Nobody else at this site'} can step in.")
+    return (position, entries.SetAside(position=position, reason=reason))
+
+
+def _refusal(trouble: Refused) -> entries.Refusal:
+    return entries.Refusal(identifier=trouble.identifier, what=trouble.what, found=trouble.found, expected=trouble.expected)
+
+
+def acceptable(book: Register, position: str, sealing: int) -> tuple[int, ...]:
+    """REC-12: the sealing numbers that the vault compares with, newest last.
+
+    A crash between sealing and proof leaves either the proven share or the new one on the medium: both are the newest then."""
+    allowed, known = book.sealings(position)
+    return tuple(range(1, sealing + 1)) if sealing in allowed else tuple(range(1, known + 1))
+
+
+def sign(room: Room) -> Steps:
+    """REC-06 to REC-09, SIG-01 to SIG-05, SEC-03: recover, import wrapped, one word, sign, destroy, show absence, assemble."""
+    if room.state.last(entries.HsmSigned) is None:
+        yield from _recover_and_sign(room)
+    yield from _assemble(room)
+
+
+def _recover_and_sign(room: Room) -> Steps:
+    vault = alive(room)
+    proof = agreed(room)
+    with room.screen.working("recover, and compare every extended public key"):
+        recovered = vault.recover()
+    yield ("tool", entries.Recovered(positions=recovered.combined, spares=recovered.spare, accounts=recovered.accounts))
+    with room.screen.working("wrap the child keys to the HSM's import key, unwrap them there, forget the secret"):
+        delivered, imported = vault.deliver()
+    yield (
+        "tool",
+        entries.Imported(
+            import_key=delivered.import_key,
+            attested="not attested",
+            paths=tuple(key.path for key in imported.keys),
+            attributes={**imported.attributes, "AES key": imported.aes},
+        ),
+    )
+    room.screen.show(
+        (*panels.field("PAY", proof.authorized.authorization.destination), *panels.words("signing request", proof.review.digest))
+    )
+    room.screen.word("SIGN", "Point of no return.")
+    yield ("tool", entries.Signing(request=proof.review.digest))
+    with room.screen.working("the HSM signs, every signature is verified"):
+        signed = vault.sign(room.book.past_r())
+    signatures = tuple(entries.HsmSignature(input=s.input, path=s.path, public=s.public.hex(), raw=s.raw.hex()) for s in signed.signatures)
+    yield ("tool", entries.HsmSigned(request=proof.review.digest, nonces=signed.nonce, signatures=signatures))
+    with room.screen.working("destroy every key in the HSM, show their absence"):
+        gone = vault.destroy()
+    yield ("tool", entries.Absent(destroyed=gone.count, remaining=gone.remaining))
+
+
+def _assemble(room: Room) -> Steps:
+    """SIG-03: the signed transaction from the recorded signatures, verified by both readers before it is written anywhere."""
+    proof = agreed(room)
+    account = room.book.key_record.account(proof.review.account)
+    request = SigningRequest("bitcoin", room.raw("request"))
+    signed = room.state.last(entries.HsmSigned)
+    assert signed is not None  # noqa: S101 (written by the step before)
+    by_input = sorted(signed.signatures, key=lambda s: s.input)
+    with room.screen.working("assemble the transaction, verify it with both readers"):
+        raw = assemble(request, tuple(bytes.fromhex(s.raw) for s in by_input), account)
+        checked = check(raw, request, account)
+    yield from room.keep("transaction.hex", "transaction", checked.raw.hex().encode("ascii") + b"\n")
+    yield ("tool", entries.Checked(txid=checked.txid, fee=checked.review.fee, weight=checked.weight))
+
+
+def lock_again(room: Room) -> Steps:
+    """SEC-01: every share that was opened is locked again: next number, fresh salt, read back, proven; then the old one goes."""
+    remaining = _to_lock(room)
+    if remaining and room.vault is None:
+        room.screen.show(
+            panels.paragraph("The vault ended before these shares were locked again. Each is opened once more and then locked.")
+        )
+        yield from _armed(room)
+        yield from _board(room, remaining)
+    for position in _to_lock(room):
+        with room.screen.working(f"lock, write, read back and prove the share of {position}"):
+            yield from _lock_one(room, position)
+    yield from end_vault(room, "every share is locked again")
+
+
+def _to_lock(room: Room) -> tuple[str, ...]:
+    """Positions that were unlocked in this ceremony and have no sealing proven since."""
+    waiting: dict[str, None] = {}
+    for entry in room.state.entries:
+        if isinstance(entry.body, entries.Unlocked):
+            waiting[entry.body.position] = None
+        elif isinstance(entry.body, entries.Proven):
+            waiting.pop(entry.body.position, None)
+    return tuple(waiting)
+
+
+def _lock_one(room: Room, position: str) -> Steps:
+    book = room.book
+    number = book.sealings(position)[1] + 1
+    folder = room.medium(position)
+    sealed = alive(room).lock_again(position, number).sealed
+    identifier = book.key_record.set_identifier
+    yield (position, entries.Sealing(position=position, number=number, set_identifier=identifier, sha256=sha256(sealed)))
+    read_back = media.write(folder, position, number, sealed)
+    alive(room).prove_again(position, read_back)
+    yield (position, entries.Proven(position=position, number=number, sha256=sha256(read_back)))
+    for gone in media.remove_older(folder, number):
+        yield (position, entries.Removed(position=position, number=gone))

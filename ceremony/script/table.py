@@ -1,0 +1,85 @@
+"""The script: every step of every ceremony, in order. Screen, printed script and verifier read this one table (SET-01, SET-06)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Literal
+
+from ceremony.base.data import canonical
+from ceremony.base.lines import sha256
+
+if TYPE_CHECKING:
+    from ceremony.script.room import Room, Steps
+
+Who = Literal["staff", "everyone", "custodians", "officers"]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step. `run` is `module:function`; `live`: what it achieves lives in the vault only and is lost with it."""
+
+    number: int
+    phase: str
+    title: str
+    who: Who
+    minutes: int
+    controls: tuple[str, ...]
+    run: str
+    live: bool = False
+    staff_signs: bool = False
+    """Administrator and witness sign the checkpoint when it is done (end of a phase)."""
+
+    def function(self) -> Callable[[Room], Steps]:
+        """The step's function, imported when it is needed."""
+        module, name = self.run.split(":")
+        function: Callable[[Room], Steps] = getattr(import_module(f"ceremony.script.{module}"), name)
+        return function
+
+
+KEYGEN = (
+    Step(1, "open", "Charter and policy", "staff", 2, ("SET-01", "SET-04", "SET-05", "STO-08", "AUT-02"), "opening:constitution"),
+    Step(2, "open", "Roll-call", "everyone", 15, ("ASM-01",), "opening:roll_call_of_all", staff_signs=True),
+    Step(3, "prepare", "Machine and HSM", "staff", 5, ("AIR-05", "AIR-06", "AIR-07"), "prepare:machine", live=True),
+    Step(4, "generate", "Generate and split", "staff", 2, ("GEN-02", "GEN-08", "GEN-13"), "generate:generate", live=True),
+    Step(5, "generate", "Lock, write, read back, open", "custodians", 40, ("GEN-10", "STO-05", "STO-09"), "generate:lock_all", live=True),
+    Step(6, "generate", "Prove every quorum", "staff", 1, ("GEN-07",), "generate:prove_quorums", live=True),
+    Step(7, "sign", "Sign the key record", "everyone", 15, ("GEN-14",), "generate:sign_key_record"),
+    Step(8, "close", "Adjourn", "everyone", 10, ("AUD-02",), "closing:adjourn_keygen"),
+)
+
+TRANSFER = (
+    Step(1, "prepare", "Authorization", "staff", 3, ("AUT-01", "AUT-02", "AUT-04", "AUT-05", "AUT-08"), "prepare:authorization"),
+    Step(2, "prepare", "Machine and HSM", "staff", 5, ("AIR-05", "AIR-06", "AIR-07"), "prepare:machine"),
+    Step(
+        3, "prepare", "Signing request", "staff", 3, ("TXN-01", "TXN-09", "AUT-06", "AUT-07", "AUT-10"), "prepare:request", staff_signs=True
+    ),
+    Step(4, "open", "Roll-call", "everyone", 10, ("ASM-01",), "opening:roll_call", staff_signs=True),
+    Step(5, "review", "Review", "everyone", 5, ("TXN-02", "TXN-05", "TXN-12"), "review:review", staff_signs=True),
+    Step(6, "approve", "Approvals", "everyone", 8, ("SIG-02",), "review:approvals", staff_signs=True),
+    Step(
+        7, "assemble", "Unlock the shares", "custodians", 8, ("REC-01", "REC-02", "REC-04", "REC-12", "REC-13"), "sitting:unlock", live=True
+    ),
+    Step(8, "sign", "Sign", "everyone", 2, ("REC-06", "REC-07", "REC-08", "REC-09", "SIG-01", "SIG-03", "SEC-03"), "sitting:sign"),
+    Step(9, "re-secure", "Lock the shares again", "custodians", 5, ("SEC-01",), "sitting:lock_again"),
+    Step(10, "re-secure", "Adjourn", "everyone", 5, ("AUD-02",), "closing:adjourn"),
+    Step(11, "carry out", "Bundle and QR", "staff", 5, ("EXP-01", "EXP-02"), "closing:carry_out", staff_signs=True),
+    Step(12, "carry out", "Close", "staff", 1, (), "closing:close_transfer"),
+)
+
+RECEIPT = (
+    Step(1, "receipt", "Receipt", "staff", 5, ("BRD-03", "BRD-04"), "receipt:take", staff_signs=True),
+    Step(2, "receipt", "Close", "staff", 1, ("BRD-05",), "receipt:close"),
+)
+
+SCRIPTS: dict[str, tuple[Step, ...]] = {"keygen": KEYGEN, "transfer": TRANSFER, "receipt": RECEIPT}
+
+PREPARED = 3
+"""The last step of a transfer that needs administrator and witness alone (`ceremony prepare`)."""
+
+
+def digest(kind: str) -> str:
+    """SET-01: SHA-256 of the script of one kind of ceremony: numbers, phases, titles, who, minutes, controls."""
+    rows = [[str(s.number), s.phase, s.title, s.who, str(s.minutes), *s.controls] for s in SCRIPTS[kind]]
+    return sha256(canonical(rows))

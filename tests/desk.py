@@ -1,0 +1,164 @@
+"""A desk for tests: people with SSH keys, a charter, a policy and an authorization that are really signed, each easy to break."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ceremony.base import signatures
+from ceremony.base.data import dump
+from ceremony.base.signatures import Signature
+from ceremony.record.charter import SIGNERS, Account, Charter, Hsm, Member, Site
+from ceremony.record.signed import add_signature
+from transfer.authorization import Authorization, Confirmation
+from transfer.limits import Payee, Policy
+
+CUSTODIANS = tuple(f"{site}{number}" for site in "ABCD" for number in (1, 2, 3))
+STAFF = ("administrator", "cfo", "cto", "witness")
+PEOPLE = (*CUSTODIANS, *STAFF)
+ADDED, NOW = "2026-11-01T09:00:00Z", "2026-11-20T09:30:00Z"
+PAYEE = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
+OTHER = "bcrt1qrp33g0q5c5txsp9arysrx4k6zdkfs4nce4xj0gdcccefvpysxf3qzf4jry"
+HEAD = "ab" * 32
+
+
+@dataclass
+class Desk:
+    """Keys of all people in `folder`, and documents that are signed with them."""
+
+    folder: Path
+    keys: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for person in PEOPLE:
+            self.new_key(person)
+
+    def new_key(self, person: str) -> Path:
+        path = self.folder / f"key-{person}"
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", str(path)], check=True)
+        self.keys[person] = signatures.public_key_of(path.with_name(path.name + ".pub"))
+        return path
+
+    def key(self, person: str) -> Path:
+        return self.folder / f"key-{person}"
+
+    def sign(self, person: str, value: Any, namespace: signatures.Namespace, key: str | None = None) -> Signature:
+        return signatures.sign(person, namespace, dump(value), self.key(key or person))
+
+    def charter(self, **changes: Any) -> Charter:
+        return replace(
+            Charter(
+                mark="practice",
+                number=0,
+                organisation="Desk Ltd",
+                issued=ADDED,
+                scheme="gf256",
+                kdf="light",
+                site_threshold=3,
+                sites=tuple(
+                    Site(letter=letter, name=name, jurisdiction=country, threshold=2)
+                    for letter, name, country in (("A", "Geneva", "CH"), ("B", "Zurich", "CH"), ("C", "Oslo", "NO"), ("D", "Lisbon", "PT"))
+                ),
+                people=tuple(Member(person=person, name=f"Person {person}", key=self.keys[person]) for person in PEOPLE),
+                accounts=(Account(name="main", chain="bitcoin", network="regtest", path="m/84h/1h/0h"),),
+                hsm=Hsm(label="token", serial="1234", manufacturer="SoftHSM project", model="SoftHSM v2"),
+                vault_minutes=60,
+                officers_approve="no",
+            ),
+            **changes,
+        )
+
+    def policy(self, **changes: Any) -> Policy:
+        charter = self.charter().digest
+        return replace(
+            Policy(
+                mark="practice",
+                genesis=charter,
+                charter=charter,
+                number=0,
+                issued=ADDED,
+                payees=(Payee(name="exchange", chain="bitcoin", network="regtest", destination=PAYEE, added=ADDED, note="Exchange"),),
+                cool_off_hours=48,
+                per_transfer=100_000_000,
+                window_days=7,
+                per_window=200_000_000,
+                greatest_fee=100_000,
+                greatest_rate=200_000,
+                validity_days=31,
+            ),
+            **changes,
+        )
+
+    def authorization(self, **changes: Any) -> Authorization:
+        charter = self.charter()
+        return replace(
+            Authorization(
+                mark="practice",
+                genesis=charter.digest,
+                charter=charter.digest,
+                policy=self.policy().digest,
+                register_head=HEAD,
+                identifier="t-20261120-00000001",
+                network="regtest",
+                account="main",
+                payee="exchange",
+                destination=PAYEE,
+                amount=25_000_000,
+                greatest_fee=50_000,
+                purpose="Exchange float",
+                reference_value="USD 25,000.00 (desk)",
+                requester="cfo",
+                not_before="2026-11-19T09:00:00Z",
+                expires="2026-11-26T09:00:00Z",
+            ),
+            **changes,
+        )
+
+    def confirmation(self, authorization: Authorization, **changes: Any) -> Confirmation:
+        return replace(
+            Confirmation(
+                authorization=authorization.digest,
+                destination=authorization.destination,
+                amount=authorization.amount,
+                checker="witness",
+                channel="telephone",
+                spoken_with="Zoe",
+                time=NOW,
+            ),
+            **changes,
+        )
+
+    def put(self, name: str, value: Any, signed: Sequence[Signature] = ()) -> Path:
+        """The document and its signatures on disk, in place of what was there."""
+        path = self.folder / name
+        path.write_bytes(value if isinstance(value, bytes) else dump(value))
+        path.with_suffix(".signatures").unlink(missing_ok=True)
+        for signature in signed:
+            add_signature(path, signature)
+        return path
+
+    def put_charter(self, value: Charter | None = None, signers: Sequence[str] = SIGNERS) -> Path:
+        value = value or self.charter()
+        return self.put("charter.json", value, [self.sign(p, value, "charter@cold-ceremony") for p in signers])
+
+    def put_policy(self, value: Policy | None = None, signers: Sequence[str] = SIGNERS, name: str = "policy.json") -> Path:
+        value = value or self.policy()
+        return self.put(name, value, [self.sign(p, value, "policy@cold-ceremony") for p in signers])
+
+    def put_authorization(self, value: Authorization | None = None, signers: Sequence[str] = ("cfo", "cto")) -> Path:
+        value = value or self.authorization()
+        return self.put("authorization.json", value, [self.sign(p, value, "authorization@cold-ceremony") for p in signers])
+
+    def put_confirmation(self, value: Confirmation | None = None, signer: str | None = None) -> Path:
+        value = value or self.confirmation(self.authorization())
+        return self.put("confirmation.json", value, [self.sign(signer or value.checker, value, "confirmation@cold-ceremony")])
+
+
+def ceremony(*arguments: object, typed: str = "") -> subprocess.CompletedProcess[str]:
+    """The real command in a process of its own."""
+    command = [sys.executable, "-m", "ceremony", *map(str, arguments)]
+    return subprocess.run(command, input=typed, capture_output=True, text=True, check=False, timeout=60, cwd=Path(__file__).parents[1])

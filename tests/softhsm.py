@@ -35,3 +35,12 @@ def make_token(folder: Path, label: str, pin: str, so_pin: str) -> tuple[Path, s
     shown = subprocess.run([tool, "--show-slots"], env=environment, check=True, capture_output=True, text=True).stdout
     serials = re.findall(r"Serial number:\s+(\S+).*?Label:\s+(\S.*?)\s*$", shown, re.S | re.M)
     return conf, next(serial for serial, found in serials if found == label)
+
+
+def make_shim(folder: Path) -> str:
+    """The recording module of tests/vault/shim.c in front of SoftHSM, built in `folder`."""
+    built = folder / "shim.so"
+    source = Path(__file__).parent / "vault" / "shim.c"
+    command = ["gcc", "-shared", "-fPIC", "-O1", "-Wall", "-Werror", f'-DREAL="{module()}"', "-o", str(built), str(source), "-ldl"]
+    subprocess.run(command, check=True)
+    return str(built)

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from ceremony.base.control import control, refuse
+from ceremony.base.control import Refused, control, refuse
 from ceremony.base.data import Malformed
 from ceremony.base.mark import permits
 from ceremony.record.charter import Charter
@@ -253,7 +253,11 @@ class Token:
         public, self._import_key = self._session.generate_keypair(
             KeyType.RSA, RSA_BITS, capabilities=MechanismFlag.UNWRAP, store=False, private_template=closed
         )
-        check_wrapping_key("import key", _read(self._import_key, IMPORT_KEY), IMPORT_KEY)
+        try:
+            check_wrapping_key("import key", _read(self._import_key, IMPORT_KEY), IMPORT_KEY)
+        except Refused:
+            self.destroy()
+            raise
         made = ImportKey(public[Attribute.MODULUS], int.from_bytes(public[Attribute.PUBLIC_EXPONENT], "big"))
         public.destroy()
         return made

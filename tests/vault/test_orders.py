@@ -1,0 +1,214 @@
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from ceremony.base.control import Refused
+from ceremony.base.data import Malformed, dump, load
+from ceremony.record.charter import SIGNERS
+from ceremony.vault.orders import Armed, ArmedOnce, Orders, SignedCharter, verify_orders
+from tests.vault.world import AMOUNT, GREATEST_FEE, PAYEE, POSITIONS, World
+from transfer.authorization import Authorization
+from transfer.bitcoin.build import Order
+from transfer.bitcoin.sighash import sighashes
+
+OTHER = "bcrt1qrp33g0q5c5txsp9arysrx4k6zdkfs4nce4xj0gdcccefvpysxf3qzf4jry"
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    return World(tmp_path_factory.mktemp("people"))
+
+
+def refused(orders: Orders) -> str:
+    with pytest.raises(Refused) as caught:
+        verify_orders(orders)
+    return caught.value.identifier
+
+
+def flip(raw: bytes) -> bytes:
+    return raw[:-9] + bytes([raw[-9] ^ 1]) + raw[-8:]
+
+
+def test_good_orders_arm(world: World) -> None:
+    armed = verify_orders(load(Orders, dump(world.good)))
+    assert armed.review.fee <= GREATEST_FEE
+    assert armed.positions == ("A1", "A2", "B1", "B2")
+    assert armed.spends == sighashes(world.request, world.account)
+    keys = {path: world.node.derive(tuple(int(p) for p in path.split("/"))).public.key for path in armed.public_keys}
+    assert armed.public_keys == keys
+    assert len(keys) == 3
+
+
+@pytest.mark.control("SIG-08")
+def test_armed_once_and_never_again(world: World) -> None:
+    once = ArmedOnce()
+    with pytest.raises(Refused, match="SIG-08"):
+        once.armed  # noqa: B018
+    once.arm(world.good)
+    with pytest.raises(Refused) as caught:
+        once.arm(world.good)
+    assert caught.value.identifier == "SIG-08"
+    assert once.armed.request.digest == world.request.digest
+
+
+@pytest.mark.control("SIG-08")
+def test_another_request_arms_nothing(world: World) -> None:
+    other = world.build(Order(payee=OTHER, amount=AMOUNT, max_fee=GREATEST_FEE, rate=2_000, change_index=0))
+    assert refused(replace(world.good, request=other.raw)) == "SIG-08"
+    once = ArmedOnce()
+    with pytest.raises(Refused):
+        once.arm(replace(world.good, request=other.raw))
+    with pytest.raises(Refused, match="the vault is not armed"):
+        once.armed  # noqa: B018
+
+
+def test_only_verify_orders_makes_the_proof(world: World) -> None:
+    armed = verify_orders(world.good)
+    with pytest.raises(TypeError, match="verify_orders"):
+        Armed(armed.key_record, None, armed.approved, None, object())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("order", "name"),
+    [
+        ({"payee": OTHER}, "one payment"),
+        ({"amount": AMOUNT + 1}, "one payment"),
+        ({"rate": 80_000, "max_fee": 10**6}, "fee"),
+    ],
+)
+def test_request_against_authorization(world: World, order: dict[str, Any], name: str) -> None:
+    facts = {"payee": PAYEE, "amount": AMOUNT, "max_fee": GREATEST_FEE, "rate": 2_000, "change_index": 0, **order}
+    request = world.build(Order(**facts))
+    approvals = world.approvals(world.good.positions, world.wanted(request=request.digest))
+    with pytest.raises(Refused, match=name) as caught:
+        verify_orders(replace(world.good, request=request.raw, approvals=approvals))
+    assert caught.value.identifier == "SIG-08"
+
+
+@pytest.mark.control("SIG-02")
+@pytest.mark.parametrize("person", ["A1", "B2", "witness"])
+def test_each_approval_is_needed(world: World, person: str) -> None:
+    approvals = tuple(a for a in world.good.approvals if a.approval.role != person)
+    assert refused(replace(world.good, approvals=approvals)) == "SIG-02"
+
+
+@pytest.mark.control("SIG-02")
+@pytest.mark.parametrize("change", [{"ceremony": 8}, {"head": "44" * 32}])
+def test_approvals_of_another_ceremony(world: World, change: dict[str, Any]) -> None:
+    assert refused(replace(world.good, **change)) == "SIG-02"
+
+
+def test_officers_may_not_be_left_out(world: World) -> None:
+    assert refused(replace(world.good, authorization_signatures=world.good.authorization_signatures[:1])) == "AUT-02"
+    twice = (world.good.authorization_signatures[0],) * 2
+    assert refused(replace(world.good, authorization_signatures=twice)) == "AUT-02"
+
+
+@pytest.mark.parametrize("now", ["2026-11-19T23:59:59Z", "2026-11-21T00:00:01Z"])
+def test_authorization_not_valid_now(world: World, now: str) -> None:
+    assert refused(replace(world.good, now=now)) == "AUT-04"
+
+
+@pytest.mark.parametrize("change", [{"genesis": "55" * 32}, {"charter": "55" * 32}, {"network": "test"}, {"mark": "production"}])
+def test_authorization_of_another_register(world: World, change: dict[str, Any]) -> None:
+    other: Authorization = replace(world.authorization, **change)
+    confirmation = replace(world.confirmation, authorization=other.digest)
+    orders = replace(
+        world.good,
+        authorization=dump(other),
+        authorization_signatures=world.all_sign(("cfo", "cto"), "authorization", dump(other)),
+        confirmation=dump(confirmation),
+        confirmation_signature=world.sign("witness", "confirmation", dump(confirmation)),
+    )
+    assert refused(orders) == "AUT-01"
+
+
+def test_unconfirmed(world: World) -> None:
+    changed = replace(world.confirmation, amount=AMOUNT + 1)
+    signature = world.sign("witness", "confirmation", dump(changed))
+    assert refused(replace(world.good, confirmation=dump(changed), confirmation_signature=signature)) == "AUT-08"
+    assert refused(replace(world.good, confirmation_signature=world.sign("witness", "confirmation", b"other"))) == "AUT-03"
+    stranger = replace(world.confirmation, checker="D1")
+    signature = world.good.confirmation_signature
+    with pytest.raises(Malformed, match="D1"):
+        verify_orders(replace(world.good, confirmation=dump(stranger), confirmation_signature=signature))
+
+
+@pytest.mark.parametrize("missing", SIGNERS)
+def test_charter_signed_by_all_who_must(world: World, missing: str) -> None:
+    few = tuple(s for s in world.good.charter_signatures if s.signer != missing)
+    assert refused(replace(world.good, charter_signatures=few)) == "AUD-02"
+
+
+def test_charter_of_another_genesis(world: World) -> None:
+    assert refused(replace(world.good, genesis="66" * 32)) == "SIG-08"
+
+
+def test_charter_signed_with_other_keys(world: World, tmp_path: Path) -> None:
+    strangers = World(tmp_path)
+    forged = strangers.all_sign(SIGNERS, "charter", world.good.charter)
+    assert refused(replace(world.good, charter_signatures=forged)) == "AUT-03"
+
+
+def test_amended_charter_needs_its_predecessor(world: World) -> None:
+    amended = replace(world.charter, number=1, previous=world.charter.digest, vault_minutes=20)
+    authorization = replace(world.authorization, charter=amended.digest)
+    confirmation = replace(world.confirmation, authorization=authorization.digest)
+    orders = replace(
+        world.good,
+        charter=dump(amended),
+        charter_signatures=world.all_sign(SIGNERS, "charter", dump(amended)),
+        predecessors=(SignedCharter(charter=world.good.charter, signatures=world.good.charter_signatures),),
+        authorization=dump(authorization),
+        authorization_signatures=world.all_sign(("cfo", "cto"), "authorization", dump(authorization)),
+        confirmation=dump(confirmation),
+        confirmation_signature=world.sign("witness", "confirmation", dump(confirmation)),
+        approvals=world.approvals(world.good.positions, world.wanted(authorization=authorization.digest)),
+    )
+    assert verify_orders(orders).charter == amended
+    assert refused(replace(orders, predecessors=())) == "SIG-08"
+    assert refused(replace(orders, predecessors=orders.predecessors * 2)) == "SIG-08"
+    unsigned = SignedCharter(charter=world.good.charter, signatures=world.good.charter_signatures[:2])
+    assert refused(replace(orders, predecessors=(unsigned,))) == "AUD-02"
+
+
+@pytest.mark.parametrize(
+    "change", [{"genesis": "77" * 32}, {"charter": "77" * 32}, {"mark": "production"}, {"accounts": ()}], ids=lambda c: next(iter(c))
+)
+def test_key_record_of_something_else(world: World, change: dict[str, Any]) -> None:
+    other = replace(world.key_record, **change)
+    signed = world.all_sign(("witness", *POSITIONS), "key-record", dump(other))
+    assert refused(replace(world.good, key_record=dump(other), key_record_signatures=signed)) == "SIG-08"
+
+
+def test_key_record_signed_by_too_few(world: World) -> None:
+    by = {s.signer: s for s in world.good.key_record_signatures}
+    few = tuple(by[p] for p in ("witness", "A1", "A2", "B1", "C1"))
+    assert refused(replace(world.good, key_record_signatures=few)) == "ASM-01"
+    unwitnessed = tuple(by[p] for p in POSITIONS)
+    assert refused(replace(world.good, key_record_signatures=unwitnessed)) == "AUD-02"
+    forged = (*few, world.sign("B2", "key-record", b"something else"))
+    assert refused(replace(world.good, key_record_signatures=forged)) == "AUT-03"
+
+
+def test_too_few_positions(world: World) -> None:
+    assert refused(replace(world.good, positions=("A1", "A2", "B1"))) == "ASM-01"
+    with pytest.raises(Malformed, match="twice"):
+        verify_orders(replace(world.good, positions=("A1", "A1", "A2", "B1", "B2")))
+    with pytest.raises(Malformed, match="D1"):
+        verify_orders(replace(world.good, positions=("A1", "A2", "B1", "B2", "D1")))
+
+
+@pytest.mark.parametrize("name", ["charter", "key_record", "authorization", "confirmation", "request"])
+def test_no_changed_document_arms(world: World, name: str) -> None:
+    with pytest.raises((Refused, Malformed)):
+        verify_orders(replace(world.good, **{name: flip(getattr(world.good, name))}))
+    with pytest.raises((Refused, Malformed)):
+        verify_orders(replace(world.good, **{name: getattr(world.good, name) + b"\n"}))

@@ -1,0 +1,229 @@
+"""A small desk for tests of the vault: three sites of two custodians, all of whom sign; real keys, shares, charter and orders.
+
+Everything is made once for each folder; `orders` takes changes, so that a test can break one thing at a time."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from mnemonic import Mnemonic
+
+from ceremony.base import signatures
+from ceremony.base.data import dump
+from ceremony.base.signatures import Signature
+from ceremony.record.approval import Approval, SignedApproval, approvers
+from ceremony.record.charter import SIGNERS, STAFF, Account, Charter, Hsm, Member, Site
+from ceremony.record.keyrecord import KeyRecord
+from ceremony.vault.orders import Orders
+from shares import commitment
+from shares.plan import Terms
+from shares.schemes import Split, scheme_of
+from transfer.authorization import Authorization, Confirmation
+from transfer.bitcoin import bip32, build, snapshot
+from transfer.bitcoin.account import opened
+from transfer.bitcoin.tx import Transaction, TxIn, TxOut
+from transfer.request import AccountKey, SigningRequest
+
+POSITIONS = ("A1", "A2", "B1", "B2", "C1", "C2")
+PATH = "m/84h/1h/0h"
+NOW = "2026-11-20T10:00:00Z"
+PAYEE = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
+"""BIP-173's example program on regtest: nobody's of this desk."""
+AMOUNT, GREATEST_FEE = 150_000, 20_000
+
+
+def seed_of(secret: bytes) -> bytes:
+    """The BIP-39 seed of 32 bytes of entropy, by the standard library: PBKDF2 over the mnemonic."""
+    return hashlib.pbkdf2_hmac("sha512", Mnemonic("english").to_mnemonic(secret).encode(), b"mnemonic", 2048)
+
+
+@dataclass
+class World:
+    """The desk. `coins` are the amounts of its coins, each at an address of its own."""
+
+    folder: Path
+    secret: bytes = bytes(range(32))
+    coins: tuple[int, ...] = (60_000, 70_000, 80_000)
+    hsm: Hsm = field(default_factory=lambda: Hsm(label="vault", serial="1", manufacturer="SoftHSM project", model="SoftHSM v2"))
+
+    def key(self, person: str) -> Path:
+        """The private key file of a person, made when it is first asked for."""
+        path = self.folder / person
+        if not path.exists():
+            command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", person, "-f", str(path)]
+            subprocess.run(command, check=True, capture_output=True)
+        return path
+
+    def sign(self, person: str, kind: str, raw: bytes) -> Signature:
+        """One person's signature over a document of this kind, such as `charter`."""
+        return signatures.sign(person, f"{kind}@cold-ceremony", raw, self.key(person))  # type: ignore[arg-type]
+
+    @cached_property
+    def charter(self) -> Charter:
+        """The genesis charter."""
+        people = [Member(person=p, name=f"Person {p}", key=signatures.public_key_of(self.key(p).with_suffix(".pub"))) for p in self.people]
+        where = zip("ABC", ("CH", "DE", "SG"), strict=True)
+        return Charter(
+            mark="practice",
+            number=0,
+            organisation="A small desk",
+            issued="2026-01-01T00:00:00Z",
+            scheme="gf256",
+            kdf="light",
+            site_threshold=2,
+            sites=tuple(Site(letter=letter, name=f"Site {letter}", jurisdiction=country, threshold=2) for letter, country in where),
+            people=tuple(sorted(people, key=lambda m: m.person)),
+            accounts=(Account(name="cold", chain="bitcoin", network="regtest", path=PATH),),
+            hsm=self.hsm,
+            vault_minutes=10,
+            officers_approve="no",
+        )
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        """All roles and positions."""
+        return (*STAFF, *POSITIONS)
+
+    @cached_property
+    def split(self) -> Split:
+        """The shares of the secret, always the same."""
+        stream = hashlib.shake_256(b"test coefficients").digest(100_000)
+        taken = iter(range(0, 100_000 - 64, 64))
+        return scheme_of("gf256").split(self.secret, self.charter.plan, lambda n: stream[(at := next(taken)) : at + n])
+
+    @cached_property
+    def node(self) -> bip32.PrivateNode:
+        """The account's private key."""
+        return bip32.master(seed_of(self.secret), "test").derive(bip32.parse_path(PATH))
+
+    @cached_property
+    def account(self) -> AccountKey:
+        """The account as the key record states it."""
+        fingerprint = bip32.master(seed_of(self.secret), "test").public.fingerprint.hex()
+        return AccountKey(name="cold", chain="bitcoin", network="regtest", path=PATH, xpub=self.node.public.text, fingerprint=fingerprint)
+
+    @cached_property
+    def key_record(self) -> KeyRecord:
+        """The key record of `split`."""
+        charter = self.charter
+        terms = Terms(mark=charter.mark, scheme=charter.scheme, plan=charter.plan)
+        return KeyRecord(
+            mark=charter.mark,
+            genesis=charter.digest,
+            charter=charter.digest,
+            ceremony=1,
+            issued="2026-01-02T00:00:00Z",
+            scheme="gf256",
+            origin="software; sources: operating system, HSM",
+            plan=charter.plan,
+            custodian_commitments={p: commitment.custodian(terms, p, share) for p, share in self.split.custodian_shares.items()},
+            site_commitments={s: commitment.site(terms, s, share) for s, share in self.split.site_shares.items()},
+            accounts=(self.account,),
+        )
+
+    @cached_property
+    def request(self) -> SigningRequest:
+        """A payment of AMOUNT to PAYEE from the coins."""
+        order = build.Order(payee=PAYEE, amount=AMOUNT, max_fee=GREATEST_FEE, rate=2_000, change_index=0)
+        return self.build(order)
+
+    def build(self, order: build.Order) -> SigningRequest:
+        """Another request from the same coins."""
+        own = opened(self.account)
+        coins = []
+        for index, amount in enumerate(self.coins):
+            before = Transaction(2, (TxIn(f"{index + 1:064x}", 0, b"\x00", 0xFFFFFFFF),), (TxOut(amount, own.own(0, index).script),), 0)
+            coin = snapshot.Coin(txid=before.txid, vout=0, amount=amount, path=f"0/{index}", height=100, previous=before.raw)
+            coins.append(coin)
+        taken = snapshot.Snapshot(
+            type="snapshot", version="1", chain="bitcoin", network="regtest", account="cold",
+            height=200, tip="00" * 32, time="2026-11-20T09:00:00Z", rate=2_000, coins=tuple(coins),
+        )  # fmt: skip
+        return build.build(self.account, snapshot.checked(taken, self.account), order)
+
+    @cached_property
+    def authorization(self) -> Authorization:
+        """CFO's and CTO's authorization of the request."""
+        return Authorization(
+            mark="practice",
+            genesis=self.charter.digest,
+            charter=self.charter.digest,
+            policy="11" * 32,
+            register_head="22" * 32,
+            identifier="transfer-7",
+            network="regtest",
+            account="cold",
+            payee="desk",
+            destination=PAYEE,
+            amount=AMOUNT,
+            greatest_fee=GREATEST_FEE,
+            purpose="a test",
+            reference_value="USD 100.00 on 2026-11-20 (desk)",
+            requester="administrator",
+            not_before="2026-11-20T00:00:00Z",
+            expires="2026-11-21T00:00:00Z",
+        )
+
+    @cached_property
+    def confirmation(self) -> Confirmation:
+        """The witness asked the payee."""
+        return Confirmation(
+            authorization=self.authorization.digest,
+            destination=PAYEE,
+            amount=AMOUNT,
+            checker="witness",
+            channel="telephone, number of the contract",
+            spoken_with="Person Y",
+            time="2026-11-20T08:00:00Z",
+        )
+
+    def approvals(self, positions: tuple[str, ...], wanted: Approval) -> tuple[SignedApproval, ...]:
+        """Everyone who must, approves `wanted`."""
+        each = [replace(wanted, role=person) for person in approvers(self.charter, positions)]
+        return tuple(SignedApproval(approval=a, signature=self.sign(a.role, "approval", dump(a))) for a in each)
+
+    def wanted(self, **changes: Any) -> Approval:
+        """What is to be approved."""
+        facts: dict[str, Any] = {
+            "mark": "practice",
+            "genesis": self.charter.digest,
+            "key_record": self.key_record.digest,
+            "ceremony": 7,
+            "authorization": self.authorization.digest,
+            "request": self.request.digest,
+            "head": "33" * 32,
+            "role": "witness",
+        }
+        return Approval(**{**facts, **changes})
+
+    @cached_property
+    def good(self) -> Orders:
+        """Orders that hold."""
+        charter, key_record, authorization = dump(self.charter), dump(self.key_record), dump(self.authorization)
+        positions = ("A1", "A2", "B1", "B2")
+        return Orders(
+            charter=charter,
+            charter_signatures=self.all_sign(SIGNERS, "charter", charter),
+            key_record=key_record,
+            key_record_signatures=self.all_sign(("witness", *POSITIONS), "key-record", key_record),
+            authorization=authorization,
+            authorization_signatures=self.all_sign(("cfo", "cto"), "authorization", authorization),
+            confirmation=dump(self.confirmation),
+            confirmation_signature=self.sign("witness", "confirmation", dump(self.confirmation)),
+            request=self.request.raw,
+            approvals=self.approvals(positions, self.wanted()),
+            positions=positions,
+            ceremony=7,
+            head="33" * 32,
+            genesis=self.charter.digest,
+            now=NOW,
+        )
+
+    def all_sign(self, people: tuple[str, ...], kind: str, raw: bytes) -> tuple[Signature, ...]:
+        """Each of them signs these bytes."""
+        return tuple(self.sign(person, kind, raw) for person in people)

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from ceremony.base.amounts import grouped, format_amount
+from ceremony.base.amounts import format_btc, grouped
 from ceremony.base.words import spoken
 from ceremony.record.charter import Charter
 from shares.plan import Plan
@@ -59,9 +59,9 @@ def authorization(wanted: Authorization) -> tuple[str, ...]:
     return (
         *field("payee", wanted.payee),
         *field("address", grouped(wanted.destination)),
-        *field("amount", format_amount(wanted.amount)),
+        *field("amount", format_btc(wanted.amount)),
         *field("worth", wanted.reference_value),
-        *field("greatest fee", format_amount(wanted.greatest_fee)),
+        *field("greatest fee", format_btc(wanted.greatest_fee)),
         *field("purpose", wanted.purpose),
         *field("valid", f"{wanted.not_before} to {wanted.expires}"),
     )
@@ -71,12 +71,12 @@ def review(seen: Review) -> tuple[str, ...]:
     """What the bytes of the signing request say, and nothing else (TXN-02)."""
     lines: list[str] = []
     for payment in seen.payments:
-        lines += [*field("PAY", format_amount(payment.amount)), *field("to", grouped(payment.address))]
+        lines += [*field("PAY", format_btc(payment.amount)), *field("to", grouped(payment.address))]
     for change in seen.change:
-        lines += [*field("back to us", format_amount(change.amount)), *field(f"own {change.path}", grouped(change.address))]
+        lines += [*field("back to us", format_btc(change.amount)), *field(f"own {change.path}", grouped(change.address))]
     lines += [
-        *field("fee", f"{format_amount(seen.fee)} ({seen.rate} sat per 1,000 vB)"),
-        *field("spends", f"{len(seen.inputs)} coin(s), {format_amount(sum(i.amount for i in seen.inputs))} in all"),
+        *field("fee", f"{format_btc(seen.fee)} ({seen.rate} sat per 1,000 vB)"),
+        *field("spends", f"{len(seen.inputs)} coin(s), {format_btc(sum(i.amount for i in seen.inputs))} in all"),
         *field("network", f"{seen.chain} {seen.network}, account {seen.account}"),
         *field("locktime", f"{seen.locktime}; sequence {', '.join(sorted({f'{s:08x}' for s in seen.sequences}))}; version {seen.version}"),
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ceremony.base.amounts import format_amount
+from ceremony.base.amounts import format_btc
 from ceremony.base.control import control, refuse
 from ceremony.base.data import load
 from ceremony.base.mark import permits
@@ -204,7 +204,7 @@ def request(room: Room) -> Steps:
         coins = tuple(f"{i.txid}:{i.vout}" for i in proof.review.inputs)
         readers = ("transfer.bitcoin.reading", "Bitcoin Core's kernel with bip-utils, in a process of its own")
         yield ("tool", entries.Agreed(request=proof.review.digest, readers=readers, fee=proof.review.fee, coins=coins))
-    room.screen.say(f"Reserved: {format_amount(wanted.amount)} and {len(proof.review.inputs)} coin(s).")
+    room.screen.say(f"Reserved: {format_btc(wanted.amount)} and {len(proof.review.inputs)} coin(s).")
 
 
 def _build(book: Register, number: int, account: AccountKey, snapshot: Snapshot, wanted: Authorization) -> SigningRequest:

@@ -1,0 +1,155 @@
+"""The rehearsed cast: people at the far end of a pseudo-terminal. They read the screen and type; they know nothing else.
+
+What a person remembers (a passphrase, the PIN) lives in this process only, as it would in their heads."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import select
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+WINDOW = (24, 80)
+PATIENCE = 180
+"""Seconds without a prompt after which the cast gives up."""
+
+_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+Answer = Callable[["Cast", re.Match[str]], str]
+
+
+class Fluffed(Exception):
+    """The play did not go as rehearsed: an unexpected end, or a prompt that nobody knows."""
+
+
+@dataclass(slots=True)
+class Pace:
+    """How fast the cast plays: at once, or so that somebody at the terminal can follow and pause with the space bar."""
+
+    follow: bool = False
+    thinking: float = 0.6
+    """Seconds before each answer."""
+
+    def before_answer(self) -> None:
+        """Let the audience read; the space bar holds the play until it is pressed again."""
+        if self.follow:
+            time.sleep(self.thinking)
+            if _pressed() == " ":
+                while _pressed(wait=None) != " ":
+                    pass
+
+
+def _pressed(wait: float | None = 0.0) -> str:
+    ready, _, _ = select.select([sys.stdin], [], [], wait)
+    return os.read(sys.stdin.fileno(), 1).decode("ascii", "replace") if ready else ""
+
+
+@contextmanager
+def keys_as_typed() -> Iterator[None]:
+    """The audience's keys come one by one, without Enter; the terminal is as before afterwards."""
+    import termios  # noqa: PLC0415 (only with an audience)
+    import tty  # noqa: PLC0415
+
+    before = termios.tcgetattr(sys.stdin)
+    tty.setcbreak(sys.stdin)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+
+
+@dataclass(slots=True)
+class Cast:
+    """Everybody in the play: their media, what they remember, and who comes to the transfer."""
+
+    media: Mapping[str, Path]
+    custodians_here: Sequence[str]
+    hears: str = ""
+    """What the payee reads out on the telephone: the whole address."""
+    pin: str = field(default_factory=lambda: "".join(secrets.choice("0123456789") for _ in range(12)))
+    passphrases: dict[str, str] = field(default_factory=dict)
+    pace: Pace = field(default_factory=Pace)
+    typed: dict[str, int] = field(default_factory=dict)
+    """Answers given, by prompt: the budget of a ceremony can be counted."""
+
+    def play(self, command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> str:
+        """Run one command on a terminal and answer each prompt until it ends; what it showed. Fluffed if it fails."""
+        shown, code = self.run(command, folder, environment)
+        if code != 0:
+            raise Fluffed(f"{' '.join(command)} ended with {code}:\n{shown[-2000:]}")
+        return shown
+
+    def run(self, command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> tuple[str, int]:
+        """As `play`, for a command that may well be refused: what it showed, and its exit code."""
+        import pexpect  # noqa: PLC0415
+
+        child = pexpect.spawn(
+            command[0],
+            list(command[1:]),
+            cwd=str(folder),
+            env=dict(environment),
+            dimensions=WINDOW,
+            encoding="utf-8",
+            timeout=PATIENCE,
+        )
+        child.delaybeforesend = None
+        if self.pace.follow:
+            child.logfile_read = sys.stdout
+        shown = self._answer_all(child, pexpect)
+        child.close()
+        code = child.exitstatus if child.exitstatus is not None else 128 + (child.signalstatus or 0)
+        return shown, code
+
+    def _answer_all(self, child: Any, pexpect: Any) -> str:
+        patterns = [*(pattern for pattern, _ in ANSWERS), pexpect.EOF, pexpect.TIMEOUT]
+        shown = []
+        while True:
+            found = child.expect(patterns)
+            shown.append(_ESCAPES.sub("", child.before if isinstance(child.before, str) else ""))
+            if found == len(ANSWERS):
+                return str("".join(shown)).replace("\r", "")
+            if found > len(ANSWERS):
+                child.close(force=True)
+                raise Fluffed(f"nobody knows what to answer to:\n{shown[-1][-1500:]}")
+            shown.append(_ESCAPES.sub("", child.after))
+            self.pace.before_answer()
+            pattern, answer = ANSWERS[found]
+            self.typed[pattern] = self.typed.get(pattern, 0) + 1
+            child.sendline(answer(self, child.match))
+
+
+def _choose_words(cast: Cast, match: re.Match[str]) -> str:
+    """The custodian reads the six offered words and remembers them; types the first."""
+    words = re.findall(r"[1-6]  ([a-z-]+)", _ESCAPES.sub("", match[0]))
+    if len(words) != 6:
+        raise Fluffed("a passphrase of other than six words was offered")
+    cast.passphrases[match[1]] = " ".join(words)
+    cast.passphrases["now"] = match[1]
+    return words[0]
+
+
+def _next_word(cast: Cast, match: re.Match[str]) -> str:
+    return cast.passphrases[cast.passphrases["now"]].split()[int(match[1]) - 1]
+
+
+ANSWERS: tuple[tuple[str, Answer], ...] = (
+    (r"Try the keyboard first\.[\s\S]*?> ", lambda _cast, _match: ""),
+    (r"([A-I][1-9]), your new passphrase\.[\s\S]*?Word 1 of 6: ", _choose_words),
+    (r"Word ([2-6]) of 6: ", _next_word),
+    (r"([A-I][1-9]),(?: to prove your share:)? type your passphrase \(it does not show\), then Enter: ", lambda c, m: c.passphrases[m[1]]),
+    (r"PIN of the HSM [^\r\n]*then Enter: ", lambda c, _m: c.pin),
+    (r"Please (?:re)?enter (?:SO|user) PIN: ", lambda c, _m: c.pin),
+    (r"(\S+), the folder of your medium: ", lambda c, m: str(c.media[m[1]])),
+    (r"Custodians who are here: ", lambda c, _m: " ".join(c.custodians_here)),
+    (r"Who unlocks next \(([^)]*)\)\? ", lambda _c, m: m[1].split()[-1]),
+    (r"Type (SIGN|CLOSE|VOID|BROADCAST)(?: to sign this, anything else to stop)?: ", lambda _c, m: m[1]),
+    (r"[Tt]he last 8 characters of the address[^\r\n]*: ", lambda c, _m: c.hears[-8:]),
+    (r"\[Enter\] ", lambda _c, _m: ""),
+)
+"""What is on the screen, and what the person it speaks to types."""

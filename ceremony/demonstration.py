@@ -1,0 +1,231 @@
+"""A demonstration: a whole practice ceremony in its acts, each a real command that the cast plays. It counts for nothing.
+
+`DIR/custodians/A1`: each custodian's own medium. `DIR/people/cfo`: everybody else's. `DIR/office`: documents on the
+officers' laptop. `DIR/register`, `DIR/online`, `DIR/hsm`: the register's medium, the online host, the software HSM."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ceremony.base.files import write_new
+from ceremony.base.lines import sha256
+from ceremony.cast import Cast, Fluffed, Pace
+from ceremony.record.register import Register
+
+SITES = (("A", "North vault", "CH"), ("B", "East vault", "SG"), ("C", "South vault", "CH"), ("D", "West vault", "US"))
+NAMES = {
+    "A1": "Ada Arnold", "A2": "Anton Ackermann", "A3": "Alma Aydin", "B1": "Ben Baker", "B2": "Bao Bui", "B3": "Bella Bianchi",
+    "C1": "Clara Caspari", "C2": "Cem Can", "C3": "Cora Costa", "D1": "Dan Doyle", "D2": "Dina Diallo", "D3": "Dora Duarte",
+    "cfo": "Fiona Fischer", "cto": "Theo Tanaka", "administrator": "Max Moreau", "witness": "Wanda Weiss",
+}  # fmt: skip
+LABEL = "practice-hsm"
+ACCOUNT = "practice-btc"
+AMOUNT, GREATEST_FEE = "0.75 BTC", "0.0005 BTC"
+PAYEE = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
+"""BIP-173's example key, on regtest: a payee who exists in every textbook and nowhere else."""
+
+
+@dataclass(slots=True)
+class Stage:
+    """The folder of one demonstration, and the environment that its commands run in."""
+
+    folder: Path
+    kdf: str
+    say: Callable[[str], None]
+    cast: Cast
+    module: str = "/usr/lib/softhsm/libsofthsm2.so"
+    seconds: dict[str, float] = field(default_factory=dict)
+    """Act -> how long it took."""
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What commands see: the software HSM's configuration, a plain terminal, nothing secret."""
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        return {**kept, "TERM": "xterm-256color", "SOFTHSM2_CONF": str(self.folder / "hsm" / "softhsm2.conf")}
+
+    def act(self, title: str, *commands: Sequence[str]) -> str:
+        """Play commands of `ceremony` one after the other; what the last one showed."""
+        self.say(f"-- {title}")
+        started, shown = time.monotonic(), ""
+        for words in commands:
+            self.say("   $ ceremony " + " ".join(f"'{w}'" if " " in w or not w else w for w in words))
+            shown = self.cast.play([sys.executable, "-m", "ceremony", *words], self.folder, self.environment)
+        self.seconds[title] = time.monotonic() - started
+        return shown
+
+
+def stage(folder: Path, kdf: str, pace: Pace, say: Callable[[str], None]) -> Stage:
+    """Set the stage in an empty folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    homes = {p: Path("custodians" if p[0].isupper() else "people", p) for p in NAMES}
+    for path in ("office", "online", "hsm/tokens", *map(str, homes.values())):
+        (folder / path).mkdir(parents=True)
+    cast = Cast(media=homes, custodians_here=("A1", "A3", "B1", "B2", "D2", "D3"), hears=PAYEE, pace=pace)
+    return Stage(folder=folder.resolve(), kdf=kdf, say=say, cast=cast)
+
+
+def key(person: str) -> str:
+    """Where a person's signing key lies, seen from the stage."""
+    return f"{'custodians' if person[0].isupper() else 'people'}/{person}/id_signing"
+
+
+def play(set_: Stage) -> str:
+    """All acts; the last line of what the auditors get: the verdict and the transaction in its block."""
+    make_keys(set_)
+    serial = make_token(set_)
+    found_charter(set_, serial)
+    sign_policy(set_)
+    set_.act(
+        "Key generation", ("keygen", *_register(), "--charter", "office/charter.json", "--policy", "office/policy.json", *_module(set_))
+    )
+    fund(set_)
+    authorize(set_)
+    transfer(set_)
+    return receipt(set_)
+
+
+def make_keys(set_: Stage) -> None:
+    """Everybody makes a signing key on their own medium (practice: key files)."""
+    set_.say("-- Sixteen people, each with a signing key of their own")
+    for person in NAMES:
+        path = set_.folder / key(person)
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", person, "-f", str(path)], check=True, capture_output=True)
+
+
+def make_token(set_: Stage) -> str:
+    """Initialise the software HSM; its PINs are typed at its own tool's prompts. Its serial number."""
+    conf = set_.folder / "hsm" / "softhsm2.conf"
+    tokens = set_.folder / "hsm" / "tokens"
+    write_new(conf, f"directories.tokendir = {tokens}\nobjectstore.backend = file\nlog.level = ERROR\n".encode())
+    set_.cast.play(["softhsm2-util", "--init-token", "--free", "--label", LABEL], set_.folder, set_.environment)
+    shown = subprocess.run(["softhsm2-util", "--show-slots"], env=dict(set_.environment), check=True, capture_output=True, text=True).stdout
+    found = re.search(rf"Serial number:\s+(\S+)\s[^\0]*?Label:\s+{LABEL}\s", shown)
+    if found is None:
+        raise Fluffed(f"the software HSM does not show its token:\n{shown}")
+    return found[1]
+
+
+def found_charter(set_: Stage, serial: str) -> None:
+    """Everybody enrols; the charter is made, signed by its three signers, and checked."""
+    enrolments = [f"office/enrolment-{person}.json" for person in NAMES]
+    enrol = [
+        ("charter", "enrol", "--person", person, "--name", NAMES[person], "--key", key(person), "-o", path)
+        for person, path in zip(NAMES, enrolments, strict=True)
+    ]
+    sites = [word for letter, name, country in SITES for word in ("--site", f"{letter}:{name}:{country}:2")]
+    new = (
+        "charter", "new", *enrolments, "--organisation", "Example Desk", "--mark", "practice", *sites, "--site-threshold", "3",
+        "--account", f"{ACCOUNT}:bitcoin:regtest:m/84h/1h/0h", "--hsm-label", LABEL, "--hsm-serial", serial,
+        "--hsm-manufacturer", "SoftHSM project", "--hsm-model", "SoftHSM v2", "--kdf", set_.kdf, "-o", "office/charter.json",
+    )  # fmt: skip
+    signed = [("charter", "sign", "office/charter.json", "--as", p, "--key", key(p)) for p in ("cfo", "cto", "witness")]
+    set_.act("Charter", *enrol, new, *signed)
+    set_.act("Charter, checked", ("charter", "check", "office/charter.json", *_genesis(set_)))
+
+
+def sign_policy(set_: Stage) -> None:
+    """One payee, limits, fee caps; signed by the same three."""
+    new = (
+        "policy", "new", "--charter", "office/charter.json", "--payee", f"example-exchange:{PAYEE}:settlement account",
+        "--cool-off-hours", "0", "--per-transfer", "1 BTC", "--window-days", "7", "--per-window", "2 BTC",
+        "--greatest-fee", "0.001 BTC", "--greatest-rate", "100000", "--validity-days", "14", "-o", "office/policy.json",
+    )  # fmt: skip
+    check = ("--charter", "office/charter.json", *_genesis(set_))
+    signed = [("policy", "sign", "office/policy.json", "--as", p, "--key", key(p), *check) for p in ("cfo", "cto", "witness")]
+    set_.act("Policy", new, *signed, ("policy", "check", "office/policy.json", *check))
+
+
+def fund(set_: Stage) -> None:
+    """The practice chain pays the new account twice; the online host collects a snapshot."""
+    chain = ("--node", "practice:online/chain", "--key-record", _key_record(set_), "--account", ACCOUNT)
+    set_.act(
+        "Practice chain and snapshot",
+        ("online", "practice", "fund", *chain, "--amount", "0.5 BTC", "--count", "2"),
+        ("online", "snapshot", *chain, "-o", "online/snapshot.json"),
+    )
+
+
+def authorize(set_: Stage) -> None:
+    """CFO drafts, the witness calls the payee, CFO and CTO sign the same bytes."""
+    papers = ("--charter", "office/charter.json", "--policy", "office/policy.json", *_genesis(set_))
+    draft = (
+        "authorize", "draft", *papers, "--payee", "example-exchange", "--amount", AMOUNT, "--greatest-fee", GREATEST_FEE,
+        "--purpose", "settlement of the demonstration", "--reference-value", "nothing: practice coins", "--account", ACCOUNT,
+        "--requester", "cfo", "--register-head", Register.open(set_.folder / "register").head, "--days", "7",
+        "-o", "office/authorization.json",
+    )  # fmt: skip
+    confirm = (
+        "authorize", "confirm", "office/authorization.json", "--as", "witness", "--key", key("witness"),
+        "--channel", "telephone, number from the contract", "--spoken-with", "the payee's treasurer", "-o", "office/confirmation.json",
+    )  # fmt: skip
+    signed = [("authorize", "sign", "office/authorization.json", "--as", p, "--key", key(p), *papers) for p in ("cfo", "cto")]
+    check = ("authorize", "check", "office/authorization.json", *papers, "--confirmation", "office/confirmation.json")
+    set_.act("Authorization", draft, ("authorize", "show", "office/authorization.json", *papers), confirm, *signed, check)
+
+
+def transfer(set_: Stage) -> None:
+    """Prepare with administrator and witness; then the room: review, approve, unlock, sign, lock again, carry out."""
+    documents = ("--confirmation", "office/confirmation.json", "--snapshot", "online/snapshot.json")
+    common = (*_register(), *_genesis(set_), *_module(set_))
+    set_.act("Prepare", ("prepare", "office/authorization.json", *common, *documents))
+    set_.act("Transfer", ("transfer", *common, "--out", "outbound"))
+
+
+def receipt(set_: Stage) -> str:
+    """The online host: receive, broadcast, a block, two receipts, close; then the auditors."""
+    genesis = _genesis(set_)
+    papers = ("--charter", "office/charter.json", *genesis, "--key-record", _key_record(set_), "--policy", "office/policy.json")
+    node = ("--node", "practice:online/chain")
+    looked = [
+        ("online", "receipt", "outbound", *papers, *node, "--broadcaster", "administrator", "--as", p, "--key", key(p), "-o", _RECEIPT)
+        for p in ("A1", "B2")
+    ]
+    set_.act(
+        "Receive and broadcast",
+        ("online", "receive", "outbound", *papers),
+        ("online", "broadcast", "outbound", *papers, *node),
+        ("online", "practice", "mine", *node, "--blocks", "1"),
+    )
+    set_.act("Receipt and close", *looked, ("online", "close", _RECEIPT, *_register(), *genesis))
+    head = Register.open(set_.folder / "register").head
+    write_new(set_.folder / "anchor", f"genesis {genesis[1]}\nhead {head}\n".encode("ascii"))
+    anchor = ("register", *genesis, "--head", head)
+    shown = set_.act("Verify and report", ("audit", "report", *anchor, "-o", "report.html"), ("audit", "verify", *anchor))
+    return _last_line(set_, shown)
+
+
+_RECEIPT = "online/receipt.json"
+
+
+def _last_line(set_: Stage, shown: str) -> str:
+    seen = json.loads((set_.folder / _RECEIPT).read_text())
+    verdict = next((line.strip() for line in shown.splitlines() if line.strip().startswith("VERIFIED")), None)
+    if verdict is None:
+        raise Fluffed(f"the verifier did not say VERIFIED:\n{shown}")
+    return f"VERIFIED  txid {seen['txid']} in block {seen['height']}"
+
+
+def _register() -> tuple[str, str]:
+    return ("--register", "register")
+
+
+def _module(set_: Stage) -> tuple[str, str]:
+    return ("--module", set_.module)
+
+
+def _genesis(set_: Stage) -> tuple[str, str]:
+    """The digest that everybody noted when the charter was signed."""
+    return ("--genesis", sha256((set_.folder / "office" / "charter.json").read_bytes()))
+
+
+def _key_record(set_: Stage) -> str:
+    (path,) = set_.folder.glob("register/*-keygen/key-record.json")
+    return str(path.relative_to(set_.folder))

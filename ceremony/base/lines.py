@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ceremony.base.control import refuse
+from ceremony.base.control import control, refuse
 from ceremony.base.data import Digest, Malformed, Name, Person, Time, canonical, decode
 
 FIELDS = ("actor", "body", "prev", "seq", "time", "type")
@@ -67,10 +67,11 @@ def parse_line(raw: bytes, where: str) -> Line:
     return line
 
 
+@control("AUD-01")
 def parse_chain(raw: bytes, prev: str, where: str) -> tuple[tuple[Line, ...], bytes]:
     """All whole entries of a transcript that continues from `prev`, and the torn tail (bytes after the last newline).
 
-    Refuses with AUD-01 a broken chain, a gap in the numbers, and a time that goes backwards."""
+    AUD-01: refuses a broken chain, a gap in the numbers, and a time that goes backwards."""
     *whole, torn = raw.split(b"\n")
     lines: list[Line] = []
     time = ""

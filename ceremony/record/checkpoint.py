@@ -51,7 +51,7 @@ def statement(state: State, genesis: str) -> Statement:
 def check(text: str, state: State, genesis: str, before: int) -> None:
     """AUD-02: a signed checkpoint states the digest of an entry of this ceremony that stands before entry `before`."""
     said = parse(text)
-    entry = next((e.line for e in state.entries if e.line.seq == said.seq and said.seq < before), None)
+    entry = state.entries[said.seq - 1].line if said.seq < before else None
     opened = state.opened
     wanted = (opened.mark, genesis, opened.ceremony, entry.digest if entry else "")
     if (said.mark, said.genesis, said.ceremony, said.head) != wanted:

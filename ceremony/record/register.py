@@ -14,7 +14,7 @@ from typing import TypeVar
 from ceremony.base.control import Undecided, control, refuse
 from ceremony.base.data import Malformed, load
 from ceremony.base.files import PARTIAL, read_file
-from ceremony.base.lines import parse_chain, sha256
+from ceremony.base.lines import parse_chain, parse_line, sha256
 from ceremony.base.signatures import Signature
 from ceremony.record import entries
 from ceremony.record.charter import Charter
@@ -82,11 +82,14 @@ class Register:
             raise Malformed(f"{folder}: there is no register")
         names = sorted(p.name for p in folder.iterdir())
         genesis = _genesis(folder, names)
-        prev, found = genesis, []
+        prev = genesis
+        found: list[Ceremony] = []
         for number, name in enumerate(names, start=1):
             match = _FOLDER.fullmatch(name)
             if match is None or int(match[1]) != number:
                 refuse("AUD-08", "the register's numbers", found=name, expected=f"ceremony {number:04d}", do=_COPY)
+            if found and found[-1].state.closed is None:
+                refuse("AUD-08", name, found=f"{found[-1].folder.name} has not ended", expected="one open ceremony, the last", do=_COPY)
             ceremony = _read(folder / name, number, match[2], prev)
             found.append(ceremony)
             prev = ceremony.head
@@ -220,10 +223,20 @@ def _check_file(ceremony: Ceremony, name: str, path: Path | None, listed: entrie
 def _read(folder: Path, number: int, kind: str, prev: str) -> Ceremony:
     path = folder / NAME
     raw = read_file(path, MAX_TRANSCRIPT) if path.exists() else b""
+    _check_continues(raw, prev, folder.name)
     lines, torn = parse_chain(raw, prev, folder.name)
     state = fold(lines, folder.name)
     _check_shape(folder.name, number, kind, state)
     return Ceremony(number=number, kind=kind, folder=folder, state=state, prev=prev, torn=torn)
+
+
+@control("AUD-03")
+def _check_continues(raw: bytes, prev: str, name: str) -> None:
+    """AUD-03: the first entry holds the head of the ceremony before (or the genesis digest); a fork has another."""
+    first, newline, _ = raw.partition(b"\n")
+    found = parse_line(first + newline, f"{name}, line 1").prev if newline else prev
+    if found != prev:
+        refuse("AUD-03", f"{name} continues from another ceremony", found=f"prev {found}", expected=prev, do=_COPY)
 
 
 @control("AUD-08")

@@ -1,0 +1,109 @@
+"""The ledger: what a register says before a ceremony begins, folded ceremony by ceremony, as a verifier must know it.
+
+Policy and key in force, sealing numbers, what was granted, which coins are spoken for, every r that the HSM gave."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+from ceremony.record import entries
+from ceremony.record.charter import Charter
+from ceremony.record.keyrecord import KeyRecord
+from ceremony.record.register import Ceremony
+from ceremony.record.state import Recorded
+from transfer.limits import Policy, Spent
+
+KEY_MADE, CARRIED_OUT, RECEIVED, VOID = "key record signed", "carried out", "receipt", "void"
+"""How a ceremony can end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """One position's sealed shares: SHA-256 of each that was begun, by sealing number; the newest number that was proven."""
+
+    begun: Mapping[int, str] = field(default_factory=dict)
+    proven: int = 0
+
+    @property
+    def acceptable(self) -> tuple[int, ...]:
+        """REC-12: the numbers that a card may carry: the last proven one, and any begun after it."""
+        return tuple(sorted(number for number in self.begun if number >= max(self.proven, 1)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """What the register says before the next ceremony; `after` gives the one after it. Ceremonies are meant by their numbers."""
+
+    genesis: str
+    charter: Charter
+    policy: Policy | None = None
+    key: KeyRecord | None = None
+    sealed: Mapping[str, Sealed] = MappingProxyType({})
+    """Position -> its sealed shares of the set in use."""
+    spent: tuple[Spent, ...] = ()
+    used: Mapping[str, int] = MappingProxyType({})
+    """Digest or identifier of an authorization -> the ceremony that used it."""
+    coins: Mapping[str, int] = MappingProxyType({})
+    """Coin (`txid:vout`) -> the ceremony whose request spends it."""
+    nonces: Mapping[str, str] = MappingProxyType({})
+    """SIG-05: r in hexadecimal -> the one signature that has it, as `signature_name` gives it."""
+    carried: Mapping[str, Ceremony] = MappingProxyType({})
+    """Transaction -> the transfer that carried it out."""
+    received: frozenset[str] = frozenset()
+    """Transactions that have a receipt."""
+
+    def after(self, ceremony: Ceremony) -> Ledger:
+        """The ledger with one more ceremony in it."""
+        state = ceremony.state
+        outcome = state.closed.outcome if state.closed else None
+        kept = replace(self, nonces={**self.nonces, **nonces(state.entries)})
+        if state.file("policy") and outcome not in (None, VOID):
+            kept = replace(kept, policy=ceremony.load(Policy, "policy"))
+        if outcome == KEY_MADE:
+            key = ceremony.load(KeyRecord, "key-record")
+            return replace(kept, key=key, sealed=sealings({}, state.since(entries.Generated).entries, key.set_identifier))
+        if self.key is not None:
+            kept = replace(kept, sealed=sealings(self.sealed, state.entries, self.key.set_identifier))
+        if outcome == RECEIVED:
+            return replace(kept, received=self.received | {s.txid for s in state.all(entries.Sighting)})
+        return kept if outcome == VOID or ceremony.kind != "transfer" else _granted(kept, ceremony)
+
+
+def _granted(ledger: Ledger, ceremony: Ceremony) -> Ledger:
+    granted = [(e.line.time, e.body) for e in ceremony.state.entries if isinstance(e.body, entries.Authorized)]
+    names = [name for _, body in granted for name in (body.authorization, body.identifier)]
+    coins = [coin for body in ceremony.state.all(entries.Agreed) for coin in body.coins]
+    txids = [body.txid for body in ceremony.state.all(entries.Checked)]
+    return replace(
+        ledger,
+        spent=(*ledger.spent, *(Spent(time=time, amount=body.amount) for time, body in granted)),
+        used={**ledger.used, **dict.fromkeys(names, ceremony.number)},
+        coins={**ledger.coins, **dict.fromkeys(coins, ceremony.number)},
+        carried={**ledger.carried, **dict.fromkeys(txids, ceremony)},
+    )
+
+
+def sealings(before: Mapping[str, Sealed], found: Iterable[Recorded], set_identifier: str) -> dict[str, Sealed]:
+    """Position -> its sealed shares, after these entries; only those of one set count."""
+    now = dict(before)
+    for body in (e.body for e in found):
+        if isinstance(body, entries.Sealing) and body.set_identifier == set_identifier:
+            had = now.get(body.position, Sealed())
+            now[body.position] = replace(had, begun={**had.begun, body.number: body.sha256})
+        elif isinstance(body, entries.Proven) and body.number in now.get(body.position, Sealed()).begun:
+            had = now[body.position]
+            now[body.position] = replace(had, proven=max(had.proven, body.number))
+    return now
+
+
+def nonces(found: Iterable[Recorded]) -> dict[str, str]:
+    """r -> the signature that has it, for every signature of the HSM among these entries."""
+    bodies = (e.body for e in found if isinstance(e.body, entries.HsmSigned))
+    return {s.raw[:64]: signature_name(body, s) for body in bodies for s in body.signatures}
+
+
+def signature_name(body: entries.HsmSigned, signature: entries.HsmSignature) -> str:
+    """What makes two signatures the very same: request, input and bytes. The same one twice gives nothing away."""
+    return f"{body.request} {signature.input} {signature.raw}"

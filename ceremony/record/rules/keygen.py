@@ -1,0 +1,75 @@
+"""What a key generation must have recorded before its set exists (GEN-07, GEN-08, GEN-14)."""
+
+from __future__ import annotations
+
+from math import comb, prod
+
+from ceremony.record import entries, signers
+from ceremony.record.keyrecord import KeyRecord
+from ceremony.record.ledger import KEY_MADE, Ledger, sealings
+from ceremony.record.register import Ceremony
+from ceremony.record.rules.common import STAFF, differs, equal, everyone_signed
+from shares.plan import Plan
+
+
+def check(ceremony: Ceremony, ledger: Ledger) -> None:
+    """A key generation that ended with a signed key record: everyone signed, every share proven, every quorum counted."""
+    closed = ceremony.state.closed
+    if closed is None or closed.outcome != KEY_MADE:
+        return
+    for kind in ("charter", "policy"):
+        if ledger.policy is None and ceremony.state.file(kind) is None:
+            differs("SET-04", ceremony, f"its {kind}", "none", f"a signed {kind}")
+    record = ceremony.load(KeyRecord, "key-record")
+    _check_record(ceremony, ledger, record)
+    _check_sealed(ceremony, record)
+    _check_quorums(ceremony, record.plan)
+    everyone = (*ledger.charter.custodians, *STAFF)
+    everyone_signed(ceremony, everyone, (entries.Generated, entries.Proven, entries.Quorums, entries.VaultEnded))
+    signers.signed_by(ceremony, "key-record", ceremony.state.actors(entries.Present))
+
+
+def _check_record(ceremony: Ceremony, ledger: Ledger, record: KeyRecord) -> None:
+    charter = ledger.charter
+    for what, found, expected in (
+        ("mark", record.mark, charter.mark),
+        ("genesis", record.genesis, ledger.genesis),
+        ("charter", record.charter, charter.digest),
+        ("ceremony", record.ceremony, ceremony.number),
+        ("scheme", record.scheme, charter.scheme),
+        ("plan", record.plan, charter.plan),
+        ("custodian commitments", sorted(record.custodian_commitments), list(charter.custodians)),
+        ("site commitments", sorted(record.site_commitments), sorted(charter.plan.letters)),
+        (
+            "accounts",
+            [(a.name, a.chain, a.network, a.path) for a in record.accounts],
+            [(a.name, a.chain, a.network, a.path) for a in charter.accounts],
+        ),
+    ):
+        equal("GEN-08", ceremony, f"the key record's {what}", found, expected)
+    made = ceremony.state.last(entries.Generated)
+    count = len(record.custodian_commitments) + len(record.site_commitments)
+    generated = None if made is None else (made.set_identifier, made.commitments)
+    equal("GEN-08", ceremony, "the set that was generated", generated, (record.set_identifier, count))
+    digests = [*record.custodian_commitments.values(), *record.site_commitments.values()]
+    equal("GEN-08", ceremony, "commitments that differ", len(set(digests)), count)
+
+
+def _check_sealed(ceremony: Ceremony, record: KeyRecord) -> None:
+    """Every share was locked and proven from its medium, in the sitting that made this set."""
+    found = ceremony.state.since(entries.Generated).entries
+    sealed = sealings({}, found, record.set_identifier)
+    proven = {(e.body.position, e.body.number, e.body.sha256) for e in found if isinstance(e.body, entries.Proven)}
+    for position in record.plan.positions:
+        newest = sealed[position].proven if position in sealed else 0
+        if not newest or (position, newest, sealed[position].begun[newest]) not in proven:
+            differs("GEN-14", ceremony, f"the share of {position}", "not locked and proven", "read back from its medium and opened")
+
+
+def _check_quorums(ceremony: Ceremony, plan: Plan) -> None:
+    proven = ceremony.state.last(entries.Quorums)
+    found = None if proven is None else (proven.of_sites, proven.whole, proven.stand_for)
+    of_sites = {site.letter: comb(site.members, site.threshold) for site in plan.sites}
+    sites = plan.minimal_quorums_of_sites()
+    expected = (sum(of_sites.values()), len(sites), sum(prod(of_sites[letter] for letter in letters) for letters in sites))
+    equal("GEN-07", ceremony, "the quorums that were proven", found, expected)

@@ -1,0 +1,53 @@
+"""What a receipt must have recorded: an earlier transfer's transaction in a block, and people who looked and signed (BRD-03, BRD-04)."""
+
+from __future__ import annotations
+
+from ceremony.record import entries
+from ceremony.record.ledger import VOID, Ledger
+from ceremony.record.register import Ceremony
+from ceremony.record.rules.common import differs, equal, read_transaction
+from transfer.authorization import Authorization
+from transfer.bitcoin.address import address_of
+from transfer.receipt import Receipt
+
+LEAST_SIGNERS = 2
+"""BRD-04: custodians, one of whom did not broadcast."""
+
+
+def check(ceremony: Ceremony, ledger: Ledger) -> None:
+    """A receipt that was closed: it is of a transfer of this register, of exactly its outputs, and enough custodians signed it."""
+    closed = ceremony.state.closed
+    if closed is None or closed.outcome == VOID:
+        return
+    receipt = ceremony.load(Receipt, "receipt")
+    transfer = ledger.carried.get(receipt.txid)
+    if transfer is None:
+        differs("BRD-03", ceremony, "its transaction", receipt.txid, "the transaction of an earlier transfer")
+    _check_receipt(ceremony, ledger, receipt, transfer)
+    seen = [(s.txid, s.block, s.height) for s in ceremony.state.all(entries.Sighting)]
+    if not seen or any(place != (receipt.txid, receipt.block, receipt.height) for place in seen):
+        differs("BRD-03", ceremony, "what was seen", seen, f"the transaction in block {receipt.height}, as the receipt says")
+    looked = set(ceremony.state.signers("receipt")) & set(ledger.charter.custodians)
+    if len(looked) < LEAST_SIGNERS or not looked - {receipt.broadcaster}:
+        differs("BRD-04", ceremony, "who signed the receipt", ", ".join(sorted(looked)), "two custodians, one of them not the broadcaster")
+
+
+def _check_receipt(ceremony: Ceremony, ledger: Ledger, receipt: Receipt, transfer: Ceremony) -> None:
+    """The receipt says of the transfer what the register says of it."""
+    wanted = transfer.load(Authorization, "authorization")
+    network = ledger.charter.account(wanted.account).network
+    paid = read_transaction(transfer.raw("transaction"), f"{transfer.folder.name}, transaction")
+    for what, found, expected in (
+        ("mark", receipt.mark, ledger.charter.mark),
+        ("genesis", receipt.genesis, ledger.genesis),
+        ("transfer", receipt.ceremony, transfer.number),
+        ("authorization", receipt.authorization, wanted.digest),
+        (
+            "outputs",
+            [(o.address, o.amount) for o in receipt.outputs],
+            [(address_of(o.script, network), o.amount) for o in paid.outputs],
+        ),
+    ):
+        equal("BRD-03", ceremony, f"the receipt's {what}", found, expected)
+    if receipt.confirmations < 1:
+        differs("BRD-03", ceremony, "the receipt's confirmations", 0, "1 or more")

@@ -1,0 +1,198 @@
+"""What a transfer must have recorded: authorized, approved, unlocked, signed and locked again, all of one and the same request."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from ceremony.base.data import load
+from ceremony.record import entries, signers
+from ceremony.record.approval import Approval, SignedApproval, approve
+from ceremony.record.charter import OFFICERS
+from ceremony.record.keyrecord import KeyRecord
+from ceremony.record.ledger import VOID, Ledger, Sealed, nonces, sealings
+from ceremony.record.register import Ceremony
+from ceremony.record.rules import order, signing
+from ceremony.record.rules.common import STAFF, differs, equal, everyone_signed
+from transfer.agree import check_fee, check_payment, check_place
+from transfer.authorization import Authorization, Confirmation, binds, check_confirmation, check_officers, check_valid
+from transfer.bitcoin.reading import review
+from transfer.limits import Policy, check_limits, check_payee
+from transfer.request import SigningRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a transfer stands on: the key record, the policy, its authorization and its signing request."""
+
+    key: KeyRecord
+    policy: Policy
+    authorization: Authorization
+    request: SigningRequest
+
+
+def check(ceremony: Ceremony, ledger: Ledger, heads: Collection[str]) -> None:
+    """The order always; all the rest for a transfer that was carried out. `heads`: digests of every entry before this ceremony."""
+    order.check(ceremony)
+    closed = ceremony.state.closed
+    if closed is None or closed.outcome == VOID:
+        return
+    if ceremony.state.last(entries.Exported) is None:
+        differs("EXP-01", ceremony, "it was carried out", "nothing exported", "an export that was read back")
+    known = _known(ceremony, ledger)
+    _check_authorization(ceremony, ledger, known, heads)
+    _check_spending(ceremony, ledger)
+    _check_request(ceremony, known)
+    _check_approvals(ceremony, ledger, known)
+    _check_shares(ceremony, ledger, known.key)
+    _check_secured(ceremony, ledger, known.key)
+    signing.check(ceremony, known.request, known.key.account(known.authorization.account))
+    covered = (entries.HsmSigned, entries.Absent, entries.Proven)
+    everyone_signed(ceremony, (*_armed_positions(ceremony), *STAFF), covered)
+
+
+def _known(ceremony: Ceremony, ledger: Ledger) -> Known:
+    if ledger.key is None or ledger.policy is None:
+        differs("AUD-08", ceremony, "a transfer", "no key record and policy before it", "a key generation first")
+    authorization = ceremony.load(Authorization, "authorization")
+    return Known(ledger.key, ledger.policy, authorization, SigningRequest("bitcoin", ceremony.raw("request")))
+
+
+def _check_authorization(ceremony: Ceremony, ledger: Ledger, known: Known, heads: Collection[str]) -> None:
+    """AUT-01 to AUT-10: what was granted is what both officers signed, confirmed by a second person, and was within the policy."""
+    wanted, charter = known.authorization, ledger.charter
+    found = [(e.line.time, e.body) for e in ceremony.state.entries if isinstance(e.body, entries.Authorized)]
+    fields = ("identifier", "payee", "destination", "amount", "greatest_fee")
+    for time, granted in found:
+        signed = (wanted.digest, *(getattr(wanted, name) for name in fields))
+        equal("AUT-01", ceremony, "what was granted", (granted.authorization, *(getattr(granted, name) for name in fields)), signed)
+        check_valid(wanted, time)
+        check_payee(known.policy, wanted, time)
+        check_limits(known.policy, wanted, ledger.spent, time)
+    account = charter.account(wanted.account)
+    bound = {"mark": charter.mark, "genesis": ledger.genesis, "charter": charter.digest, "policy": known.policy.digest}
+    binds(wanted, {**bound, "chain": account.chain, "network": account.network})
+    if wanted.register_head not in heads:
+        differs("AUD-10", ceremony, "the head that its authorization names", wanted.register_head, "a head of this register, before it")
+    keys = {member.person: member.key for member in charter.people}
+    signers.signed_by(ceremony, "authorization", OFFICERS, "AUT-02")
+    check_officers(wanted, ceremony.signatures("authorization"), keys)
+    confirmation = ceremony.load(Confirmation, "confirmation")
+    signers.signed_by(ceremony, "confirmation", (confirmation.checker,), "AUT-08")
+    confirmed = next(s for s in ceremony.signatures("confirmation") if s.signer == confirmation.checker)
+    check_confirmation(wanted, confirmation, confirmed, keys)
+
+
+def _check_spending(ceremony: Ceremony, ledger: Ledger) -> None:
+    """AUT-05, BRD-06, SIG-05: authorization, coins and nonces that no other ceremony has used."""
+    for granted in ceremony.state.all(entries.Authorized):
+        for name in (granted.authorization, granted.identifier):
+            if name in ledger.used:
+                differs("AUT-05", ceremony, f"authorization {name}", f"used by ceremony {ledger.used[name]}", "used once")
+    for agreed in ceremony.state.all(entries.Agreed):
+        for coin in agreed.coins:
+            if coin in ledger.coins:
+                differs("BRD-06", ceremony, f"coin {coin}", f"spent by ceremony {ledger.coins[coin]}", "a coin of this request alone")
+
+
+def check_nonces(ceremony: Ceremony, before: Mapping[str, str]) -> None:
+    """SIG-05: no r appears twice, here or earlier, but in the very same signature."""
+    known = dict(before)
+    for entry in ceremony.state.entries:
+        for r, name in nonces((entry,)).items():
+            if known.setdefault(r, name) != name:
+                differs("SIG-05", ceremony, f"the r of a signature in entry {entry.line.seq}", f"{r}, used before", "a new r each time")
+        body = entry.body
+        if isinstance(body, entries.HsmSigned) and len({s.raw[:64] for s in body.signatures}) != len(body.signatures):
+            differs("SIG-05", ceremony, f"the signatures of entry {entry.line.seq}", "one r twice", "a new r each time")
+
+
+def _check_request(ceremony: Ceremony, known: Known) -> None:
+    """SIG-06, TXN-01: one request everywhere, and it pays what was authorized."""
+    for entry in ceremony.state.entries:
+        if isinstance(entry.body, entries.Agreed | entries.Reviewed | entries.Armed | entries.Signing | entries.HsmSigned):
+            equal("SIG-06", ceremony, f"the request of entry {entry.line.seq}", entry.body.request, known.request.digest)
+    seen = review(known.request, known.key.account(known.authorization.account))
+    check_place(seen, known.authorization)
+    check_payment(seen, known.authorization)
+    check_fee(seen, known.authorization, known.policy)
+    coins = sorted(f"{coin.txid}:{coin.vout}" for coin in seen.inputs)
+    for agreed in ceremony.state.all(entries.Agreed):
+        equal("TXN-01", ceremony, "coins and fee that were agreed", (sorted(agreed.coins), agreed.fee), (coins, seen.fee))
+
+
+def _check_approvals(ceremony: Ceremony, ledger: Ledger, known: Known) -> None:
+    """SIG-02: everyone who must approve did so before the vault was armed, this very request, after this very transcript."""
+    before = ""
+    given: list[SignedApproval] = []
+    for entry in ceremony.state.entries:
+        if isinstance(entry.body, entries.Armed):
+            break
+        if isinstance(entry.body, entries.Signature) and entry.body.purpose == "approval":
+            before = before or entry.line.prev
+            text = (entry.body.text or "").encode("ascii")
+            where = f"{ceremony.folder.name}, entry {entry.line.seq}, approval"
+            given.append(SignedApproval(approval=load(Approval, text, where), signature=signers.as_signature(entry)))
+    wanted = Approval(
+        mark=ledger.charter.mark,
+        genesis=ledger.genesis,
+        key_record=known.key.digest,
+        ceremony=ceremony.number,
+        authorization=known.authorization.digest,
+        request=known.request.digest,
+        head=before or ceremony.prev,
+        role="witness",
+    )
+    approve(wanted, given, ledger.charter, _armed_positions(ceremony))
+
+
+def _armed_positions(ceremony: Ceremony) -> tuple[str, ...]:
+    return tuple(sorted({p for body in ceremony.state.all(entries.Armed) for p in body.positions}))
+
+
+def _check_shares(ceremony: Ceremony, ledger: Ledger, key: KeyRecord) -> None:
+    """REC-01, REC-06, REC-12, SIG-08: shares of armed positions, at their newest sealing number, enough of them to recover."""
+    state = ceremony.state
+    positions: set[str] = set()
+    unlocked: set[str] = set()
+    for at, entry in enumerate(state.entries):
+        body = entry.body
+        if isinstance(body, entries.Armed):
+            positions, unlocked = set(body.positions), set()
+        elif isinstance(body, entries.Unlocked):
+            if body.position not in positions or body.position in unlocked:
+                differs("SIG-08", ceremony, f"the share of {body.position}", "not armed for, or unlocked twice", "each armed position once")
+            unlocked.add(body.position)
+            numbers = sealings(ledger.sealed, state.entries[:at], key.set_identifier).get(body.position, Sealed()).acceptable
+            if body.number not in numbers:
+                differs("REC-12", ceremony, f"the sealing number of {body.position}", body.number, " or ".join(map(str, numbers)) or "none")
+        elif isinstance(body, entries.Recovered):
+            used = {*body.positions, *body.spares}
+            if not used <= unlocked or not key.plan.enough(body.positions):
+                differs("REC-01", ceremony, "the quorum", " ".join(sorted(used)), f"enough of {' '.join(sorted(unlocked))}")
+            equal("REC-06", ceremony, "accounts whose keys were compared", sorted(body.accounts), sorted(a.name for a in key.accounts))
+
+
+def _check_secured(ceremony: Ceremony, ledger: Ledger, key: KeyRecord) -> None:
+    """SEC-01, SEC-03: every share that was unlocked is locked again and proven before anything leaves; nothing is left in the HSM."""
+    for absent in ceremony.state.all(entries.Absent):
+        equal("SEC-03", ceremony, "keys left in the HSM", absent.remaining, 0)
+    sealed = dict(ledger.sealed)
+    waiting: set[str] = set()
+    for entry in ceremony.state.entries:
+        body = entry.body
+        if isinstance(body, entries.Unlocked):
+            waiting.add(body.position)
+        elif isinstance(body, entries.Sealing):
+            begun = sealed.get(body.position, Sealed()).begun
+            if body.set_identifier != key.set_identifier or body.number <= max(begun, default=0):
+                differs("REC-12", ceremony, f"the new sealing of {body.position}", body.number, "of this set, and higher than any before")
+            sealed = sealings(sealed, (entry,), key.set_identifier)
+        elif isinstance(body, entries.Proven):
+            if sealed.get(body.position, Sealed()).begun.get(body.number) != body.sha256:
+                differs("SEC-01", ceremony, f"the proof of {body.position}", body.sha256, "the sealed share that was written")
+            waiting.discard(body.position)
+        elif isinstance(body, entries.Removed) and body.number >= sealed.get(body.position, Sealed()).proven:
+            differs("SEC-01", ceremony, f"the share of {body.position}", f"number {body.number} removed", "older ones alone")
+        elif isinstance(body, entries.Exported) and waiting:
+            differs("SEC-01", ceremony, "it was exported", f"{' '.join(sorted(waiting))} not locked again", "locked again and proven first")

@@ -1,0 +1,102 @@
+"""The signatures of a transcript: each is of the right kind, over the right bytes, and by the person whom the charter names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from types import MappingProxyType
+from typing import NoReturn
+
+from ceremony.base import signatures
+from ceremony.base.control import refuse
+from ceremony.base.files import read_file
+from ceremony.base.signatures import Namespace
+from ceremony.record import checkpoint, entries
+from ceremony.record.charter import Charter
+from ceremony.record.register import Ceremony
+from ceremony.record.state import Recorded
+
+COPY = "Use an undamaged copy of the register."
+CHECKPOINTS = ("opening", "phase", "adjournment")
+NAMESPACES: Mapping[str, Namespace] = MappingProxyType(
+    {
+        "charter": "charter@cold-ceremony",
+        "policy": "policy@cold-ceremony",
+        "key-record": "key-record@cold-ceremony",
+        "authorization": "authorization@cold-ceremony",
+        "confirmation": "confirmation@cold-ceremony",
+        "receipt": "receipt@cold-ceremony",
+        "approval": "approval@cold-ceremony",
+        **dict.fromkeys(CHECKPOINTS, "checkpoint@cold-ceremony"),
+    }
+)
+"""Purpose -> the only namespace that its signatures may have. An approval and a checkpoint sign a text, all others a file."""
+_TEXTS = ("approval", *CHECKPOINTS)
+
+
+def check_forms(ceremony: Ceremony, charter: Charter, genesis: str) -> None:
+    """Every signature names what it signs: a listed file of its own kind or a text, in its namespace, by a person of the charter.
+
+    AUT-03 for another kind or person; AUD-02 for a checkpoint of another transcript. Nothing is verified yet."""
+    people = {member.person for member in charter.people}
+    listed: dict[str, str] = {}
+    for entry in ceremony.state.entries:
+        body = entry.body
+        if isinstance(body, entries.File):
+            listed[body.name] = body.kind
+        elif isinstance(body, entries.Signature):
+            where = f"{ceremony.folder.name}, entry {entry.line.seq}"
+            _check_kind(where, entry.actor, body, people, listed)
+            if body.purpose in CHECKPOINTS:
+                checkpoint.check(body.text or "", ceremony.state, genesis, entry.line.seq)
+
+
+def _check_kind(where: str, actor: str, body: entries.Signature, people: Collection[str], listed: Mapping[str, str]) -> None:
+    if actor not in people:
+        _differs(where, f"signed by {actor}", "a person of the charter")
+    if body.namespace != NAMESPACES[body.purpose]:
+        _differs(where, f"{body.namespace} for {body.purpose}", NAMESPACES[body.purpose])
+    if body.purpose in _TEXTS:
+        if body.text is None or body.file is not None:
+            _differs(where, f"{body.purpose} without its text", "the text that was signed, and no file")
+    elif body.text is not None or listed.get(body.file or "") != body.purpose:
+        _differs(where, f"{body.purpose} over {body.file or 'no file'}", f"a file of the kind {body.purpose}, listed before it is signed")
+
+
+def _differs(where: str, found: str, expected: str) -> NoReturn:
+    refuse("AUT-03", f"the signature in {where}", found=found, expected=expected, do=COPY)
+
+
+def signed_by(ceremony: Ceremony, purpose: str, needed: Iterable[str], identifier: str = "AUD-02") -> None:
+    """Refuses with the identifier unless everyone in `needed` has signed for this purpose."""
+    found = ceremony.state.signers(purpose)
+    missing = sorted(set(needed) - set(found))
+    if missing:
+        refuse(
+            identifier,
+            f"{ceremony.folder.name}: signatures are missing ({purpose})",
+            found="signed by " + (", ".join(sorted(found)) or "nobody"),
+            expected=f"also by {', '.join(missing)}",
+            do=COPY,
+        )
+
+
+def verify_each(ceremonies: Iterable[Ceremony], charter: Charter) -> None:
+    """AUT-03 for the first signature that does not verify; several at once, since each is a run of ssh-keygen."""
+    pairs = [(c, e) for c in ceremonies for e in c.state.entries if isinstance(e.body, entries.Signature)]
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        for _ in pool.map(lambda pair: _verify(pair[0], pair[1], charter), pairs):
+            pass
+
+
+def _verify(ceremony: Ceremony, entry: Recorded, charter: Charter) -> None:
+    body = entry.body
+    raw = body.text.encode("ascii") if body.text is not None else read_file(ceremony.folder / body.file)
+    signature = as_signature(entry)
+    signatures.verify(signature, raw, charter.key(entry.actor), NAMESPACES[body.purpose])
+
+
+def as_signature(entry: Recorded) -> signatures.Signature:
+    """A signature entry as a signature of its actor."""
+    return signatures.Signature(signer=entry.actor, namespace=entry.body.namespace, blob=entry.body.blob)

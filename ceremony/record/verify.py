@@ -1,0 +1,219 @@
+"""Verify a register: one chain, listed files, documents, rules, signatures, and the anchor from outside (AUD-01 to AUD-10).
+
+It needs no key, no vault and no network; `scripts/verify-transcript.sh` checks the chain, the files and the signatures again
+with stock tools. What comes from the folder alone can be forged as a whole: only the anchor makes it `VERIFIED`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ceremony.base.control import control, refuse
+from ceremony.base.data import Digest, Malformed, decode
+from ceremony.base.files import read_file
+from ceremony.base.lines import sha256
+from ceremony.record import entries, signers
+from ceremony.record.ledger import VOID, Ledger
+from ceremony.record.register import Ceremony, Register
+from ceremony.record.rules import common, keygen, receipt, transfer
+from ceremony.record.signers import COPY
+
+Word = Literal["VERIFIED", "CONSISTENT, NOT ANCHORED", "INCOMPLETE"]
+
+UNDECIDED = 3
+"""The exit code of every verdict but `VERIFIED` (0); a refusal's is 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One ceremony as the verdict tells of it; `outcome` is `unfinished` while it has not ended."""
+
+    number: int
+    kind: str
+    mark: str
+    outcome: str
+    entries: int
+    head: str
+
+
+_TOKEN = object()
+
+
+class Anchored:
+    """Proof that a register was verified whole and ends in the head that came from outside. Only `verify` makes one."""
+
+    __slots__ = ("genesis", "head", "register")
+
+    def __init__(self, register: Register, token: object) -> None:
+        if token is not _TOKEN:
+            raise TypeError("only verify makes this proof")
+        self.register = register
+        self.genesis = register.genesis
+        self.head = register.head
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a verifier found; nothing was refused. `signatures`: purpose -> how many verify. `notes`: what an auditor should know."""
+
+    word: Word
+    genesis: str
+    head: str
+    ceremonies: tuple[Told, ...]
+    signatures: Mapping[str, int]
+    notes: tuple[str, ...]
+    anchored: Anchored | None
+
+    @property
+    def code(self) -> int:
+        """The exit code: 0 only for a whole register that is anchored."""
+        return 0 if self.word == "VERIFIED" else UNDECIDED
+
+
+def verify(folder: Path, genesis: str | None = None, head: str | None = None) -> Verdict:
+    """The verdict on the register in `folder`; refuses with the control that is broken.
+
+    `genesis` and `head`: digests in 64 hexadecimal digits from a closing slip; without both, nothing is anchored.
+    Malformed only if there is no such folder or a digest has another form; a file that has lost its form is AUD-01."""
+    for name, digest in (("genesis", genesis), ("head", head)):
+        if digest is not None:
+            decode(Digest, digest, name)
+    if not folder.is_dir():
+        raise Malformed(f"{folder}: there is no register")
+    try:
+        return _verify(folder, genesis, head)
+    except Malformed as error:
+        refuse("AUD-01", "a part of the register has lost its form", found=str(error), expected="the form of docs/formats.md", do=COPY)
+
+
+def _verify(folder: Path, genesis: str | None, head: str | None) -> Verdict:
+    _check_genesis(folder, genesis)
+    register = Register.open(folder)
+    _check_whole(register)
+    _check_head(register, head)
+    register.check_files()
+    ledger = _check_rules(register)
+    signers.verify_each(register.ceremonies, register.charter)
+    word = _word(register, anchored=genesis is not None and head is not None)
+    return Verdict(
+        word=word,
+        genesis=register.genesis,
+        head=register.head,
+        ceremonies=tuple(_told(ceremony) for ceremony in register.ceremonies),
+        signatures=_count(register),
+        notes=_notes(register, ledger),
+        anchored=Anchored(register, _TOKEN) if word == "VERIFIED" else None,
+    )
+
+
+@control("AUD-09")
+def _check_genesis(folder: Path, genesis: str | None) -> None:
+    """AUD-09: the register's charter is the one whose digest came from outside; a register forged with fresh keys has another."""
+    if genesis is None:
+        return
+    found = sha256(read_file(folder / "0001-keygen" / "charter.json"))
+    if found != genesis:
+        refuse("AUD-09", "this is another register", found=f"genesis {found}", expected=f"genesis {genesis}", do=_SLIP)
+
+
+_SLIP = "Compare with the newest closing slip; if the digests were typed right, get the register from someone else who keeps a copy."
+
+
+@control("AUD-10")
+def _check_head(register: Register, head: str | None) -> None:
+    """AUD-10: the head from outside is the register's; one that the register does not have means that it was rolled back.
+
+    AUD-09 if the head is there but entries follow it: they may be genuine, but this head does not vouch for them."""
+    if head is None or head == register.head:
+        return
+    if head in _heads(register):
+        refuse("AUD-09", "entries follow the head that was given", found=register.head, expected=head, do="Use the newest closing slip.")
+    refuse(
+        "AUD-10",
+        "the register does not have the head that was given: it is an older copy, or its last entries were changed",
+        found=f"head {register.head}",
+        expected=f"head {head}",
+        do=_SLIP,
+    )
+
+
+def _heads(register: Register) -> frozenset[str]:
+    """Every digest that an entry continues from: the genesis, and each entry but the last."""
+    return frozenset(entry.line.prev for ceremony in register.ceremonies for entry in ceremony.state.entries)
+
+
+def _check_whole(register: Register) -> None:
+    """AUD-01: nothing is torn; AUD-05: every ceremony lies in a folder of its own, not behind a link."""
+    for ceremony in register.ceremonies:
+        name = ceremony.folder.name
+        if ceremony.folder.is_symlink() or not ceremony.folder.is_dir():
+            refuse("AUD-05", name, found="not a folder", expected="a folder for each ceremony", do=COPY)
+        if ceremony.torn:
+            refuse(
+                "AUD-01",
+                f"{name}: the last line is torn",
+                found=f"{len(ceremony.torn)} bytes after the last whole entry",
+                expected="whole lines",
+                do="If the ceremony was just interrupted: `ceremony resume`. Else use an undamaged copy of the register.",
+            )
+
+
+def _check_rules(register: Register) -> Ledger:
+    ledger = Ledger(genesis=register.genesis, charter=register.charter)
+    heads: set[str] = {register.genesis}
+    for ceremony in register.ceremonies:
+        if ceremony.state.entries:
+            common.check(ceremony, ledger)
+            heads.add(ceremony.prev)
+            if ceremony.kind == "keygen":
+                keygen.check(ceremony, ledger)
+            elif ceremony.kind == "transfer":
+                transfer.check(ceremony, ledger, heads)
+                transfer.check_nonces(ceremony, ledger.nonces)
+            else:
+                receipt.check(ceremony, ledger)
+            heads.update(entry.line.prev for entry in ceremony.state.entries)
+            ledger = ledger.after(ceremony)
+    return ledger
+
+
+def _word(register: Register, *, anchored: bool) -> Word:
+    if not anchored:
+        return "CONSISTENT, NOT ANCHORED"
+    return "VERIFIED" if register.unfinished is None else "INCOMPLETE"
+
+
+def _told(ceremony: Ceremony) -> Told:
+    state = ceremony.state
+    mark = state.opened.mark if state.entries else "?"
+    outcome = state.closed.outcome if state.closed else "unfinished"
+    return Told(ceremony.number, ceremony.kind, mark, outcome, len(state.entries), ceremony.head)
+
+
+def _count(register: Register) -> dict[str, int]:
+    found = Counter(body.purpose for ceremony in register.ceremonies for body in ceremony.state.all(entries.Signature))
+    return dict(sorted(found.items()))
+
+
+def _notes(register: Register, ledger: Ledger) -> tuple[str, ...]:
+    """What happened besides: interruptions, refusals, voids, findings, a receipt that is still to come."""
+    notes: list[str] = []
+    for ceremony in register.ceremonies:
+        where, state = ceremony.folder.name, ceremony.state
+        refused = Counter(body.identifier for body in state.all(entries.Refusal))
+        findings = sum(len(body.findings) for body in state.all(entries.Machine))
+        told = [
+            (state.closed is None, "INCOMPLETE: it has not ended"),
+            (state.closed is not None and state.closed.outcome == VOID, f"void: {state.closed.reason if state.closed else ''}"),
+            (bool(refused), "refused and then mended: " + ", ".join(f"{name} ({count})" for name, count in sorted(refused.items()))),
+            (any(True for _ in state.all(entries.Resumed)), f"interrupted {sum(1 for _ in state.all(entries.Resumed))} time(s)"),
+            (bool(state.actors(entries.SetAside)), f"set aside: {', '.join(state.actors(entries.SetAside))}"),
+            (findings > 0, f"{findings} finding(s) about the machine"),
+            (any(body.attested == "not attested" for body in state.all(entries.Imported)), "the HSM's import key was not attested"),
+        ]
+        notes += [f"{where}: {text}" for found, text in told if found]
+    notes += [f"{c.folder.name}: no receipt yet of {txid}" for txid, c in ledger.carried.items() if txid not in ledger.received]
+    return tuple(notes)

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 
 from ceremony.record import entries
 from ceremony.record.charter import Charter
@@ -40,16 +39,16 @@ class Ledger:
     charter: Charter
     policy: Policy | None = None
     key: KeyRecord | None = None
-    sealed: Mapping[str, Sealed] = MappingProxyType({})
+    sealed: Mapping[str, Sealed] = field(default_factory=dict)
     """Position -> its sealed shares of the set in use."""
     spent: tuple[Spent, ...] = ()
-    used: Mapping[str, int] = MappingProxyType({})
+    used: Mapping[str, int] = field(default_factory=dict)
     """Digest or identifier of an authorization -> the ceremony that used it."""
-    coins: Mapping[str, int] = MappingProxyType({})
+    coins: Mapping[str, int] = field(default_factory=dict)
     """Coin (`txid:vout`) -> the ceremony whose request spends it."""
-    nonces: Mapping[str, str] = MappingProxyType({})
+    nonces: Mapping[str, str] = field(default_factory=dict)
     """SIG-05: r in hexadecimal -> the one signature that has it, as `signature_name` gives it."""
-    carried: Mapping[str, Ceremony] = MappingProxyType({})
+    carried: Mapping[str, Ceremony] = field(default_factory=dict)
     """Transaction -> the transfer that carried it out."""
     received: frozenset[str] = frozenset()
     """Transactions that have a receipt."""

@@ -178,21 +178,22 @@ def _check_secured(ceremony: Ceremony, ledger: Ledger, key: KeyRecord) -> None:
     for absent in ceremony.state.all(entries.Absent):
         equal("SEC-03", ceremony, "keys left in the HSM", absent.remaining, 0)
     sealed = dict(ledger.sealed)
-    waiting: set[str] = set()
+    waiting: dict[str, int] = {}
     for entry in ceremony.state.entries:
         body = entry.body
         if isinstance(body, entries.Unlocked):
-            waiting.add(body.position)
+            waiting[body.position] = body.number
         elif isinstance(body, entries.Sealing):
             begun = sealed.get(body.position, Sealed()).begun
             if body.set_identifier != key.set_identifier or body.number <= max(begun, default=0):
                 differs("REC-12", ceremony, f"the new sealing of {body.position}", body.number, "of this set, and higher than any before")
-            sealed = sealings(sealed, (entry,), key.set_identifier)
         elif isinstance(body, entries.Proven):
             if sealed.get(body.position, Sealed()).begun.get(body.number) != body.sha256:
                 differs("SEC-01", ceremony, f"the proof of {body.position}", body.sha256, "the sealed share that was written")
-            waiting.discard(body.position)
+            if body.number > waiting.get(body.position, body.number):
+                del waiting[body.position]
         elif isinstance(body, entries.Removed) and body.number >= sealed.get(body.position, Sealed()).proven:
             differs("SEC-01", ceremony, f"the share of {body.position}", f"number {body.number} removed", "older ones alone")
         elif isinstance(body, entries.Exported) and waiting:
             differs("SEC-01", ceremony, "it was exported", f"{' '.join(sorted(waiting))} not locked again", "locked again and proven first")
+        sealed = sealings(sealed, (entry,), key.set_identifier)

@@ -1,0 +1,468 @@
+"""A register that is really signed, made in a moment: key generation, transfer, receipt, each entry open to a change.
+
+Signatures are made here (Ed25519, OpenSSH PROTOCOL.sshsig) with throw-away keys of fixed seeds, and verify with ssh-keygen.
+The HSM's signatures are real ones over a real signing request."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import struct
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from ceremony.base import signatures
+from ceremony.base.data import dump, encode
+from ceremony.base.lines import Line, sha256
+from ceremony.base.signatures import Signature
+from ceremony.record import entries
+from ceremony.record.approval import Approval
+from ceremony.record.charter import Charter
+from ceremony.record.checkpoint import Statement
+from ceremony.record.entries import type_of
+from ceremony.record.keyrecord import KeyRecord
+from ceremony.record.ledger import sealings
+from ceremony.record.register import Register
+from ceremony.record.signers import NAMESPACES
+from ceremony.record.transcript import NAME, Transcript
+from ceremony.script.table import digest as script_digest
+from shares.plan import Plan
+from tests.desk import PEOPLE, Desk
+from transfer.authorization import Authorization, Confirmation
+from transfer.bitcoin import bip32, rules, snapshot
+from transfer.bitcoin.account import opened
+from transfer.bitcoin.address import address_of
+from transfer.bitcoin.assemble import assemble
+from transfer.bitcoin.build import Order, build
+from transfer.bitcoin.reading import review
+from transfer.bitcoin.sighash import sighashes
+from transfer.bitcoin.tx import Transaction, TxIn, TxOut, parse
+from transfer.limits import Policy, written
+from transfer.receipt import Output, Receipt
+from transfer.request import AccountKey, SigningRequest
+
+ROOM = ("A1", "A2", "B1", "B3", "C1", "C2")
+"""Who comes to a transfer: a minimal quorum."""
+SEED = b"a seed for tests, worth nothing "
+PATH = "m/84h/1h/0h"
+START = {"keygen": "2026-11-10T09:00:00Z", "transfer": "2026-11-20T09:30:00Z", "receipt": "2026-11-20T15:00:00Z"}
+
+Entry = tuple[str, Any]
+Change = Callable[[str, str, Any], Iterable[Entry]]
+"""Kind of ceremony (`transfer 2` for a second one), actor, body -> the entries that stand there instead."""
+
+
+def unchanged(_kind: str, actor: str, body: Any) -> Iterable[Entry]:
+    return [(actor, body)]
+
+
+@dataclass
+class FastDesk(Desk):
+    """A desk whose people sign here, without ssh-keygen; `fresh` gives other keys to the same people."""
+
+    fresh: str = ""
+    secrets: dict[str, Ed25519PrivateKey] = field(default_factory=dict)
+
+    def new_key(self, person: str) -> Path:
+        self.secrets[person] = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(f"{person}{self.fresh}".encode()).digest())
+        kind, blob = b"ssh-ed25519", self.secrets[person].public_key().public_bytes_raw()
+        self.keys[person] = "ssh-ed25519 " + base64.b64encode(_string(kind) + _string(blob)).decode()
+        return self.key(person)
+
+    def sign(self, person: str, value: Any, namespace: signatures.Namespace, key: str | None = None) -> Signature:
+        raw = value if isinstance(value, bytes) else dump(value)
+        return Signature(signer=person, namespace=namespace, blob=self._blob(key or person, raw, namespace))
+
+    def _blob(self, person: str, raw: bytes, namespace: str) -> str:
+        secret = self.secrets[person]
+        common = _string(namespace.encode()) + _string(b"") + _string(b"sha512")
+        signed = secret.sign(b"SSHSIG" + common + _string(hashlib.sha512(raw).digest()))
+        key = _string(b"ssh-ed25519") + _string(secret.public_key().public_bytes_raw())
+        blob = b"SSHSIG" + struct.pack(">I", 1) + _string(key) + common + _string(_string(b"ssh-ed25519") + _string(signed))
+        return base64.b64encode(blob).decode()
+
+
+def _string(raw: bytes) -> bytes:
+    return struct.pack(">I", len(raw)) + raw
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """A register and what a closing slip says of it."""
+
+    register: Path
+    genesis: str
+    head: str
+
+
+@dataclass
+class Scribe:
+    """Writes one ceremony: every entry goes through `change` first; people sign what stands there then."""
+
+    desk: Desk
+    kind: str
+    genesis: str
+    transcript: Transcript
+    change: Change
+    moment: datetime
+
+    def add(self, actor: str, body: Any) -> None:
+        for who, what in self.change(self.kind, actor, body):
+            self.transcript.append(who, what, written(self.moment))
+            self.moment += timedelta(seconds=1)
+
+    def keep(self, name: str, kind: entries.FileKind, raw: bytes) -> None:
+        (self.transcript.folder / name).write_bytes(raw)
+        self.add("tool", entries.File(name=name, kind=kind, sha256=sha256(raw), size=len(raw)))
+
+    def sign_file(self, purpose: Any, name: str, people: Iterable[str]) -> None:
+        raw = (self.transcript.folder / name).read_bytes()
+        for person in people:
+            signed = self.desk.sign(person, raw, NAMESPACES[purpose])
+            self.add(person, entries.Signature(namespace=signed.namespace, purpose=purpose, file=name, blob=signed.blob))
+
+    def sign_text(self, purpose: Any, text: str, person: str) -> None:
+        signed = self.desk.sign(person, text.encode(), NAMESPACES[purpose])
+        self.add(person, entries.Signature(namespace=signed.namespace, purpose=purpose, text=text, blob=signed.blob))
+
+    def checkpoint(self, purpose: Any, people: Iterable[str]) -> None:
+        opened_, last = self.transcript.state.opened, self.transcript.state.entries[-1].line
+        said = Statement(mark=opened_.mark, genesis=self.genesis, ceremony=opened_.ceremony, seq=last.seq, head=last.digest)
+        for person in people:
+            self.sign_text(purpose, said.text, person)
+
+    def step(self, number: int, title: str, *, staff_signs: bool = False) -> None:
+        if staff_signs:
+            self.checkpoint("phase", ("administrator", "witness"))
+        self.add("tool", entries.Step(number=number, title=title))
+
+    def roll_call(self, people: Iterable[str]) -> None:
+        for person in people:
+            self.add(person, entries.Present(name=f"Person {person}", factors=("signing key",)))
+        self.checkpoint("opening", people)
+
+
+@dataclass
+class Sample:
+    """The documents that the ceremonies of one register share."""
+
+    desk: FastDesk
+    folder: Path
+    change: Change = unchanged
+
+    @property
+    def charter(self) -> Charter:
+        return self.desk.charter()
+
+    @property
+    def policy(self) -> Policy:
+        return self.desk.policy()
+
+    @property
+    def account(self) -> AccountKey:
+        master = bip32.master(SEED, "test")
+        node = master.derive(bip32.parse_path(PATH))
+        fingerprint = master.public.fingerprint.hex()
+        return AccountKey(name="main", chain="bitcoin", network="regtest", path=PATH, xpub=node.public.text, fingerprint=fingerprint)
+
+    @property
+    def key_record(self) -> KeyRecord:
+        plan: Plan = self.charter.plan
+        return KeyRecord(
+            mark="practice",
+            genesis=self.charter.digest,
+            charter=self.charter.digest,
+            ceremony=1,
+            issued=START["keygen"],
+            scheme="gf256",
+            origin="software, HSM and operating system mixed",
+            plan=plan,
+            custodian_commitments={p: sha256(p.encode()) for p in plan.positions},
+            site_commitments={letter: sha256(letter.encode()) for letter in plan.letters},
+            accounts=(self.account,),
+        )
+
+    def begin(self, number: int, kind: entries.Kind, name: str, prev: str, start: str) -> Scribe:
+        transcript = Transcript.create(self.folder / f"{number:04d}-{kind}", prev)
+        moment = datetime.strptime(start, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+        scribe = Scribe(self.desk, name, self.charter.digest, transcript, self.change, moment)
+        body = entries.Opened(
+            kind=kind,
+            mark="practice",
+            ceremony=number,
+            genesis=self.charter.digest,
+            script=script_digest(kind),
+            tool="0.1.0",
+            commit="unknown",
+        )
+        scribe.add("tool", body)
+        return scribe
+
+    def keygen(self) -> str:
+        """Key generation, as `ceremony keygen` records it; the new head."""
+        scribe = self.begin(1, "keygen", "keygen", self.charter.digest, START["keygen"])
+        everyone = (*self.charter.custodians, "administrator", "witness")
+        for kind, document in (("charter", self.charter), ("policy", self.policy)):
+            scribe.keep(f"{kind}.json", kind, dump(document))  # type: ignore[arg-type]
+            scribe.sign_file(kind, f"{kind}.json", ("cfo", "cto", "witness"))
+        scribe.step(1, "Charter and policy")
+        scribe.roll_call(everyone)
+        scribe.step(2, "Roll-call", staff_signs=True)
+        scribe.add("tool", entries.Machine(findings=("swap is on",)))
+        scribe.add("tool", entries.ImportPath(steps=("wrap", "unwrap")))
+        scribe.step(3, "Machine and HSM", staff_signs=True)
+        record = self.key_record
+        scribe.keep("key-record.json", "key-record", dump(record))
+        count = len(record.custodian_commitments) + len(record.site_commitments)
+        scribe.add("tool", entries.Generated(sources=("os", "HSM"), set_identifier=record.set_identifier, commitments=count))
+        scribe.step(4, "Generate and split")
+        for position in self.charter.custodians:
+            self._lock(scribe, position, 1)
+        scribe.step(5, "Lock")
+        scribe.add("tool", entries.Quorums(of_sites=12, whole=4, stand_for=108))
+        scribe.step(6, "Prove every quorum")
+        scribe.add("tool", entries.VaultEnded(reason="every share is locked and proven"))
+        scribe.sign_file("key-record", "key-record.json", everyone)
+        scribe.step(7, "Sign the key record")
+        scribe.checkpoint("adjournment", everyone)
+        scribe.step(8, "Adjourn")
+        scribe.add("tool", entries.Closed(outcome="key record signed", reason=""))
+        return scribe.transcript.head
+
+    def _lock(self, scribe: Scribe, position: str, number: int) -> None:
+        sealed = sha256(f"{position} {number}".encode())
+        identifier = self.key_record.set_identifier
+        scribe.add(position, entries.Sealing(position=position, number=number, set_identifier=identifier, sha256=sealed))
+        scribe.add(position, entries.Proven(position=position, number=number, sha256=sealed))
+        if number > 1:
+            scribe.add(position, entries.Removed(position=position, number=number - 1))
+
+    def authorization(self, number: int, prev: str) -> Authorization:
+        return self.desk.authorization(register_head=prev, identifier=f"t-{number}")
+
+    def snapshot(self, number: int) -> snapshot.Snapshot:
+        """Two coins of 20,000,000 satoshi; other ones for each number."""
+        ours = opened(self.account)
+        outputs = tuple(TxOut(20_000_000, ours.own(0, index).script) for index in (0, 1))
+        funding = Transaction(2, (TxIn(sha256(str(number).encode()), 0, b"", rules.SEQUENCE),), outputs, 0)
+        coins = tuple(
+            snapshot.Coin(txid=funding.txid, vout=i, amount=20_000_000, path=f"0/{i}", height=100, previous=funding.raw) for i in (0, 1)
+        )
+        return snapshot.Snapshot(
+            type="snapshot",
+            version="1",
+            chain="bitcoin",
+            network="regtest",
+            account="main",
+            height=120,
+            tip=sha256(b"tip"),
+            time=START["transfer"],
+            rate=2_000,
+            coins=coins,
+        )
+
+    def transfer(self, number: int, prev: str) -> str:
+        """A transfer, carried out, as `ceremony transfer` records it; the new head."""
+        name = "transfer" if number == 2 else f"transfer {number}"
+        start = written(datetime.strptime(START["transfer"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC) + timedelta(days=number - 2))
+        scribe = self.begin(number, "transfer", name, prev, start)
+        wanted = self.authorization(number, prev)
+        request = self._prepare(scribe, wanted, number)
+        scribe.roll_call((*ROOM, "administrator", "witness"))
+        scribe.step(4, "Roll-call", staff_signs=True)
+        for person in (*ROOM, "witness"):
+            scribe.add(person, entries.Reviewed(request=request.digest))
+        scribe.step(5, "Review", staff_signs=True)
+        self._approve(scribe, wanted, request, number)
+        scribe.step(6, "Approvals", staff_signs=True)
+        self._sign(scribe, request)
+        for position in ROOM:
+            known = sealings({}, (e for e in self._sealing_entries(scribe)), self.key_record.set_identifier)
+            self._lock(scribe, position, max(known[position].begun) + 1)
+        scribe.add("tool", entries.VaultEnded(reason="every share is locked again"))
+        scribe.step(9, "Lock the shares again")
+        scribe.checkpoint("adjournment", (*ROOM, "administrator", "witness"))
+        scribe.step(10, "Adjourn")
+        names = ("manifest.json", "transaction")
+        scribe.add("tool", entries.Exported(bundle=sha256(b"bundle"), names=names, frames=2, readers=("zxing-cpp", "zbar")))
+        scribe.step(11, "Bundle and QR", staff_signs=True)
+        scribe.step(12, "Close")
+        scribe.add("tool", entries.Closed(outcome="carried out", reason="awaiting receipt"))
+        return scribe.transcript.head
+
+    def _sealing_entries(self, scribe: Scribe) -> Iterator[Any]:
+        for path in sorted(self.folder.iterdir()):
+            if path != scribe.transcript.folder:
+                yield from Register.open(self.folder).ceremonies[int(path.name[:4]) - 1].state.entries
+        yield from scribe.transcript.state.entries
+
+    def _prepare(self, scribe: Scribe, wanted: Authorization, number: int) -> SigningRequest:
+        confirmation: Confirmation = self.desk.confirmation(wanted)
+        scribe.keep("authorization.json", "authorization", dump(wanted))
+        scribe.sign_file("authorization", "authorization.json", ("cfo", "cto"))
+        scribe.keep("confirmation.json", "confirmation", dump(confirmation))
+        scribe.sign_file("confirmation", "confirmation.json", (confirmation.checker,))
+        granted = entries.Authorized(
+            authorization=wanted.digest,
+            identifier=wanted.identifier,
+            payee=wanted.payee,
+            destination=wanted.destination,
+            amount=wanted.amount,
+            greatest_fee=wanted.greatest_fee,
+        )
+        scribe.add("tool", granted)
+        scribe.step(1, "Authorization")
+        scribe.add("tool", entries.ImportPath(steps=("wrap", "unwrap")))
+        scribe.add("tool", entries.VaultEnded(reason="prepared"))
+        scribe.step(2, "Machine and HSM")
+        state = self.snapshot(number)
+        coins = snapshot.checked(state, self.account)
+        order = Order(payee=wanted.destination, amount=wanted.amount, max_fee=wanted.greatest_fee, rate=2_000, change_index=0)
+        request = build(self.account, coins, order)
+        seen = review(request, self.account)
+        scribe.keep("snapshot.json", "snapshot", dump(state))
+        scribe.keep("request.psbt", "request", request.raw)
+        coin_names = tuple(f"{i.txid}:{i.vout}" for i in seen.inputs)
+        scribe.add("tool", entries.Agreed(request=request.digest, readers=("ours", "second"), fee=seen.fee, coins=coin_names))
+        scribe.step(3, "Signing request", staff_signs=True)
+        return request
+
+    def _approve(self, scribe: Scribe, wanted: Authorization, request: SigningRequest, number: int) -> None:
+        head = scribe.transcript.head
+        for person in (*ROOM, "witness"):
+            approval = Approval(
+                mark="practice",
+                genesis=self.charter.digest,
+                key_record=self.key_record.digest,
+                ceremony=number,
+                authorization=wanted.digest,
+                request=request.digest,
+                head=head,
+                role=person,
+            )
+            scribe.sign_text("approval", dump(approval).decode(), person)
+
+    def _sign(self, scribe: Scribe, request: SigningRequest) -> None:
+        scribe.add("tool", entries.Armed(request=request.digest, positions=ROOM))
+        known = sealings({}, self._sealing_entries(scribe), self.key_record.set_identifier)
+        for position in ROOM:
+            scribe.add(position, entries.Unlocked(position=position, number=known[position].proven))
+        scribe.step(7, "Unlock the shares")
+        scribe.add("tool", entries.Recovered(positions=ROOM, spares=(), accounts=("main",)))
+        wanted = sighashes(request, self.account)
+        paths = tuple(sorted({s.path for s in wanted}))
+        scribe.add("tool", entries.Imported(import_key=sha256(b"key"), attested="not attested", paths=paths, attributes={"SIGN": "yes"}))
+        scribe.add("tool", entries.Signing(request=request.digest))
+        node = bip32.master(SEED, "test").derive(bip32.parse_path(PATH))
+        raws = [raw_signature(node.derive(bip32.parse_path(s.path)).key, s.digest) for s in wanted]
+        made = tuple(
+            entries.HsmSignature(input=s.index, path=s.path, public=s.public_key.hex(), raw=raw.hex())
+            for s, raw in zip(wanted, raws, strict=True)
+        )
+        scribe.add("tool", entries.HsmSigned(request=request.digest, nonces="HSM DRBG, not verifiable", signatures=made))
+        scribe.add("tool", entries.Absent(destroyed=len(paths), remaining=0))
+        signed = parse(assemble(request, raws, self.account))
+        scribe.keep("transaction.hex", "transaction", signed.raw.hex().encode() + b"\n")
+        fee = review(request, self.account).fee
+        scribe.add("tool", entries.Checked(txid=signed.txid, fee=fee, weight=signed.weight))
+        scribe.step(8, "Sign")
+
+    def receipt(self, number: int, prev: str, of: int) -> str:
+        """The receipt of a transfer; the new head."""
+        folder = self.folder / f"{of:04d}-transfer"
+        signed = parse(bytes.fromhex((folder / "transaction.hex").read_text().strip()))
+        scribe = self.begin(number, "receipt", "receipt", prev, written(datetime(2026, 12, 20, tzinfo=UTC)))
+        document = Receipt(
+            mark="practice",
+            genesis=self.charter.digest,
+            ceremony=of,
+            authorization=sha256((folder / "authorization.json").read_bytes()),
+            txid=signed.txid,
+            node="practice chain",
+            block=sha256(b"block"),
+            height=130,
+            confirmations=2,
+            outputs=tuple(Output(address=address_of(o.script, "regtest"), amount=o.amount) for o in signed.outputs),
+            broadcaster="A1",
+            time=START["receipt"],
+        )
+        scribe.keep("receipt.json", "receipt", dump(document))
+        scribe.sign_file("receipt", "receipt.json", ("A1", "B1"))
+        scribe.add(
+            "tool",
+            entries.Sighting(node=document.node, txid=document.txid, block=document.block, height=document.height, confirmations=2),
+        )
+        scribe.step(1, "Receipt", staff_signs=True)
+        scribe.step(2, "Close")
+        scribe.add("tool", entries.Closed(outcome="receipt", reason=document.txid))
+        return scribe.transcript.head
+
+
+def raw_signature(key: bytes, digest: bytes) -> bytes:
+    """r||s, 64 bytes, as CKM_ECDSA gives it."""
+    secret = ec.derive_private_key(int.from_bytes(key, "big"), ec.SECP256K1())
+    r, s = decode_dss_signature(secret.sign(digest, ec.ECDSA(Prehashed(SHA256()), deterministic_signing=True)))
+    return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+
+
+def write(folder: Path, change: Change = unchanged, *, transfers: int = 1, receipt: bool = True, fresh: str = "") -> Anchor:
+    """A whole register in `folder` (which is made): key generation, transfers, and the receipt of the first one."""
+    folder.mkdir()
+    sample = Sample(FastDesk(folder, fresh=fresh), folder, change)
+    head = sample.keygen()
+    for number in range(2, 2 + transfers):
+        head = sample.transfer(number, head)
+    if receipt:
+        head = sample.receipt(2 + transfers, head, of=2)
+    return Anchor(folder, sample.charter.digest, head)
+
+
+def many(folder: Path, count: int) -> Anchor:
+    """A register of at least `count` entries: a key generation, then void transfers of 100 entries each, with checkpoints."""
+    folder.mkdir()
+    sample = Sample(FastDesk(folder), folder)
+    head, written_, number = sample.keygen(), 0, 1
+    written_ = sum(1 for _ in (folder / "0001-keygen" / NAME).open())
+    while written_ < count:
+        number += 1
+        lines = _void(sample, number, head)
+        path = folder / f"{number:04d}-transfer"
+        path.mkdir()
+        (path / NAME).write_bytes(b"".join(line.raw for line in lines))
+        head, written_ = lines[-1].digest, written_ + len(lines)
+    return Anchor(folder, sample.charter.digest, head)
+
+
+def _void(sample: Sample, number: int, prev: str) -> list[Line]:
+    """A transfer that was prepared and voided: steps of machine checks, and one checkpoint of administrator and witness."""
+    genesis, lines = sample.charter.digest, list[Line]()
+
+    def add(actor: str, body: Any) -> None:
+        before = lines[-1].digest if lines else prev
+        lines.append(Line(len(lines) + 1, "2026-11-20T09:30:00Z", before, type_of(body), actor, encode(body)))
+
+    add(
+        "tool",
+        entries.Opened(
+            kind="transfer", mark="practice", ceremony=number, genesis=genesis, script=sha256(b"x"), tool="0.1.0", commit="unknown"
+        ),
+    )
+    for count in range(96):
+        add("tool", entries.Machine(findings=(f"finding {count}",)))
+    said = Statement(mark="practice", genesis=genesis, ceremony=number, seq=len(lines), head=lines[-1].digest).text
+    for person in ("administrator", "witness"):
+        signed = sample.desk.sign(person, said.encode(), "checkpoint@cold-ceremony")
+        add(person, entries.Signature(namespace=signed.namespace, purpose="phase", text=said, blob=signed.blob))
+    add("tool", entries.Closed(outcome="void", reason="a rehearsal of many"))
+    return lines
+
+
+assert set(ROOM) < set(PEOPLE)

@@ -83,7 +83,7 @@ class HsmProcess:
     @property
     def handlers(self) -> Mapping[type, Callable[[Any], Any]]:
         """The messages of the screen process and what answers them."""
-        return {
+        handlers: dict[type, Callable[[Any], Any]] = {
             Open: self._open,
             TryImportPath: self._try_import_path,
             Arm: self._arm,
@@ -93,6 +93,7 @@ class HsmProcess:
             Destroy: self._destroy,
             Finish: self._finish,
         }
+        return {kind: _hsm_answers()(handler) for kind, handler in handlers.items()}
 
     def end(self) -> None:
         """C_Logout, C_CloseSession, C_Finalize, as far as the HSM still answers: session objects end with the session anyway."""
@@ -177,9 +178,10 @@ class HsmProcess:
 
     def _answer(self, question: GiveRandom | GiveImportKey | TakeKeys) -> Any:
         try:
-            if isinstance(question, GiveRandom):
-                return Random(value=self._token.random())
-            return self._give_import_key() if isinstance(question, GiveImportKey) else self._take(question)
+            with _hsm_answers():
+                if isinstance(question, GiveRandom):
+                    return Random(value=self._token.random())
+                return self._give_import_key() if isinstance(question, GiveImportKey) else self._take(question)
         except (Refused, Malformed) as error:
             return trouble(error)
 
@@ -193,15 +195,13 @@ class HsmProcess:
                 expected="one, before any share is opened",
                 do="Try the import path first.",
             )
-        with _hsm_answers():
-            key = self._token.make_import_key()
+        key = self._token.make_import_key()
         return ImportKey(modulus=key.modulus, exponent=key.exponent, fingerprint=key.fingerprint, attested="no")
 
     def _take(self, question: TakeKeys) -> Taken:
         wanted = self._orders.armed.public_keys
         keys = [hsm.Wrapped(key.path, key.public, key.wrapped) for key in question.keys]
-        with _hsm_answers():
-            self._imported = wanted, self._token.take(question.aes, keys, wanted)
+        self._imported = wanted, self._token.take(question.aes, keys, wanted)
         return Taken(count=len(keys))
 
     def _tell_imported(self, _: Imported) -> ImportedKeys:
@@ -214,19 +214,16 @@ class HsmProcess:
 
     def _sign(self, message: Sign) -> Signed:
         armed = self._orders.armed
-        with _hsm_answers():
-            made = self._token.sign(armed.spends, frozenset(message.past_r))
+        made = self._token.sign(armed.spends, frozenset(message.past_r))
         signatures = tuple(InputSignature(input=m.spend.index, path=m.spend.path, public=m.spend.public_key, raw=m.raw) for m in made)
         return Signed(signatures=signatures, nonce=hsm.NONCE)
 
     def _destroy(self, _: Destroy) -> Destroyed:
         self._imported = None
-        with _hsm_answers():
-            return Destroyed(count=self._token.destroy(), remaining=0)
+        return Destroyed(count=self._token.destroy(), remaining=0)
 
     def _finish(self, _: Finish) -> Finished:
-        with _hsm_answers():
-            self.end()
+        self.end()
         return Finished()
 
     @property

@@ -5,6 +5,7 @@
  *   bend                     C_Sign flips a bit of each signature
  *   replay                   C_Sign gives the first signature of a digest again
  *   keep                     C_DestroyObject says yes and does nothing
+ *   rename                   C_GetTokenInfo tells of another manufacturer and model
  *   fail NAME                the function NAME answers CKR_DEVICE_ERROR
  * For tests on Linux: every function is called with eight words, which is harmless in the ABIs of x86-64 and aarch64. */
 #include <dlfcn.h>
@@ -124,6 +125,11 @@ static word call(int n, word a, word b, word c, word d, word e, word f, word g, 
     if (fault(name)) return CKR_DEVICE_ERROR;
     if (n == 22 && fault("keep")) return 0;
     word answer = real->f[n](a, b, c, d, e, f, g, h);
+    if (n == 6 && answer == 0 && fault("rename")) {
+        memset((char *)b + 32, ' ', 48);
+        memcpy((char *)b + 32, "Maker", 5);
+        memcpy((char *)b + 64, "Model 5", 7);
+    }
     if (n == 24) lie(a, b, c, d);
     if (n == 43 && answer == 0) falsify((unsigned char *)b, (unsigned char *)d);
     return answer;

@@ -1,0 +1,73 @@
+"""Screens of the online host: a snapshot, a received bundle, a receipt. Pure; at most 78 columns, nothing is cut off."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ceremony.base.amounts import format_btc, grouped
+from ceremony.base.data import Mark
+from ceremony.record.received import Received
+from ceremony.screen.documents import title
+from ceremony.screen.panels import field, words
+from transfer.bitcoin.snapshot import Snapshot
+from transfer.receipt import Receipt
+
+
+def snapshot_screen(found: Snapshot, mark: Mark) -> tuple[str, ...]:
+    """Every coin with its path and block, their sum, the tip and the rate."""
+    coins = [
+        line
+        for coin in found.coins
+        for line in (f"  {coin.path:<7} {format_btc(coin.amount):>20}  block {coin.height}", f"    {coin.txid}:{coin.vout}")
+    ]
+    rate = "the node has no estimate" if found.rate is None else f"{found.rate} sat per 1,000 vB"
+    return (
+        f"{mark.upper()}  snapshot of the account {found.account} ({found.chain} {found.network})",
+        *coins,
+        *field("coins", str(len(found.coins))),
+        *field("sum", format_btc(sum(coin.amount for coin in found.coins))),
+        *field("tip", f"{found.height}, {grouped(found.tip)}"),
+        *field("median time", found.time),
+        *field("rate", rate),
+    )
+
+
+def received_screen(found: Received) -> tuple[str, ...]:
+    """One screen: who is paid, how much, what it costs, the transaction, and the words to compare with the cold host aloud (EXP-04)."""
+    wanted, review = found.authorization, found.checked.review
+    change = "; ".join(f"{format_btc(output.amount)} to own {output.path}" for output in review.change) or "none"
+    return (
+        f"{wanted.mark.upper()}  outbound bundle of ceremony {found.bundle.manifest.ceremony}",
+        *field("payee", wanted.payee),
+        *field("address", grouped(wanted.destination)),
+        *field("amount", format_btc(wanted.amount)),
+        *field("fee", f"{format_btc(review.fee)} ({review.rate} sat per 1,000 vB)"),
+        *field("back to us", change),
+        *field("txid", grouped(found.checked.txid)),
+        *field("authorized", f"{wanted.identifier}, by cfo and cto"),
+        *field("approved", ", ".join(found.approved.people)),
+        *words("bundle: say these words with the cold host, both sides aloud", found.bundle.digest),
+    )
+
+
+def receipt_screen(found: Receipt, received: Received, signers: Sequence[str]) -> tuple[str, ...]:
+    """What is signed: the transaction, its block, and every output with its whole address."""
+    own = {change.address: change.path for change in received.checked.review.change}
+    outputs = [
+        line
+        for output in found.outputs
+        for line in (
+            *field("back to us" if output.address in own else "paid", format_btc(output.amount)),
+            *field(f"own {own[output.address]}" if output.address in own else "to", grouped(output.address)),
+        )
+    ]
+    return (
+        title(found.mark, f"receipt of ceremony {found.ceremony}", signers),
+        *outputs,
+        *field("txid", grouped(found.txid)),
+        *field("block", f"{found.height}, {grouped(found.block)}"),
+        *field("confirmations", f"{found.confirmations} at {found.time}"),
+        *field("seen on", found.node),
+        *field("broadcaster", found.broadcaster),
+        *words("receipt", found.digest),
+    )

@@ -29,7 +29,7 @@ def test_published_chains(case: dict[str, Any]) -> None:
     for step in case["chain"]:
         node = master.derive(bip32.parse_path(step["path"]))
         assert (node.text, node.public.text) == (step["xprv"], step["xpub"])
-        assert bip32.parse_private(step["xprv"]) == node
+        assert bip32.parse_private(step["xprv"]).text == step["xprv"]
         assert bip32.parse_public(step["xpub"]) == node.public
 
 

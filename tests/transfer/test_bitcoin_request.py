@@ -302,5 +302,11 @@ def test_an_order_says_nothing_by_default() -> None:
 
 
 def test_the_account_is_the_one_of_the_seed() -> None:
-    assert MASTER.derive(bip32.parse_path(ACCOUNT.path)) == NODE
-    assert NODE.public.text == ACCOUNT.xpub
+    assert MASTER.derive(bip32.parse_path(ACCOUNT.path)).public == NODE.public
+    assert bip32.parse_public(ACCOUNT.xpub) == NODE.public
+
+
+def test_a_request_that_no_reader_would_take_is_not_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rules, "MAX_REQUEST", len(request().raw) - 1)
+    with pytest.raises(Malformed, match="send fewer coins at once"):
+        build(ACCOUNT, coins(100_000, 80_000, 5_000), order())

@@ -84,9 +84,10 @@ class PublicNode:
         return node
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class PrivateNode:
-    """An extended private key. Secret: neither the key nor the chain code is in its repr."""
+    """An extended private key. Secret: neither the key nor the chain code is in its repr, and two are not compared by `==`,
+    whose time would depend on them."""
 
     kind: Kind
     place: Place

@@ -57,7 +57,10 @@ def build(account: AccountKey, coins: Coins, order: Order) -> SigningRequest:
     if fee > order.max_fee:
         do = "Lower the rate, or authorize a higher fee."
         refuse("TXN-12", "fee", found=f"{fee} sat", expected=f"at most {order.max_fee} sat", do=do)
-    return SigningRequest("bitcoin", _request(ours, choice, change).raw)
+    raw = _request(ours, choice, change).raw
+    if len(raw) > rules.MAX_REQUEST:
+        raise Malformed(f"the request would have {len(raw)} bytes, expected at most {rules.MAX_REQUEST}: send fewer coins at once")
+    return SigningRequest("bitcoin", raw)
 
 
 def _payment(order: Order, account: AccountKey, change: Own) -> TxOut:

@@ -67,6 +67,8 @@ def verify_inputs(raw: bytes, outputs: Sequence[tuple[int, bytes]]) -> str:
 def _facts(account: AccountKey, request: bytes, unsigned: Any, found: tuple[tuple[Input, ...], tuple[Payment | Change, ...]]) -> Decoded:
     raw, (spent, made) = bytes(unsigned), found
     fee = sum(each.amount for each in spent) - sum(each.amount for each in made)
+    if fee < 0:
+        raise Malformed(f"{-fee} sat more are paid than spent")
     weight = 4 * len(raw) + 2 + 108 * len(spent)
     return Decoded(
         chain="bitcoin",

@@ -72,14 +72,7 @@ class Passphrases:
         prompt = self._ready()
         offered = offer(random)
         with prompt.aside():
-            prompt.say(f"{position}, your new passphrase. Nobody else looks at this screen now.")
-            prompt.say()
-            for number, word in enumerate(offered, 1):
-                prompt.say(f"    {number}  {word}")
-            prompt.say()
-            prompt.say("Type each word when it is asked for. It is gone from the screen after that.")
-            prompt.say("Or type o and Enter to choose a passphrase of your own.")
-            typed = _typed_back(prompt, offered)
+            typed = _typed_back(prompt, _page(position, offered), offered)
         return bytearray(" ".join(offered), "ascii") if typed else _own(prompt, position)
 
     def ask(self, position: str, purpose: str) -> bytearray:
@@ -106,13 +99,26 @@ class Passphrases:
         return self._prompt
 
 
-def _typed_back(prompt: Prompt, offered: tuple[str, ...]) -> bool:
-    """Each word as it is typed; False if the custodian wants one of their own."""
+def _page(position: str, offered: tuple[str, ...]) -> tuple[str, ...]:
+    return (
+        f"{position}, your new passphrase. Nobody else looks at this screen now.",
+        "",
+        *(f"    {number}  {word}" for number, word in enumerate(offered, 1)),
+        "",
+        "Type each word when it is asked for. After that they are gone from the screen.",
+        "Or type o and Enter to choose a passphrase of your own.",
+        "",
+    )
+
+
+def _typed_back(prompt: Prompt, page: tuple[str, ...], offered: tuple[str, ...]) -> bool:
+    """Each word is checked as it is typed; False if the custodian wants one of their own. A mistake shows the page afresh."""
+    prompt.page(page)
     for number, word in enumerate(offered, 1):
         while (typed := prompt.line(f"Word {number} of {len(offered)}: ").strip()) != word:
             if number == 1 and typed == _OWN:
                 return False
-            prompt.say(f"That is not word {number}. Look again.")
+            prompt.page((*page, f"That is not word {number}. Look again."))
     return True
 
 

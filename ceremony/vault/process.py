@@ -289,7 +289,7 @@ class Vault:
         with contextlib.suppress(termios.error):
             termios.tcsetattr(0, termios.TCSADRAIN, self._terminal)
         if leave and os.isatty(1):
-            os.write(1, b"\x1b[2J\x1b[3J\x1b[H\x1b[?1049l\r\n")
+            os.write(1, b"\x1b[2J\x1b[3J\x1b[H\x1b[?1049l\n")
 
 
 def _lacks(protected: protocol.Protected) -> bool:

@@ -6,9 +6,8 @@ typed before the prompt is thrown away. The terminal is put back whatever happen
 from __future__ import annotations
 
 import os
-import select
 import termios
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from ceremony.base.data import Malformed
@@ -33,7 +32,7 @@ class Prompt:
 
     def say(self, text: str = "") -> None:
         """One line for the person."""
-        self._write(text.encode("ascii", "replace") + b"\r\n")
+        self._write(text.encode("ascii", "replace") + b"\n")
 
     def line(self, prompt: str) -> str:
         """One line, with echo. Raises Interrupted on Ctrl-C."""
@@ -53,10 +52,18 @@ class Prompt:
                 return
             self.say("That is not the same. Is the keyboard layout right? Once more, or Enter:")
 
+    def page(self, lines: Iterable[str]) -> None:
+        """Clear the screen and show these lines."""
+        self._write(b"\x1b[2J\x1b[H")
+        for line in lines:
+            self.say(line)
+
     @contextmanager
     def aside(self) -> Iterator[None]:
-        """The alternate screen: what is shown in it is cleared, and gone from the terminal and its scrollback afterwards."""
-        self._write(b"\x1b[?1049h\x1b[2J\x1b[H")
+        """The alternate screen: what is shown in it is cleared, and gone from the terminal afterwards.
+
+        The scrollback is cleared, too: the Linux console has no alternate screen."""
+        self._write(b"\x1b[?1049h")
         try:
             yield
         finally:
@@ -67,7 +74,7 @@ class Prompt:
             with self._quiet():
                 self._write(prompt.encode("ascii", "replace"))
                 typed, strays = self._typed(echo)
-                self._write(b"\r\n")
+                self._write(b"\n")
             if not strays:
                 return typed
             self.say("A key gave no plain character (accent, arrow, function key). Once more:")
@@ -77,10 +84,12 @@ class Prompt:
         typed, strays = bytearray(), False
         while True:
             key = self._key()
+            if key == _ESCAPE:
+                strays, key = True, self._after_escape()
             if key in _ENTER:
                 return typed, strays
             if key in (_INTERRUPT, _END):
-                self._write(b"\r\n")
+                self._write(b"\n")
                 raise Interrupted
             before = _shown(typed, echo)
             if key in _BACKSPACE:
@@ -92,7 +101,6 @@ class Prompt:
                 typed.append(key)
             else:
                 strays = True
-                self._swallow(key)
             self._update(before, _shown(typed, echo))
 
     def _update(self, before: bytes, now: bytes) -> None:
@@ -104,10 +112,13 @@ class Prompt:
             raise Interrupted
         return raw[0]
 
-    def _swallow(self, key: int) -> None:
-        """Take the rest of an escape sequence, so that the letters in it do not count as typed."""
-        while key == _ESCAPE and select.select([self._source], [], [], 0.02)[0]:
-            self._key()
+    def _after_escape(self) -> int:
+        """The first key after an escape sequence (arrow, function key), or the control character that cuts it short."""
+        key = self._key()
+        if key in b"[O":
+            while 0x20 <= (key := self._key()) < 0x40:
+                pass
+        return key if key < 0x20 else self._key()
 
     def _write(self, raw: bytes) -> None:
         while raw:

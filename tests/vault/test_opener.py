@@ -1,0 +1,451 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from ceremony.base.control import Refused
+from ceremony.base.data import dump, load
+from ceremony.record.charter import SIGNERS, Hsm
+from ceremony.record.keyrecord import KeyRecord
+from ceremony.vault import accounts
+from ceremony.vault.opener import Opener
+from ceremony.vault.passphrase import offer
+from ceremony.vault.protocol import Arm, BeginKeygen, Channel, Delivered, Lock, Random, RefusedReply
+from shares import envelope
+from shares.envelope import Header
+from shares.plan import Terms
+from shares.schemes import scheme_of
+from tests.softhsm import make_token, module
+from tests.vault.ptyvault import PIN, PROVE, SAMPLE, UNLOCK, PtyVault, Told, alive, memory
+from tests.vault.world import POSITIONS, World
+
+PIN_TYPED = "271828"
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, str, str]]:
+    """A world whose charter names a real software token; its configuration and serial number."""
+    folder = tmp_path_factory.mktemp("desk")
+    conf, serial = make_token(folder, "vault", PIN_TYPED, "314159")
+    hsm = Hsm(label="vault", serial=serial, manufacturer="SoftHSM project", model="SoftHSM v2")
+    return World(folder, hsm=hsm), str(conf), serial
+
+
+def started(folder: Path, conf: str, serial: str) -> PtyVault:
+    """A vault whose token is open."""
+    screen = PtyVault(folder, SOFTHSM2_CONF=conf)
+    screen.ask("open_token", module(), "vault", serial)
+    screen.type(PIN, PIN_TYPED)
+    screen.answer()
+    return screen
+
+
+@pytest.fixture
+def screen(desk: tuple[World, str, str], tmp_path: Path) -> Iterator[PtyVault]:
+    with started(tmp_path, desk[1], desk[2]) as made:
+        yield made
+
+
+def keygen(world: World) -> BeginKeygen:
+    raw = dump(world.charter)
+    signed = world.all_sign(SIGNERS, "charter", raw)
+    return BeginKeygen(charter=raw, signatures=signed, genesis=world.charter.digest, ceremony=1, issued="2026-11-20T10:00:00Z")
+
+
+def lock(screen: PtyVault, position: str) -> tuple[bytes, str]:
+    """Lock one share under the words that are offered."""
+    screen.ask("lock", position, 1)
+    if "Try the keyboard" not in screen.shown:
+        screen.type(SAMPLE, "")
+    words = [screen.wait(r"    [1-6]  ([a-z-]+)").group(1) for _ in range(6)]
+    for number, word in enumerate(words, 1):
+        screen.type(f"Word {number} of 6: ", word)
+    return screen.answer().sealed, " ".join(words)
+
+
+def refused(screen: PtyVault) -> Told:
+    with pytest.raises(Told) as caught:
+        screen.answer()
+    return caught.value
+
+
+def needles(secret: bytes, *more: bytes) -> list[bytes]:
+    """What a canary scan looks for: raw and in hexadecimal."""
+    seed = accounts.seed_of(secret)
+    return [form for value in (secret, seed, *more) for form in (value, value.hex().encode())]
+
+
+@pytest.mark.control("GEN-07")
+def test_a_key_generation(desk: tuple[World, str, str], screen: PtyVault) -> None:
+    """From the charter to proven quorums; then nothing secret is found in the screen process or the HSM process."""
+    world = desk[0]
+    record = load(KeyRecord, screen.call("begin_keygen", keygen(world)).key_record)
+    assert record.origin == "software; sources: operating system, HSM"
+    assert (record.charter, record.plan, len(record.custodian_commitments)) == (world.charter.digest, world.charter.plan, 6)
+    locked = {position: lock(screen, position) for position in POSITIONS}
+    for position, (sealed, passphrase) in locked.items():
+        screen.ask("prove_quorums")
+        assert refused(screen).identifier == "GEN-07"
+        screen.ask("prove", position, sealed)
+        screen.type(PROVE.format(position), passphrase)
+        assert screen.answer().position == position
+    quorums = screen.call("prove_quorums")
+    assert (quorums.of_custodians, quorums.of_sites) == (3, 3)
+
+    shares = {position: envelope.unseal(sealed, passphrase.encode()) for position, (sealed, passphrase) in locked.items()}
+    secret = combined(world, {p: shares[p] for p in ("A1", "A2", "B1", "B2")})
+    assert accounts.account_key(accounts.seed_of(secret), record.accounts[0]) == record.accounts[0]
+    words = [passphrase.encode() for _, passphrase in locked.values()]
+    scan(screen, needles(secret, *shares.values()) + words)
+
+
+def combined(world: World, shares: dict[str, bytes]) -> bytes:
+    scheme, plan = scheme_of("gf256"), world.charter.plan
+    sites = {letter: scheme.combine_site(plan, letter, {int(p[1]): s for p, s in shares.items() if p[0] == letter}) for letter in "AB"}
+    return scheme.combine_sites(plan, sites)
+
+
+def scan(screen: PtyVault, canaries: list[bytes]) -> None:
+    """GEN-09, REC-10: no canary in the memory of the two other processes; the opener's memory shows that the scan sees."""
+    if os.geteuid() != 0:
+        pytest.skip("only root reads another process's memory here")
+    opener = memory(screen.pids["opener"])
+    assert any(canary in opener for canary in canaries)
+    for pid in (screen.screen, screen.pids["hsm"]):
+        found = memory(pid)
+        assert len(found) > 1_000_000
+        assert not any(canary in found for canary in canaries)
+    for pid in screen.pids.values():
+        for name in ("cmdline", "environ"):
+            assert not any(canary in Path(f"/proc/{pid}/{name}").read_bytes() for canary in canaries)
+
+
+def test_words_are_erased_and_passphrases_never_shown(desk: tuple[World, str, str], screen: PtyVault) -> None:
+    screen.call("begin_keygen", keygen(desk[0]))
+    sealed, passphrase = lock(screen, "A1")
+    screen.ask("prove", "A1", sealed)
+    screen.type(PROVE.format("A1"), passphrase)
+    screen.answer()
+    shown = screen.rest()
+    before, _, rest = shown.partition("\x1b[?1049h")
+    aside, _, after = rest.partition("\x1b[?1049l")
+    assert passphrase.split()[0] in aside
+    assert not any(word in before or word in after for word in passphrase.split())
+    assert PIN_TYPED not in shown
+
+
+@pytest.mark.control("GEN-14")
+def test_proving_wants_what_was_locked_last(desk: tuple[World, str, str], screen: PtyVault) -> None:
+    """Another position's share, an altered one and a wrong passphrase are refused; after three, lock again."""
+    screen.call("begin_keygen", keygen(desk[0]))
+    one, passphrase = lock(screen, "A1")
+    two, _ = lock(screen, "A2")
+    screen.ask("prove", "A1", two)
+    assert refused(screen).identifier == "REC-02"
+    screen.ask("prove", "B1", one)
+    assert "lock this share first" in str(refused(screen))
+    for left in (2, 1, 0):
+        screen.ask("prove", "A1", one)
+        screen.type(PROVE.format("A1"), passphrase + " x")
+        assert refused(screen).tries_left == left
+    screen.ask("prove", "A1", one)
+    assert refused(screen).kind == "Malformed"
+    again, another = lock(screen, "A1")
+    assert another != passphrase
+    assert again != one
+    screen.ask("prove", "A1", one)
+    screen.type(PROVE.format("A1"), another)
+    assert refused(screen).tries_left == 2
+    screen.ask("prove", "A1", again)
+    screen.type(PROVE.format("A1"), another)
+    assert screen.answer().position == "A1"
+
+
+def test_interrupting_changes_nothing(desk: tuple[World, str, str], screen: PtyVault) -> None:
+    screen.call("begin_keygen", keygen(desk[0]))
+    screen.ask("lock", "A1", 1)
+    screen.type(SAMPLE, "")
+    screen.type("Word 1 of 6: ", "\x03", end="")
+    assert refused(screen).kind == "Interrupted"
+    sealed, passphrase = lock(screen, "A1")
+    screen.ask("prove", "A1", sealed)
+    screen.type(PROVE.format("A1"), "\x03", end="")
+    assert refused(screen).kind == "Interrupted"
+    screen.ask("prove", "A1", sealed)
+    screen.type(PROVE.format("A1"), passphrase)
+    assert screen.answer().position == "A1"
+
+
+def test_a_child_killed_at_its_prompt_leaves_the_terminal_in_order(desk: tuple[World, str, str], screen: PtyVault) -> None:
+    """No echo and the alternate screen are undone by the screen process."""
+    terminal = os.readlink(f"/proc/{screen.screen}/fd/0")
+    settings = ["stty", "-F", terminal, "-a"]
+    before = subprocess.run(settings, capture_output=True, text=True, check=True).stdout
+    screen.call("begin_keygen", keygen(desk[0]))
+    screen.ask("lock", "A1", 1)
+    screen.type(SAMPLE, "")
+    screen.wait("Word 1 of 6: ")
+    assert subprocess.run(settings, capture_output=True, text=True, check=True).stdout != before
+    os.kill(screen.pids["opener"], signal.SIGKILL)
+    told = refused(screen)
+    assert told.kind == "VaultLost"
+    assert "Nothing is lost" in str(told)
+    assert subprocess.run(settings, capture_output=True, text=True, check=True).stdout == before
+    assert screen.rest().endswith("\x1b[?1049l\r\n")
+
+
+@pytest.mark.control("SIG-08")
+def test_one_task_in_its_life(desk: tuple[World, str, str], screen: PtyVault) -> None:
+    screen.call("begin_keygen", keygen(desk[0]))
+    screen.ask("begin_keygen", keygen(desk[0]))
+    assert refused(screen).identifier == "SIG-08"
+    screen.ask("arm", desk[0].good)
+    assert refused(screen).identifier == "SIG-08"
+
+
+@pytest.mark.control("AUT-03")
+def test_key_generation_wants_a_signed_charter(desk: tuple[World, str, str], screen: PtyVault) -> None:
+    good = keygen(desk[0])
+    raw = dump(replace(desk[0].charter, organisation="Another desk"))
+    screen.ask("begin_keygen", replace(good, charter=raw))
+    assert refused(screen).identifier == "AUT-03"
+
+
+class Transfer:
+    """Sealed shares of the world, and how they are unlocked."""
+
+    def __init__(self, world: World, screen: PtyVault, split: Any = None) -> None:
+        self.world, self.screen = world, screen
+        terms = Terms(mark="practice", scheme="gf256", plan=world.charter.plan)
+        self.shares = dict((split or world.split).custodian_shares)
+        self.sealed = {}
+        for position in POSITIONS:
+            header = Header.of(terms, world.key_record.set_identifier, position, "light", 3)
+            self.sealed[position] = envelope.seal(header, self.shares[position], self.passphrase(position).encode(), os.urandom(16))
+
+    @staticmethod
+    def passphrase(position: str) -> str:
+        return f"unlikely words of the custodian of {position}"
+
+    def unlock(self, position: str, sealed: bytes | None = None, numbers: tuple[int, ...] = (1, 3), typed: str | None = None) -> None:
+        self.screen.ask("unlock", position, sealed or self.sealed[position], numbers)
+        if typed != "":
+            if "Try the keyboard" not in self.screen.shown:
+                self.screen.type(SAMPLE, "")
+            self.screen.type(UNLOCK.format(position), typed or self.passphrase(position))
+
+    def opened(self, *positions: str) -> Any:
+        for position in positions:
+            self.unlock(position)
+            answer = self.screen.answer()
+        return answer
+
+
+def with_all(world: World) -> Any:
+    """Orders under which all six custodians open their shares."""
+    return replace(world.good, positions=POSITIONS, approvals=world.approvals(POSITIONS, world.wanted()))
+
+
+def test_a_transfer(desk: tuple[World, str, str], screen: PtyVault) -> None:
+    """Arm, unlock, recover, deliver, sign, destroy, lock again, prove again; canaries after each stage."""
+    world = desk[0]
+    assert screen.call("try_import_path").remaining == 0
+    armed = screen.call("arm", with_all(world))
+    assert armed.request == world.request.digest
+    transfer = Transfer(world, screen)
+    board = transfer.opened("A1", "A2", "C1", "B2", "B1")
+    assert (board.board, board.enough) == ({"A": 2, "B": 2, "C": 1}, "yes")
+    recovered = screen.call("recover")
+    assert (recovered.accounts, recovered.combined, recovered.spare) == (("cold",), ("A1", "A2", "B1", "B2"), ("C1",))
+    passphrases = [transfer.passphrase(p).encode() for p in ("A1", "B2")]
+    canaries = needles(world.secret, *transfer.shares.values()) + passphrases
+    scan(screen, canaries)
+    delivered, imported = screen.call("deliver")
+    assert isinstance(delivered, Delivered)
+    assert delivered.keys == len(imported.keys) == len({s.path for s in imported.keys})
+    scan(screen, canaries)
+    signed = screen.call("sign", ())
+    assert len(signed.signatures) == armed.inputs
+    assert screen.call("destroy").remaining == 0
+    for position in ("A1", "A2", "B1", "B2", "C1"):
+        again = screen.call("lock_again", position, 7).sealed
+        assert Header.unpack(again).sealing == 7
+        assert again[22:38] != transfer.sealed[position][22:38]
+        assert envelope.unseal(again, transfer.passphrase(position).encode()) == transfer.shares[position]
+        assert screen.call("prove_again", position, again).position == position
+    scan(screen, canaries)
+    screen.call("end")
+    assert not any(alive(pid) for pid in screen.pids.values())
+
+
+@pytest.mark.control("SEC-01")
+def test_locking_again(desk: tuple[World, str, str], screen: PtyVault) -> None:
+    world = desk[0]
+    screen.call("arm", world.good)
+    transfer = Transfer(world, screen)
+    transfer.opened("A1", "A2")
+    for number in (2, 3):
+        screen.ask("lock_again", "A1", number)
+        assert refused(screen).identifier == "SEC-01"
+    screen.ask("prove_again", "A1", transfer.sealed["A1"])
+    assert refused(screen).kind == "Malformed"
+    again = screen.call("lock_again", "A1", 4).sealed
+    screen.ask("prove_again", "A1", transfer.sealed["A1"])
+    assert refused(screen).identifier == "REC-12"
+    screen.ask("prove_again", "A1", again[:-1] + bytes([again[-1] ^ 1]))
+    assert refused(screen).identifier == "SEC-01"
+    screen.ask("lock_again", "B1", 4)
+    assert "not open" in str(refused(screen))
+
+
+def foreign(transfer: Transfer, what: str) -> bytes:
+    """A's sealed share with one thing wrong."""
+    world = transfer.world
+    terms = Terms(mark="practice", scheme="gf256", plan=world.charter.plan)
+    header = Header.of(terms, world.key_record.set_identifier, "A1", "light", 3)
+    wrong = {
+        "set": {"set_identifier": "00" * 10},
+        "mark": {"mark": "production", "profile": "standard"},
+        "position": {"position": "A2"},
+        "terms": {"members": 3},
+        "newer": {"sealing": 4},
+        "older": {"sealing": 1},
+    }[what]
+    return replace(header, **wrong).pack() + transfer.sealed["A1"][22:]
+
+
+@pytest.mark.control("REC-12", "REC-13", "REC-02")
+def test_a_header_is_refused_before_a_passphrase_is_asked(desk: tuple[World, str, str], screen: PtyVault) -> None:
+    screen.call("arm", desk[0].good)
+    transfer = Transfer(desk[0], screen)
+    cases = {"set": "REC-13", "mark": "REC-13", "position": "REC-02", "terms": "REC-02", "newer": "REC-12", "older": "REC-12"}
+    for what, identifier in cases.items():
+        transfer.unlock("A1", foreign(transfer, what), typed="")
+        assert refused(screen).identifier == identifier, what
+    transfer.unlock("A1", transfer.sealed["A1"][:-1], typed="")
+    assert refused(screen).kind == "Malformed"
+    assert "passphrase" not in screen.rest()
+
+
+@pytest.mark.control("REC-02", "SIG-02", "REC-01", "ASM-01")
+def test_who_may_open(desk: tuple[World, str, str], screen: PtyVault) -> None:
+    """Not who has not approved, not twice, not with too few, not after three wrong passphrases."""
+    screen.call("arm", desk[0].good)
+    transfer = Transfer(desk[0], screen)
+    transfer.unlock("C1", typed="")
+    assert refused(screen).identifier == "SIG-02"
+    for left in (2, 1, 0):
+        transfer.unlock("A2", typed="not the passphrase")
+        told = refused(screen)
+        assert (told.kind, told.tries_left) == ("WrongSecret", left)
+    transfer.unlock("A2", typed="")
+    told = refused(screen)
+    assert told.identifier == "ASM-01"
+    assert "Nothing is lost" in str(told)
+    transfer.opened("A1", "B1", "B2")
+    transfer.unlock("A1", typed="")
+    assert refused(screen).identifier == "REC-02"
+    screen.ask("recover")
+    told = refused(screen)
+    assert told.identifier == "REC-01"
+    assert alive(screen.pids["opener"])
+    screen.ask("deliver")
+    assert refused(screen).kind == "Malformed"
+
+
+@pytest.mark.control("REC-05")
+def test_a_forged_share_is_refused_as_it_is_opened(desk: tuple[World, str, str], screen: PtyVault) -> None:
+    """Sealed properly, header right, another share inside."""
+    world = desk[0]
+    screen.call("arm", world.good)
+    forger = scheme_of("gf256").split(bytes(32), world.charter.plan, os.urandom)
+    transfer = Transfer(world, screen, forger)
+    transfer.unlock("A1")
+    told = refused(screen)
+    assert told.identifier == "REC-05"
+    assert "A1" in str(told)
+
+
+@pytest.mark.control("REC-06")
+def test_other_accounts_wipe_everything(desk: tuple[World, str, str], tmp_path: Path) -> None:
+    """Shares and commitments of one secret, accounts of another: the opener ends."""
+    world = World(desk[0].folder, hsm=desk[0].hsm)
+    other = bytes(range(1, 33))
+    world.split = scheme_of("gf256").split(other, world.charter.plan, os.urandom)
+    with started(tmp_path, desk[1], desk[2]) as screen:
+        screen.call("arm", world.good)
+        transfer = Transfer(world, screen)
+        transfer.opened("A1", "A2", "B1", "B2")
+        screen.ask("recover")
+        told = refused(screen)
+        assert told.identifier == "REC-06"
+        assert accounts.account_key(accounts.seed_of(other), world.account).xpub in str(told)
+        screen.ask("lock_again", "A1", 4)
+        assert refused(screen).kind == "VaultLost"
+        assert not alive(screen.pids["opener"])
+
+
+@pytest.mark.control("SIG-08")
+def test_armed_once(desk: tuple[World, str, str], screen: PtyVault) -> None:
+    screen.call("arm", desk[0].good)
+    screen.ask("arm", desk[0].good)
+    assert refused(screen).identifier == "SIG-08"
+    screen.ask("begin_keygen", keygen(desk[0]))
+    assert refused(screen).identifier == "SIG-08"
+
+
+class FakeLink(Channel):
+    """A link at whose other end an HSM gives always the same."""
+
+    def __init__(self, value: bytes) -> None:
+        self._value = value
+
+    def send(self, message: Any) -> None:
+        pass
+
+    def receive(self, closed: Any) -> Any:
+        return Random(value=self._value)
+
+
+class FakeTalk:
+    """A custodian who takes the words that are offered."""
+
+    def choose(self, position: str, random: Any) -> bytearray:
+        self.words = " ".join(offer(random))
+        return bytearray(self.words, "ascii")
+
+
+@pytest.mark.control("GEN-13")
+def test_with_a_constant_operating_system_two_runs_differ_everywhere(desk: tuple[World, str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """And with the same HSM too they are the same: so the generator is the only source there is."""
+    monkeypatch.setattr(os, "urandom", lambda n: b"\x55" * n)
+    runs = []
+    for value in (b"a" * 32, b"b" * 32, b"a" * 32):
+        talk = FakeTalk()
+        opener = Opener(FakeLink(value), talk)  # type: ignore[arg-type]
+        record = load(KeyRecord, opener.begin_keygen(keygen(desk[0])).key_record)
+        sealed = opener.lock(Lock(position="A1", sealing=1)).sealed
+        facts = {**record.custodian_commitments, **record.site_commitments}
+        runs.append({**facts, "account": record.accounts[0].xpub, "words": talk.words, "salt": sealed[22:38], "box": sealed[38:]})
+    assert runs[0] == runs[2]
+    assert all(runs[0][name] != runs[1][name] for name in runs[0])
+
+
+def test_a_refusing_hsm_is_told() -> None:
+    class Refusing(FakeLink):
+        def receive(self, closed: Any) -> Any:
+            return RefusedReply(identifier="AIR-06", what="w", found="f", expected="e", do="d")
+
+    with pytest.raises(Refused) as caught:
+        Opener(Refusing(b""), FakeTalk()).ask_link(Arm, Random)  # type: ignore[arg-type]
+    assert caught.value.identifier == "AIR-06"

@@ -101,14 +101,14 @@ class Cast:
         child.delaybeforesend = None
         if self.pace.follow:
             child.logfile_read = sys.stdout
-        shown = self._answer_all(child, pexpect)
+        shown: str = self._answer_all(child, pexpect)
         child.close()
         code = child.exitstatus if child.exitstatus is not None else 128 + (child.signalstatus or 0)
         return shown, code
 
     def _answer_all(self, child: Any, pexpect: Any) -> str:
         patterns = [*(pattern for pattern, _ in ANSWERS), pexpect.EOF, pexpect.TIMEOUT]
-        shown = []
+        shown: list[str] = []
         while True:
             found = child.expect(patterns)
             shown.append(_ESCAPES.sub("", child.before if isinstance(child.before, str) else ""))

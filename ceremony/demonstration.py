@@ -20,12 +20,40 @@ from ceremony.base.lines import sha256
 from ceremony.cast import Cast, Fluffed, Pace
 from ceremony.record.register import Register
 
-SITES = (("A", "North vault", "CH"), ("B", "East vault", "SG"), ("C", "South vault", "CH"), ("D", "West vault", "US"))
-NAMES = {
-    "A1": "Ada Arnold", "A2": "Anton Ackermann", "A3": "Alma Aydin", "B1": "Ben Baker", "B2": "Bao Bui", "B3": "Bella Bianchi",
-    "C1": "Clara Caspari", "C2": "Cem Can", "C3": "Cora Costa", "D1": "Dan Doyle", "D2": "Dina Diallo", "D3": "Dora Duarte",
-    "cfo": "Fiona Fischer", "cto": "Theo Tanaka", "administrator": "Max Moreau", "witness": "Wanda Weiss",
-}  # fmt: skip
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """Who is in the play, and where. `here`: the custodians who come to the transfer."""
+
+    sites: tuple[tuple[str, str, str], ...]
+    """Letter, name, country; two custodians open each."""
+    site_threshold: int
+    names: Mapping[str, str]
+    here: tuple[str, ...]
+
+
+OFFICE = {"cfo": "Fiona Fischer", "cto": "Theo Tanaka", "administrator": "Max Moreau", "witness": "Wanda Weiss"}
+FULL = Plot(
+    sites=(("A", "North vault", "CH"), ("B", "East vault", "SG"), ("C", "South vault", "CH"), ("D", "West vault", "US")),
+    site_threshold=3,
+    names={
+        "A1": "Ada Arnold",
+        "A2": "Anton Ackermann",
+        "A3": "Alma Aydin",
+        "B1": "Ben Baker",
+        "B2": "Bao Bui",
+        "B3": "Bella Bianchi",
+        "C1": "Clara Caspari",
+        "C2": "Cem Can",
+        "C3": "Cora Costa",
+        "D1": "Dan Doyle",
+        "D2": "Dina Diallo",
+        "D3": "Dora Duarte",
+        **OFFICE,
+    },
+    here=("A1", "A3", "B1", "B2", "D2", "D3"),
+)
+"""The desk of the design: two of three custodians at each of four sites, three of the four sites."""
 LABEL = "practice-hsm"
 ACCOUNT = "practice-btc"
 AMOUNT, GREATEST_FEE = "0.75 BTC", "0.0005 BTC"
@@ -38,6 +66,7 @@ class Stage:
     """The folder of one demonstration, and the environment that its commands run in."""
 
     folder: Path
+    plot: Plot
     kdf: str
     say: Callable[[str], None]
     cast: Cast
@@ -62,14 +91,14 @@ class Stage:
         return shown
 
 
-def stage(folder: Path, kdf: str, pace: Pace, say: Callable[[str], None]) -> Stage:
+def stage(folder: Path, kdf: str, pace: Pace, say: Callable[[str], None], plot: Plot = FULL) -> Stage:
     """Set the stage in an empty folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    homes = {p: Path("custodians" if p[0].isupper() else "people", p) for p in NAMES}
+    homes = {p: Path("custodians" if p[0].isupper() else "people", p) for p in plot.names}
     for path in ("office", "online", "hsm/tokens", *map(str, homes.values())):
         (folder / path).mkdir(parents=True)
-    cast = Cast(media=homes, custodians_here=("A1", "A3", "B1", "B2", "D2", "D3"), hears=PAYEE, pace=pace)
-    return Stage(folder=folder.resolve(), kdf=kdf, say=say, cast=cast)
+    cast = Cast(media=homes, custodians_here=plot.here, hears=PAYEE, pace=pace)
+    return Stage(folder=folder.resolve(), plot=plot, kdf=kdf, say=say, cast=cast)
 
 
 def key(person: str) -> str:
@@ -79,23 +108,36 @@ def key(person: str) -> str:
 
 def play(set_: Stage) -> str:
     """All acts; the last line of what the auditors get: the verdict and the transaction in its block."""
-    make_keys(set_)
-    serial = make_token(set_)
-    found_charter(set_, serial)
-    sign_policy(set_)
-    set_.act(
-        "Key generation", ("keygen", *_register(), "--charter", "office/charter.json", "--policy", "office/policy.json", *_module(set_))
-    )
+    found(set_)
+    generate(set_)
     fund(set_)
     authorize(set_)
+    prepare(set_)
     transfer(set_)
     return receipt(set_)
 
 
+def found(set_: Stage) -> None:
+    """People, HSM, charter, policy."""
+    make_keys(set_)
+    found_charter(set_, make_token(set_))
+    sign_policy(set_)
+
+
+def generate(set_: Stage) -> None:
+    """The key and its shares."""
+    set_.act("Key generation", keygen_command(set_))
+
+
+def keygen_command(set_: Stage) -> tuple[str, ...]:
+    """The words after `ceremony`."""
+    return ("keygen", *_register(), "--charter", "office/charter.json", "--policy", "office/policy.json", *_module(set_))
+
+
 def make_keys(set_: Stage) -> None:
     """Everybody makes a signing key on their own medium (practice: key files)."""
-    set_.say("-- Sixteen people, each with a signing key of their own")
-    for person in NAMES:
+    set_.say(f"-- {len(set_.plot.names)} people, each with a signing key of their own")
+    for person in set_.plot.names:
         path = set_.folder / key(person)
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", person, "-f", str(path)], check=True, capture_output=True)
 
@@ -115,14 +157,15 @@ def make_token(set_: Stage) -> str:
 
 def found_charter(set_: Stage, serial: str) -> None:
     """Everybody enrols; the charter is made, signed by its three signers, and checked."""
-    enrolments = [f"office/enrolment-{person}.json" for person in NAMES]
+    enrolments = [f"office/enrolment-{person}.json" for person in set_.plot.names]
     enrol = [
-        ("charter", "enrol", "--person", person, "--name", NAMES[person], "--key", key(person), "-o", path)
-        for person, path in zip(NAMES, enrolments, strict=True)
+        ("charter", "enrol", "--person", person, "--name", name, "--key", key(person), "-o", path)
+        for (person, name), path in zip(set_.plot.names.items(), enrolments, strict=True)
     ]
-    sites = [word for letter, name, country in SITES for word in ("--site", f"{letter}:{name}:{country}:2")]
+    sites = [word for letter, name, country in set_.plot.sites for word in ("--site", f"{letter}:{name}:{country}:2")]
     new = (
-        "charter", "new", *enrolments, "--organisation", "Example Desk", "--mark", "practice", *sites, "--site-threshold", "3",
+        "charter", "new", *enrolments, "--organisation", "Example Desk", "--mark", "practice", *sites,
+        "--site-threshold", str(set_.plot.site_threshold),
         "--account", f"{ACCOUNT}:bitcoin:regtest:m/84h/1h/0h", "--hsm-label", LABEL, "--hsm-serial", serial,
         "--hsm-manufacturer", "SoftHSM project", "--hsm-model", "SoftHSM v2", "--kdf", set_.kdf, "-o", "office/charter.json",
     )  # fmt: skip
@@ -171,12 +214,25 @@ def authorize(set_: Stage) -> None:
     set_.act("Authorization", draft, ("authorize", "show", "office/authorization.json", *papers), confirm, *signed, check)
 
 
-def transfer(set_: Stage) -> None:
-    """Prepare with administrator and witness; then the room: review, approve, unlock, sign, lock again, carry out."""
+def prepare(set_: Stage) -> None:
+    """Administrator and witness alone."""
+    set_.act("Prepare", prepare_command(set_))
+
+
+def prepare_command(set_: Stage) -> tuple[str, ...]:
+    """The words after `ceremony`."""
     documents = ("--confirmation", "office/confirmation.json", "--snapshot", "online/snapshot.json")
-    common = (*_register(), *_genesis(set_), *_module(set_))
-    set_.act("Prepare", ("prepare", "office/authorization.json", *common, *documents))
-    set_.act("Transfer", ("transfer", *common, "--out", "outbound"))
+    return ("prepare", "office/authorization.json", *_register(), *_genesis(set_), *_module(set_), *documents)
+
+
+def transfer(set_: Stage) -> None:
+    """The room: review, approve, unlock, sign, lock again, carry out."""
+    set_.act("Transfer", transfer_command(set_))
+
+
+def transfer_command(set_: Stage, command: str = "transfer") -> tuple[str, ...]:
+    """The words after `ceremony`, also for `resume`."""
+    return (command, *_register(), *_genesis(set_), *_module(set_), "--out", "outbound")
 
 
 def receipt(set_: Stage) -> str:
@@ -186,7 +242,7 @@ def receipt(set_: Stage) -> str:
     node = ("--node", "practice:online/chain")
     looked = [
         ("online", "receipt", "outbound", *papers, *node, "--broadcaster", "administrator", "--as", p, "--key", key(p), "-o", _RECEIPT)
-        for p in ("A1", "B2")
+        for p in (set_.plot.here[0], set_.plot.here[-1])
     ]
     set_.act(
         "Receive and broadcast",

@@ -103,17 +103,13 @@ def machine(room: Room) -> Steps:
         refuse("AIR-02", "this machine", found="; ".join(found), expected="none of these", do="Use the cold host, offline.")
     room.screen.show(panels.listed("Production would refuse:", found or ("nothing",)))
     yield from start_vault(room)
-    vault = alive(room)
-    with room.screen.working("the import path, with a throw-away key"):
-        proven = vault.try_import_path()
-    attributes = tuple(f"{name}={value}" for name, value in sorted(proven.attributes.items()))
-    yield ("tool", entries.ImportPath(steps=("wrap", "unwrap", *attributes, "sign", "verify", "destroy", f"{proven.remaining} remain")))
     if room.state.opened.kind == "transfer":
         yield from end_vault(room, "prepared")
 
 
-def start_vault(room: Room) -> Iterator[tuple[str, entries.Vault | entries.Hsm]]:
-    """REC-10: start both vault processes, record what protects them, open the HSM (it asks for its PIN itself)."""
+def start_vault(room: Room) -> Steps:
+    """REC-10, AIR-07: start both vault processes, record what protects them, open the HSM (it asks for its PIN itself), and
+    prove its import path with a throw-away key, before any share is unlocked."""
     charter = room.charter
     room.vault = Vault.start(charter.vault_minutes)
     for name, ready in sorted(room.vault.ready.items()):
@@ -142,6 +138,10 @@ def start_vault(room: Room) -> Iterator[tuple[str, entries.Vault | entries.Hsm]]
             findings=tuple(f"{o.kind} {o.label}" for o in opened.objects),
         ),
     )
+    with room.screen.working("the import path, with a throw-away key"):
+        proven = alive(room).try_import_path()
+    attributes = tuple(f"{name}={value}" for name, value in sorted(proven.attributes.items()))
+    yield ("tool", entries.ImportPath(steps=("wrap", "unwrap", *attributes, "sign", "verify", "destroy", f"{proven.remaining} remain")))
 
 
 def _open_token(room: Room, wanted: Hsm) -> TokenOpened:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import tempfile
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from ceremony.base import signatures
 from ceremony.base.data import dump
 from ceremony.base.signatures import Signature
+from ceremony.cli import anywhere, main  # noqa: F401 (anywhere: imported once, before the forks)
 from ceremony.record.charter import SIGNERS, Account, Charter, Hsm, Member, Site
 from ceremony.record.signed import add_signature
 from transfer.authorization import Authorization, Confirmation
@@ -32,6 +36,8 @@ class Desk:
 
     folder: Path
     keys: dict[str, str] = field(default_factory=dict)
+    made: dict[tuple[str, signatures.Namespace, bytes, Path], Signature] = field(default_factory=dict, repr=False)
+    """Signatures that were made before, so that no test waits for the same one twice."""
 
     def __post_init__(self) -> None:
         for person in PEOPLE:
@@ -47,7 +53,10 @@ class Desk:
         return self.folder / f"key-{person}"
 
     def sign(self, person: str, value: Any, namespace: signatures.Namespace, key: str | None = None) -> Signature:
-        return signatures.sign(person, namespace, dump(value), self.key(key or person))
+        wanted = (person, namespace, dump(value), self.key(key or person))
+        if wanted not in self.made:
+            self.made[wanted] = signatures.sign(*wanted)
+        return self.made[wanted]
 
     def charter(self, **changes: Any) -> Charter:
         return replace(
@@ -118,7 +127,7 @@ class Desk:
             **changes,
         )
 
-    def confirmation(self, authorization: Authorization, **changes: Any) -> Confirmation:
+    def confirmation(self, authorization: Authorization, /, **changes: Any) -> Confirmation:
         return replace(
             Confirmation(
                 authorization=authorization.digest,
@@ -158,7 +167,38 @@ class Desk:
         return self.put("confirmation.json", value, [self.sign(signer or value.checker, value, "confirmation@cold-ceremony")])
 
 
-def ceremony(*arguments: object, typed: str = "") -> subprocess.CompletedProcess[str]:
-    """The real command in a process of its own."""
+def real(*arguments: object, typed: str = "") -> subprocess.CompletedProcess[str]:
+    """The real command, started as a person starts it."""
     command = [sys.executable, "-m", "ceremony", *map(str, arguments)]
     return subprocess.run(command, input=typed, capture_output=True, text=True, check=False, timeout=60, cwd=Path(__file__).parents[1])
+
+
+def ceremony(*arguments: object, typed: str = "") -> subprocess.CompletedProcess[str]:
+    """The same in a forked process, which spares the start of an interpreter; files stand in for the terminal."""
+    with tempfile.TemporaryFile() as stdin, tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+        stdin.write(typed.encode())
+        stdin.seek(0)
+        child = os.fork()
+        if child == 0:
+            _run([str(a) for a in arguments], (stdin.fileno(), stdout.fileno(), stderr.fileno()))
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        for file in (stdout, stderr):
+            file.seek(0)
+        return subprocess.CompletedProcess(list(map(str, arguments)), code, stdout.read().decode(), stderr.read().decode())
+
+
+def _run(arguments: list[str], files: tuple[int, int, int]) -> NoReturn:
+    code = 99
+    try:
+        for number, descriptor in enumerate(files):
+            os.dup2(descriptor, number)
+        sys.stdin, sys.stdout, sys.stderr = os.fdopen(0), os.fdopen(1, "w"), os.fdopen(2, "w")
+        main(arguments)
+    except SystemExit as stop:
+        code = stop.code if isinstance(stop.code, int) else 1
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)

@@ -121,5 +121,5 @@ def confirmed() -> None:
     word = click.prompt("Type SIGN to sign this, anything else to stop", prompt_suffix=": ", show_default=False, default="")
     if word != "SIGN":
         click.echo("Nothing was signed.", err=True)
-        raise click.exceptions.Exit(STOPPED)
+        raise SystemExit(STOPPED)
     click.echo("If your key waits for a touch, touch it now.")

@@ -196,11 +196,9 @@ def _alike() -> tuple[str, str]:
 @pytest.mark.parametrize("change", ["mark", "network"])
 def test_a_policy_is_of_its_charters_kind(desk: Desk, change: str) -> None:
     charter = desk.charter()
-    other = {
-        "mark": {"mark": "production"},
-        "network": {"payees": (replace(payee("a", "tb1qw508d6qejxtdg4y5r3zarvary0c5xw7kxpjzsx"), network="test"),)},
-    }[change]
-    wrong = policies.parse(dump(desk.policy(**other)), "policy.json")
+    elsewhere = replace(payee("a", "tb1qw508d6qejxtdg4y5r3zarvary0c5xw7kxpjzsx"), network="test")
+    other: dict[str, dict[str, Any]] = {"mark": {"mark": "production"}, "network": {"payees": (elsewhere,)}}
+    wrong = policies.parse(dump(desk.policy(**other[change])), "policy.json")
     assert refusal(lambda: policies.check(wrong, charter, charter.digest)).identifier == "SET-08"
 
 

@@ -1,0 +1,551 @@
+"""The real commands in processes of their own: the whole way, and each control broken once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ceremony.base.data import canonical, dump, encode, load
+from ceremony.base.lines import sha256
+from ceremony.record.charter import SIGNERS, Charter, Enrolment, SignedEnrolment
+from ceremony.record.signed import read_signed, signatures_path
+from tests.desk import ADDED, CUSTODIANS, HEAD, NOW, OTHER, PAYEE, PEOPLE, Desk, ceremony, real
+from transfer.authorization import Authorization
+from transfer.limits import Payee, Policy, written
+
+TAIL = PAYEE[-8:]
+SIGN = "SIGN\n"
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    made = Desk(tmp_path_factory.mktemp("desk"))
+    for person in PEOPLE:
+        enrolment = Enrolment(person=person, name=f"Person {person}", key=made.keys[person], issued=ADDED)
+        blob = made.sign(person, enrolment, "enrolment@cold-ceremony").blob
+        made.put(f"enrol-{person}.json", SignedEnrolment(enrolment=enrolment, blob=blob))
+    return made
+
+
+@pytest.fixture
+def good(desk: Desk) -> Desk:
+    """Charter, policy, authorization and confirmation as they should be, signed."""
+    desk.put_charter()
+    desk.put_policy()
+    desk.put_authorization()
+    desk.put_confirmation()
+    return desk
+
+
+def charter_new(desk: Desk, output: Path, run: Callable[..., Any] = ceremony, **changes: Any) -> Any:
+    options = {
+        "organisation": "Desk Ltd",
+        "mark": "practice",
+        "site": ["A:Geneva:CH:2", "B:Zurich:CH:2", "C:Oslo:NO:2", "D:Lisbon:PT:2"],
+        "site-threshold": 3,
+        "account": ["main:bitcoin:regtest:m/84h/1h/0h"],
+        "hsm-label": "token",
+        "hsm-serial": "1234",
+        "hsm-manufacturer": "SoftHSM project",
+        "hsm-model": "SoftHSM v2",
+        "enrolments": [desk.folder / f"enrol-{person}.json" for person in PEOPLE],
+        "output": output,
+        **changes,
+    }
+    return run("charter", "new", *options.pop("enrolments"), *flags(options))
+
+
+def policy_new(desk: Desk, output: Path, run: Callable[..., Any] = ceremony, **changes: Any) -> Any:
+    options = {
+        "charter": desk.folder / "charter.json",
+        "payee": [f"exchange:{PAYEE}:Exchange: deposits"],
+        "cool-off-hours": 0,
+        "per-transfer": "1 BTC",
+        "window-days": 7,
+        "per-window": "2 BTC",
+        "greatest-fee": "0.001 BTC",
+        "greatest-rate": 200_000,
+        "validity-days": 14,
+        "output": output,
+        **changes,
+    }
+    return run("policy", "new", *flags(options))
+
+
+def draft(desk: Desk, output: Path, run: Callable[..., Any] = ceremony, **changes: Any) -> Any:
+    options = {
+        "charter": desk.folder / "charter.json",
+        "policy": desk.folder / "policy.json",
+        "payee": "exchange",
+        "amount": "0.25 BTC",
+        "greatest-fee": "0.0005 BTC",
+        "purpose": "Exchange float",
+        "reference-value": "USD 25,000.00 (desk)",
+        "account": "main",
+        "requester": "cfo",
+        "register-head": HEAD,
+        "days": 7,
+        "output": output,
+        **changes,
+    }
+    return run("authorize", "draft", *flags(options))
+
+
+def flags(options: dict[str, Any]) -> list[str]:
+    """Options as they stand on a command line; a list repeats its option."""
+    return [f"--{name}={item}" for name, value in options.items() for item in (value if isinstance(value, list) else [value])]
+
+
+def on(desk: Desk) -> list[str]:
+    return flags({"charter": desk.folder / "charter.json", "policy": desk.folder / "policy.json"})
+
+
+def check(desk: Desk, **changes: Any) -> Any:
+    options = {"confirmation": desk.folder / "confirmation.json", "genesis": desk.charter().digest, "now": NOW, **changes}
+    return ceremony("authorize", "check", desk.folder / "authorization.json", *on(desk), *flags(options))
+
+
+def refused(done: Any, identifier: str) -> None:
+    """Exit code 1, the identifier first, and what was found, expected and to be done."""
+    assert (done.returncode, done.stderr.split(" ", 1)[0]) == (1, identifier), done.stdout + done.stderr
+    assert re.search(r"\n  found     .+\n  expected  .+\n  do        .+\n\Z", done.stderr, re.DOTALL)
+
+
+def screen(text: str) -> list[str]:
+    """The lines of a screen; each fits the terminal and is plain ASCII without colour."""
+    assert text.isascii()
+    assert "\x1b" not in text
+    lines = text.splitlines()
+    assert max(map(len, lines)) <= 80
+    return lines
+
+
+def test_the_whole_way(desk: Desk, tmp_path: Path) -> None:
+    for person in PEOPLE:
+        done = real(
+            "charter", "enrol", f"--person={person}", f"--name=Person {person}", f"--key={desk.key(person)}", f"-o{tmp_path / person}.json"
+        )
+        assert done.returncode == 0, done.stderr
+    charter, policy, wanted, said = (tmp_path / f"{name}.json" for name in ("charter", "policy", "authorization", "confirmation"))
+    done = charter_new(desk, charter, real, enrolments=[tmp_path / f"{p}.json" for p in reversed(PEOPLE)])
+    assert done.returncode == 0, done.stderr
+    assert len(screen(done.stdout.split("\n", 1)[1])) <= 24  # below the line that says where it was written
+    genesis = sha256(charter.read_bytes())
+    assert genesis in done.stdout
+    for person in SIGNERS:
+        done = real("charter", "sign", charter, f"--as={person}", f"--key={desk.key(person)}", typed=SIGN)
+        assert done.returncode == 0, done.stderr
+    assert real("charter", "check", charter, f"--genesis={genesis}").returncode == 0
+    done = policy_new(desk, policy, real, charter=charter)
+    assert done.returncode == 0, done.stderr
+    for person in SIGNERS:
+        done = real("policy", "sign", policy, f"--charter={charter}", f"--as={person}", f"--key={desk.key(person)}", typed=SIGN)
+        assert done.returncode == 0, done.stderr
+    assert real("policy", "check", policy, f"--charter={charter}", f"--genesis={genesis}").returncode == 0
+    ground = [f"--charter={charter}", f"--policy={policy}"]
+    done = draft(desk, wanted, real, charter=charter, policy=policy)
+    assert done.returncode == 0, done.stderr
+    caller = ["--as=witness", f"--key={desk.key('witness')}", "--channel=telephone, known number", "--spoken-with=Zoe", f"-o{said}"]
+    done = real("authorize", "confirm", wanted, *caller, typed=f"{TAIL}\n{SIGN}")
+    assert done.returncode == 0, done.stderr
+    assert PAYEE[-4:] not in done.stdout.replace(" ", "")
+    for person in ("cfo", "cto"):
+        done = real("authorize", "sign", wanted, *ground, f"--as={person}", f"--key={desk.key(person)}", typed=SIGN)
+        assert done.returncode == 0, done.stderr
+    done = real("authorize", "check", wanted, *ground, f"--confirmation={said}", f"--genesis={genesis}")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "ANCHORED: the charter is the genesis that you named."), done.stderr
+    screen(done.stdout)
+    found = load(Authorization, wanted.read_bytes(), "authorization")
+    assert (found.amount, found.greatest_fee, found.destination) == (25_000_000, 50_000, PAYEE)
+
+
+def test_one_screen_of_24_lines_in_order(good: Desk) -> None:
+    done = ceremony("authorize", "show", good.folder / "authorization.json", *on(good), f"--now={NOW}")
+    assert done.returncode == 0, done.stderr
+    lines = screen(done.stdout)
+    assert len(lines) <= 24
+    labels = [line.split("  ")[0] for line in lines if line[0] != " "]
+    order = ["PRACTICE", "payee", "address", "amount", "worth", "greatest fee", "limits", "valid", "from", "purpose"]
+    assert labels[:10] == order
+    assert [line.split()[0] for line in lines[-4:]] == ["AUT-01", "AUT-04", "AUT-06", "AUT-07"]
+    text = done.stdout
+    for part in (
+        " ".join(re.findall("....", PAYEE)),
+        "0.25000000 BTC",
+        "0.20 % of the amount",
+        HEAD,
+        good.authorization().digest,
+        "signed by cfo, cto",
+    ):
+        assert part in text
+
+
+def test_the_longest_authorization_still_fits(good: Desk) -> None:
+    """A P2WSH address, two lines of address, and every text as long as `draft` takes it."""
+    note, long = "x" * 40, "y" * 64
+    listed = (Payee(name="p" * 20, chain="bitcoin", network="regtest", destination=OTHER, added=ADDED, note=note),)
+    policy = good.policy(payees=listed)
+    good.put_policy(policy)
+    wanted = good.authorization(policy=policy.digest, payee="p" * 20, destination=OTHER, purpose=long, reference_value=long)
+    good.put_authorization(wanted)
+    done = ceremony("authorize", "show", good.folder / "authorization.json", *on(good), f"--now={NOW}")
+    assert done.returncode == 0, done.stderr
+    assert len(screen(done.stdout)) <= 23  # one line is left for the question
+
+
+@pytest.mark.control("AUD-09")
+def test_without_the_genesis_from_outside_nothing_is_proven(good: Desk) -> None:
+    charter = good.folder / "charter.json"
+    for done in (
+        ceremony("charter", "check", charter),
+        ceremony("policy", "check", good.folder / "policy.json", f"--charter={charter}"),
+        ceremony(
+            "authorize",
+            "check",
+            good.folder / "authorization.json",
+            *on(good),
+            f"--confirmation={good.folder}/confirmation.json",
+            f"--now={NOW}",
+        ),
+    ):
+        assert done.returncode == 3, done.stderr
+        assert done.stderr.startswith("CONSISTENT, NOT ANCHORED\n")
+    for done in (real("charter", "check", charter, f"--genesis={HEAD}"), check(good, genesis=HEAD)):
+        refused(done, "AUD-09")
+
+
+@pytest.mark.control("SET-04")
+@pytest.mark.parametrize("change", [{"surprise": "1"}, {"vault_minutes": "9999"}, {"kdf": "none"}, {"mark": None}])
+def test_a_charter_of_another_form(good: Desk, change: dict[str, str | None]) -> None:
+    tree = {name: value for name, value in {**encode(good.charter()), **change}.items() if value is not None}
+    path = good.put("charter.json", canonical(tree))
+    refused(ceremony("charter", "check", path), "SET-04")
+    refused(ceremony("charter", "sign", path, "--as=cfo", f"--key={good.key('cfo')}", typed=SIGN), "SET-04")
+    refused(check(good), "SET-04")
+
+
+@pytest.mark.control("SET-04")
+@pytest.mark.parametrize("change", [{"surprise": "1"}, {"window_days": "0"}, {"per_transfer": None}])
+def test_a_policy_of_another_form(good: Desk, change: dict[str, str | None]) -> None:
+    tree = {name: value for name, value in {**encode(good.policy()), **change}.items() if value is not None}
+    path = good.put("policy.json", canonical(tree))
+    refused(ceremony("policy", "check", path, f"--charter={good.folder}/charter.json"), "SET-04")
+    refused(check(good), "SET-04")
+
+
+@pytest.mark.control("SET-05")
+def test_a_person_in_two_roles(desk: Desk, tmp_path: Path) -> None:
+    enrolment = Enrolment(person="cto", name="Person  CFO", key=desk.keys["cto"], issued=ADDED)
+    twice = desk.put("twice.json", SignedEnrolment(enrolment=enrolment, blob=desk.sign("cto", enrolment, "enrolment@cold-ceremony").blob))
+    others = [desk.folder / f"enrol-{person}.json" for person in PEOPLE if person != "cto"]
+    refused(charter_new(desk, tmp_path / "charter.json", enrolments=[*others, twice]), "SET-05")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.control("SET-05")
+def test_a_key_of_two_people(desk: Desk, tmp_path: Path) -> None:
+    enrolment = Enrolment(person="cto", name="Person cto", key=desk.keys["cfo"], issued=ADDED)
+    twice = desk.put(
+        "twice.json", SignedEnrolment(enrolment=enrolment, blob=desk.sign("cto", enrolment, "enrolment@cold-ceremony", key="cfo").blob)
+    )
+    others = [desk.folder / f"enrol-{person}.json" for person in PEOPLE if person != "cto"]
+    refused(charter_new(desk, tmp_path / "charter.json", enrolments=[*others, twice]), "SET-05")
+
+
+@pytest.mark.control("SET-05")
+def test_a_missing_role(desk: Desk, tmp_path: Path) -> None:
+    refused(
+        charter_new(desk, tmp_path / "charter.json", enrolments=[desk.folder / f"enrol-{p}.json" for p in (*CUSTODIANS, "cfo", "cto")]),
+        "SET-05",
+    )
+
+
+@pytest.mark.control("AUT-03")
+def test_an_enrolment_needs_the_private_key(desk: Desk, tmp_path: Path) -> None:
+    enrolment = Enrolment(person="cto", name="Person cto", key=desk.keys["cto"], issued=ADDED)
+    stolen = desk.put(
+        "stolen.json", SignedEnrolment(enrolment=enrolment, blob=desk.sign("cto", enrolment, "enrolment@cold-ceremony", key="cfo").blob)
+    )
+    others = [desk.folder / f"enrol-{person}.json" for person in PEOPLE if person != "cto"]
+    refused(charter_new(desk, tmp_path / "charter.json", enrolments=[*others, stolen]), "AUT-03")
+
+
+@pytest.mark.control("STO-08")
+def test_a_jurisdiction_that_could_compel_a_quorum(desk: Desk, tmp_path: Path) -> None:
+    sites = ["A:Geneva:CH:2", "B:Zurich:CH:2", "C:Basel:CH:2", "D:Lisbon:PT:2"]
+    refused(charter_new(desk, tmp_path / "charter.json", site=sites), "STO-08")
+
+
+@pytest.mark.control("GEN-05")
+@pytest.mark.parametrize(
+    "change", [{"site-threshold": 1}, {"site-threshold": 5}, {"site": ["A:a:CH:1", "B:b:CH:2", "C:c:NO:2", "D:d:PT:2"]}]
+)
+def test_a_threshold_that_protects_nothing(desk: Desk, tmp_path: Path, change: dict[str, Any]) -> None:
+    refused(charter_new(desk, tmp_path / "charter.json", **change), "GEN-05")
+
+
+@pytest.mark.control("SET-08")
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"account": ["main:bitcoin:main:m/84h/0h/0h"]},
+        {"mark": "production"},
+        {"mark": "production", "account": ["main:bitcoin:main:m/84h/0h/0h"]},
+    ],
+)
+def test_practice_and_production_do_not_mix(desk: Desk, tmp_path: Path, change: dict[str, Any]) -> None:
+    refused(charter_new(desk, tmp_path / "charter.json", **change), "SET-08")
+
+
+@pytest.mark.control("SET-08")
+def test_a_policy_of_the_other_kind(good: Desk) -> None:
+    good.put_policy(good.policy(mark="production"))
+    refused(check(good), "SET-08")
+
+
+@pytest.mark.control("AUD-02")
+def test_a_charter_or_policy_that_not_all_have_signed(good: Desk) -> None:
+    good.put_charter(signers=("cfo", "cto"))
+    refused(check(good), "AUD-02")
+    good.put_charter()
+    good.put_policy(signers=("cfo", "witness"))
+    refused(check(good), "AUD-02")
+
+
+@pytest.mark.control("AUT-01")
+@pytest.mark.parametrize(
+    ("field", "value", "identifier"),
+    [
+        ("mark", "production", "AUT-01"),
+        ("genesis", HEAD, "AUT-01"),
+        ("charter", HEAD, "AUT-01"),
+        ("policy", HEAD, "AUT-01"),
+        ("network", "main", "AUT-01"),
+        ("account", "other", "AUT-01"),
+        ("payee", "other", "AUT-06"),
+        ("destination", OTHER, "AUT-06"),
+        ("amount", 100_000_001, "AUT-07"),
+        ("greatest_fee", 100_001, "AUT-07"),
+        ("not_before", "2026-11-21T09:00:00Z", "AUT-04"),
+        ("expires", "2026-11-20T09:00:00Z", "AUT-04"),
+        ("requester", "witness", "AUT-08"),
+        ("amount", 25_000_001, "AUT-08"),
+        ("register_head", "cd" * 32, "AUT-08"),
+        ("identifier", "t-2", "AUT-08"),
+        ("purpose", "Other", "AUT-08"),
+        ("reference_value", "USD 1.00", "AUT-08"),
+    ],
+)
+def test_every_bound_field_signed_anew_is_still_caught(good: Desk, field: str, value: Any, identifier: str) -> None:
+    """Even if both officers sign the changed bytes: charter, policy, clock and confirmation hold it."""
+    good.put_authorization(good.authorization(**{field: value}))
+    refused(check(good), identifier)
+
+
+@pytest.mark.control("AUT-04")
+@pytest.mark.parametrize(
+    ("field", "value"), [("amount", 25_000_001), ("destination", OTHER), ("register_head", "cd" * 32), ("expires", "2026-11-27T09:00:00Z")]
+)
+def test_an_altered_authorization_has_no_signature(good: Desk, field: str, value: Any) -> None:
+    (good.folder / "authorization.json").write_bytes(dump(good.authorization(**{field: value})))
+    refused(check(good), "AUT-03")
+
+
+@pytest.mark.control("AUT-02")
+def test_an_officer_is_missing(good: Desk) -> None:
+    for signers in (("cfo",), ("cto",), ()):
+        good.put_authorization(signers=signers)
+        refused(check(good), "AUT-02")
+
+
+@pytest.mark.control("AUT-02")
+def test_the_same_officer_twice(good: Desk) -> None:
+    start = datetime.now(UTC).replace(microsecond=0)
+    wanted = good.authorization(not_before=written(start), expires=written(start + timedelta(days=7)))
+    path = good.put_authorization(wanted, signers=("cfo",))
+    arguments = ("authorize", "sign", path, *on(good), "--as=cfo", f"--key={good.key('cfo')}")
+    before = signatures_path(path).read_bytes()
+    done = ceremony(*arguments, typed=SIGN)
+    refused(done, "AUT-02")
+    assert signatures_path(path).read_bytes() == before
+    signatures_path(path).write_bytes(before + before)
+    refused(check(good), "AUT-02")
+
+
+@pytest.mark.control("AUT-03")
+def test_a_signature_of_another_kind_or_of_anybody(good: Desk) -> None:
+    wanted = good.authorization()
+    cfo = good.sign("cfo", wanted, "authorization@cold-ceremony")
+    wrong = good.sign("cto", wanted, "approval@cold-ceremony")
+    for bad in (
+        wrong,
+        replace(wrong, namespace="authorization@cold-ceremony"),
+        good.sign("cto", wanted, "authorization@cold-ceremony", key="A1"),
+    ):
+        good.put("authorization.json", wanted, [cfo, bad])
+        refused(check(good), "AUT-03")
+    path = good.put_authorization()
+    signed = signatures_path(path).read_bytes()
+    signatures_path(path).write_bytes(signed.replace(b'"signer":"cto"', b'"signer":"*"'))
+    assert check(good).returncode == 2
+
+
+@pytest.mark.control("AUT-03")
+def test_nobody_signs_with_the_key_of_another(good: Desk, tmp_path: Path) -> None:
+    path = good.put_charter(signers=())
+    refused(ceremony("charter", "sign", path, "--as=cfo", f"--key={good.key('cto')}", typed=SIGN), "AUT-03")
+    assert read_signed(path)[1] == ()
+
+
+@pytest.mark.control("AUT-04")
+@pytest.mark.parametrize("now", ["2026-11-19T08:59:59Z", "2026-11-26T09:00:01Z"])
+def test_expired_or_not_yet_valid(good: Desk, now: str) -> None:
+    refused(check(good, now=now), "AUT-04")
+    done = ceremony("authorize", "show", good.folder / "authorization.json", *on(good), f"--now={now}")
+    refused(done, "AUT-04")
+    assert "AUT-04  REFUSED" in done.stdout
+    assert "AUT-07  held" in done.stdout
+
+
+@pytest.mark.control("AUT-06")
+def test_a_new_destination_waits(good: Desk, tmp_path: Path) -> None:
+    policy = good.policy(cool_off_hours=24 * 20)
+    good.put_policy(policy)
+    good.put_authorization(good.authorization(policy=policy.digest))
+    refused(check(good), "AUT-06")
+    assert policy_new(good, tmp_path / "new.json", **{"cool-off-hours": 48}).returncode == 0
+    made = load(Policy, (tmp_path / "new.json").read_bytes(), "policy")
+    good.put_policy(made)
+    refused(draft(good, tmp_path / "authorization.json"), "AUT-06")
+    assert not (tmp_path / "authorization.json").exists()
+
+
+@pytest.mark.control("AUT-06")
+def test_a_later_policy_keeps_dates_and_cannot_be_dated_back(good: Desk, tmp_path: Path) -> None:
+    previous, charter = good.folder / "policy.json", good.folder / "charter.json"
+    done = policy_new(good, tmp_path / "next.json", previous=previous, payee=[f"exchange:{PAYEE}:Exchange", f"b:{OTHER}:Second"])
+    assert done.returncode == 0, done.stderr
+    made = load(Policy, (tmp_path / "next.json").read_bytes(), "policy")
+    assert [p.added for p in made.payees] == [ADDED, made.issued]
+    path = good.put_policy(made, name="next.json")
+    genesis = f"--genesis={good.charter().digest}"
+    assert ceremony("policy", "check", path, f"--charter={charter}", f"--previous={previous}", genesis).returncode == 0
+    assert ceremony("policy", "check", path, f"--charter={charter}", genesis).returncode == 2
+    forged = replace(made, payees=(made.payees[0], replace(made.payees[1], added=ADDED)))
+    path = good.put_policy(forged, name="next.json")
+    refused(ceremony("policy", "check", path, f"--charter={charter}", f"--previous={previous}", genesis), "AUT-06")
+
+
+@pytest.mark.control("AUT-07")
+@pytest.mark.parametrize("change", [{"amount": "1.00000001 BTC"}, {"greatest-fee": "0.00100001 BTC"}, {"days": 15}, {"amount": "0 BTC"}])
+def test_limits_hold_when_drafting(good: Desk, tmp_path: Path, change: dict[str, Any]) -> None:
+    assert policy_new(good, tmp_path / "policy.json").returncode == 0
+    good.put_policy(load(Policy, (tmp_path / "policy.json").read_bytes(), "policy"))
+    at_limit = {"amount": "1 BTC", "greatest-fee": "0.001 BTC", "days": 14}
+    assert draft(good, tmp_path / "good.json", **at_limit).returncode == 0
+    refused(draft(good, tmp_path / "bad.json", **{**at_limit, **change}), "AUT-07")
+
+
+@pytest.mark.control("AUT-08")
+def test_the_payee_reads_another_address(good: Desk, tmp_path: Path) -> None:
+    said = tmp_path / "confirmation.json"
+    caller = ["--as=witness", f"--key={good.key('witness')}", "--channel=telephone", "--spoken-with=Zoe", f"-o{said}"]
+    for typed in ("00000000", TAIL[1:], "", PAYEE, TAIL[::-1]):
+        done = ceremony("authorize", "confirm", good.folder / "authorization.json", *caller, typed=f"{typed}\n{SIGN}")
+        assert done.returncode in (1, 130)
+        if typed:
+            refused(done, "AUT-08")
+        assert TAIL not in done.stdout + done.stderr or TAIL in typed
+        assert not said.exists()
+    spaced = f"{TAIL[:4].upper()} {TAIL[4:].upper()}"
+    assert ceremony("authorize", "confirm", good.folder / "authorization.json", *caller, typed=f"{spaced}\n{SIGN}").returncode == 0
+
+
+@pytest.mark.control("AUT-08")
+def test_the_requester_does_not_call_the_payee(good: Desk, tmp_path: Path) -> None:
+    caller = ["--as=cfo", f"--key={good.key('cfo')}", "--channel=telephone", "--spoken-with=Zoe", f"-o{tmp_path}/c.json"]
+    refused(ceremony("authorize", "confirm", good.folder / "authorization.json", *caller, typed=f"{TAIL}\n{SIGN}"), "AUT-08")
+    wanted = good.authorization()
+    good.put_confirmation(good.confirmation(wanted, checker="cfo"))
+    refused(check(good), "AUT-08")
+    good.put_confirmation(good.confirmation(wanted), signer="cto")
+    refused(check(good), "AUT-08")
+    good.put_confirmation(good.confirmation(wanted, amount=1))
+    refused(check(good), "AUT-08")
+    good.put("confirmation.json", good.confirmation(wanted))
+    refused(check(good), "AUT-08")
+
+
+@pytest.mark.control("AUT-09")
+def test_what_is_badly_signed_is_never_shown(good: Desk) -> None:
+    wanted = good.authorization()
+    good.put("authorization.json", wanted, [good.sign("cfo", wanted, "authorization@cold-ceremony", key="cto")])
+    done = ceremony("authorize", "show", good.folder / "authorization.json", *on(good), f"--now={NOW}")
+    refused(done, "AUT-03")
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("word", ["sign", "yes", "y", "SIGN it", ""])
+def test_any_other_word_signs_nothing(good: Desk, word: str) -> None:
+    path = good.put_charter(signers=())
+    done = ceremony("charter", "sign", path, "--as=cfo", f"--key={good.key('cfo')}", typed=word + "\n")
+    assert done.returncode == 130
+    assert not signatures_path(path).exists()
+
+
+@pytest.mark.parametrize("amount", ["0.25", "1,000 BTC", "0.123456789 BTC", "-1 BTC", "0.25 EUR"])
+def test_amounts_that_are_not_exact(good: Desk, tmp_path: Path, amount: str) -> None:
+    done = draft(good, tmp_path / "a.json", amount=amount)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+def test_wrong_files_and_words_are_explained(good: Desk, tmp_path: Path) -> None:
+    (tmp_path / "link.json").symlink_to(good.folder / "charter.json")
+    garbage = tmp_path / "garbage.json"
+    garbage.write_bytes(b"\xff\x00")
+    authorization = good.folder / "authorization.json"
+    for done in (
+        ceremony("charter", "check", tmp_path / "nothing.json"),
+        ceremony("charter", "check", tmp_path / "link.json"),
+        ceremony("charter", "sign", good.folder / "charter.json", "--as=A1", f"--key={good.key('A1')}"),
+        ceremony("charter", "enrol", "--person=chef", "--name=x", f"--key={good.key('A1')}", f"-o{tmp_path}/e.json"),
+        ceremony("charter", "enrol", "--person=A1", "--name=Zo\u00eb", f"--key={good.key('A1')}", f"-o{tmp_path}/e.json"),
+        ceremony("charter", "enrol", "--person=A1", "--name=x", f"--key={tmp_path}/none", f"-o{tmp_path}/e.json"),
+        charter_new(good, tmp_path / "c.json", enrolments=[garbage]),
+        charter_new(good, tmp_path / "c.json", site=["A:Geneva"]),
+        charter_new(good, tmp_path / "c.json", site=["A:Geneva:CH:two"]),
+        charter_new(good, good.folder / "charter.json"),
+        policy_new(good, tmp_path / "p.json", payee=["exchange"]),
+        policy_new(good, tmp_path / "p.json", payee=[f"exchange:{PAYEE}:{'x' * 41}"]),
+        draft(good, tmp_path / "a.json", payee="nobody"),
+        draft(good, tmp_path / "a.json", account="nothing"),
+        draft(good, tmp_path / "a.json", requester="A9"),
+        draft(good, tmp_path / "a.json", purpose="x" * 65),
+        draft(good, tmp_path / "a.json", **{"register-head": "abc"}),
+        ceremony("authorize", "show", garbage, *on(good)),
+        ceremony("authorize", "show", authorization, *on(good), "--now=2026-02-31T00:00:00Z"),
+        check(good, confirmation=good.folder / "none.json"),
+    ):
+        assert done.returncode == 2, (done.args, done.stdout, done.stderr)
+        assert "Traceback" not in done.stderr
+
+
+def test_the_charter_shows_whose_key_is_whose(good: Desk) -> None:
+    done = ceremony("charter", "check", good.folder / "charter.json", "--keys", f"--genesis={good.charter().digest}")
+    assert done.returncode == 0
+    assert len(re.findall(r"^\S+ +SHA256:\S{43}$", done.stdout, re.MULTILINE)) == len(PEOPLE)
+
+
+def test_a_made_charter_is_the_one_that_was_asked_for(desk: Desk, tmp_path: Path) -> None:
+    done = charter_new(desk, tmp_path / "charter.json", **{"kdf": "strong", "vault-minutes": 45, "officers-approve": "yes"})
+    assert done.returncode == 0, done.stderr
+    made = load(Charter, (tmp_path / "charter.json").read_bytes(), "charter")
+    assert made == replace(desk.charter(), issued=made.issued, kdf="strong", vault_minutes=45, officers_approve="yes")
+    assert "able to freeze the funds: CH" in done.stdout

@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
+from typing import Any
+
+import pytest
+from bitcoin_case import ACCOUNT, coins, order, request
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ceremony.base.control import Refused
+from tests.desk import NOW, OTHER, Desk
+from transfer.agree import Agreed, agree, check_fee, same_reading
+from transfer.authorization import Authorization, Authorized, signed_by
+from transfer.bitcoin import second
+from transfer.bitcoin.build import build
+from transfer.bitcoin.reading import review
+from transfer.limits import Policy, Spent
+from transfer.review import Change, Decoded, Payment, Review
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    return Desk(tmp_path_factory.mktemp("desk"))
+
+
+@pytest.fixture(scope="module")
+def seen() -> Review:
+    return review(request(), ACCOUNT)
+
+
+@pytest.fixture(scope="module")
+def decoded() -> Decoded:
+    return second.read(request(), ACCOUNT)
+
+
+def wanted(desk: Desk, **changes: Any) -> Authorization:
+    return desk.authorization(**{"account": "treasury", "amount": 120_000, "greatest_fee": 10_000, **changes})
+
+
+def proof(desk: Desk, authorization: Authorization) -> Authorized:
+    said = desk.confirmation(authorization)
+    signed = [desk.sign(person, authorization, "authorization@cold-ceremony") for person in ("cfo", "cto")]
+    return signed_by(authorization, signed, said, desk.sign("witness", said, "confirmation@cold-ceremony"), desk.keys, NOW)
+
+
+def refusal(run: Callable[[], object]) -> Refused:
+    with pytest.raises(Refused) as caught:
+        run()
+    return caught.value
+
+
+def judged(desk: Desk, authorization: Authorization, seen: Review, policy: Policy | None = None, spent: Sequence[Spent] = ()) -> Refused:
+    """The refusal of an authorization and a review to which both readers agree."""
+    return refusal(lambda: agree(proof(desk, authorization), seen, seen.decoded, policy or desk.policy(), spent, NOW))
+
+
+def test_two_real_readers_agree_with_what_was_authorized(desk: Desk, seen: Review, decoded: Decoded) -> None:
+    agreed = agree(proof(desk, wanted(desk)), seen, decoded, desk.policy(), (), NOW)
+    assert agreed.review == seen
+    assert agreed.authorized.authorization == wanted(desk)
+    assert agreed.policy == desk.policy()
+
+
+def test_a_request_without_change_agrees_too(desk: Desk) -> None:
+    made = build(ACCOUNT, coins(120_300), order(rate=1_000))
+    found = review(made, ACCOUNT)
+    assert found.change == ()
+    agree(proof(desk, wanted(desk)), found, second.read(made, ACCOUNT), desk.policy(), (), NOW)
+
+
+def test_only_agree_makes_the_proof(desk: Desk, seen: Review) -> None:
+    with pytest.raises(TypeError):
+        Agreed(proof(desk, wanted(desk)), seen, desk.policy(), object())
+
+
+def _other(value: Any) -> Any:
+    if isinstance(value, int):
+        return value + 1
+    if isinstance(value, tuple):
+        return value[:-1]
+    return {"regtest": "test", "treasury": "other"}.get(value, "00" * 32)
+
+
+@pytest.mark.control("TXN-01")
+@pytest.mark.parametrize("name", [f.name for f in fields(Decoded) if f.name != "chain"])
+def test_readers_that_differ_in_one_field_are_refused(seen: Review, decoded: Decoded, name: str) -> None:
+    same_reading(seen, decoded)
+    error = refusal(lambda: same_reading(seen, replace(decoded, **{name: _other(getattr(decoded, name))})))
+    assert error.identifier == "TXN-01"
+    assert name in error.what
+
+
+@pytest.mark.control("TXN-01")
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_readers_that_differ_anywhere_within_are_refused(data: st.DataObject) -> None:
+    found = review(request(), ACCOUNT)
+    name = data.draw(st.sampled_from(["inputs", "payments", "change"]))
+    items = list(getattr(found.decoded, name))
+    at = data.draw(st.integers(0, len(items) - 1))
+    part = data.draw(st.sampled_from(fields(items[at]))).name
+    value = getattr(items[at], part)
+    items[at] = replace(items[at], **{part: value + 1 if isinstance(value, int) else value[:-1]})
+    error = refusal(lambda: same_reading(found, replace(found.decoded, **{name: tuple(items)})))
+    assert error.identifier == "TXN-01"
+
+
+@pytest.mark.control("TXN-01")
+@pytest.mark.parametrize("change", [{"amount": 119_999}, {"amount": 120_001}])
+def test_another_amount_than_authorized(desk: Desk, seen: Review, change: dict[str, Any]) -> None:
+    assert judged(desk, wanted(desk, **change), seen).identifier == "TXN-01"
+
+
+@pytest.mark.control("TXN-01")
+def test_another_payee_than_authorized(desk: Desk) -> None:
+    stranger = review(build(ACCOUNT, coins(100_000, 80_000), order(payee=OTHER)), ACCOUNT)
+    error = judged(desk, wanted(desk), stranger)
+    assert error.identifier == "TXN-01"
+    assert "bcrt 1qrp 33g0" in error.found
+
+
+@pytest.mark.control("TXN-01")
+def test_change_that_is_a_payment_is_refused(desk: Desk, seen: Review) -> None:
+    stolen = Payment(index=seen.change[0].index, address=OTHER, amount=seen.change[0].amount, script=b"\x00")
+    for payments, change in (((*seen.payments, stolen), ()), ((), seen.change), ((seen.payments[0], seen.payments[0]), seen.change)):
+        forged = replace(seen, payments=payments, change=change)
+        assert judged(desk, wanted(desk), forged).identifier == "TXN-01"
+
+
+@pytest.mark.control("TXN-04")
+@pytest.mark.parametrize("change", [{"network": "test"}, {"account": "other"}])
+def test_another_network_or_account(desk: Desk, seen: Review, change: dict[str, Any]) -> None:
+    assert judged(desk, wanted(desk), replace(seen, **change)).identifier == "TXN-04"
+
+
+@pytest.mark.control("TXN-12")
+def test_fee_caps_are_the_lesser_of_authorization_and_policy(desk: Desk, seen: Review) -> None:
+    policy = desk.policy()
+    check_fee(seen, wanted(desk, greatest_fee=seen.fee), policy)
+    check_fee(seen, wanted(desk, greatest_fee=100_000), replace(policy, greatest_fee=seen.fee))
+    for authorized, cap in ((seen.fee - 1, 100_000), (100_000, seen.fee - 1)):
+        error = refusal(lambda a=authorized, c=cap: check_fee(seen, wanted(desk, greatest_fee=a), replace(policy, greatest_fee=c)))  # type: ignore[misc]
+        assert error.identifier == "TXN-12"
+
+
+@pytest.mark.control("TXN-12")
+def test_fee_rate_cap(desk: Desk, seen: Review) -> None:
+    policy = desk.policy()
+    check_fee(seen, wanted(desk), replace(policy, greatest_rate=seen.rate))
+    error = refusal(lambda: check_fee(seen, wanted(desk), replace(policy, greatest_rate=seen.rate - 1)))
+    assert error.identifier == "TXN-12"
+
+
+@pytest.mark.control("TXN-12")
+def test_a_fee_that_the_amounts_do_not_give(desk: Desk, seen: Review) -> None:
+    own = seen.change[0]
+    less = Change(index=own.index, address=own.address, amount=own.amount - 1, script=own.script, path=own.path)
+    for forged in (replace(seen, fee=seen.fee - 1), replace(seen, change=(less,)), replace(seen, inputs=seen.inputs[:1])):
+        assert judged(desk, wanted(desk), forged).identifier == "TXN-12"
+
+
+def test_the_policy_is_asked_again(desk: Desk, seen: Review) -> None:
+    other = desk.policy(per_transfer=1_000, per_window=1_000)
+    assert judged(desk, wanted(desk), seen, policy=other).identifier == "AUT-01"
+    assert judged(desk, wanted(desk, policy=other.digest), seen, policy=other).identifier == "AUT-07"
+    assert judged(desk, wanted(desk), seen, spent=[Spent(NOW, 200_000_000)]).identifier == "AUT-07"
+    assert judged(desk, wanted(desk, destination=OTHER), seen).identifier == "AUT-06"

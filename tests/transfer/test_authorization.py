@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ceremony.base.control import Refused
+from ceremony.base.data import Malformed, dump, load
+from ceremony.record.policy import bound
+from tests.desk import NOW, OTHER, Desk
+from transfer.authorization import Authorization, Authorized, Confirmation, binds, signed_by
+
+CHANGES: dict[str, Any] = {
+    "mark": "production",
+    "genesis": "00" * 32,
+    "charter": "00" * 32,
+    "policy": "00" * 32,
+    "register_head": "00" * 32,
+    "identifier": "t-20261120-00000002",
+    "network": "main",
+    "account": "other",
+    "payee": "other",
+    "destination": OTHER,
+    "amount": 25_000_001,
+    "greatest_fee": 50_001,
+    "purpose": "Other",
+    "reference_value": "USD 1.00",
+    "requester": "cto",
+    "not_before": "2026-11-19T09:00:01Z",
+    "expires": "2026-11-26T09:00:01Z",
+}
+"""Every field that an authorization binds, with another value."""
+ONE_VALUE = {"type", "version", "kind", "chain", "asset"}
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    return Desk(tmp_path_factory.mktemp("desk"))
+
+
+def refusal(run: Callable[[], object]) -> Refused:
+    with pytest.raises(Refused) as caught:
+        run()
+    return caught.value
+
+
+def prove(desk: Desk, wanted: Authorization, now: str = NOW, **changes: Any) -> Authorized:
+    """The proof for a good authorization, with parts of it changed."""
+    said = changes.get("said", desk.confirmation(wanted))
+    signed = changes.get("signed", [desk.sign(p, wanted, "authorization@cold-ceremony") for p in ("cfo", "cto")])
+    confirmed = changes.get("confirmed") or desk.sign(said.checker, said, "confirmation@cold-ceremony")
+    return signed_by(wanted, signed, said, confirmed, changes.get("keys", desk.keys), now)
+
+
+def test_a_good_authorization_is_proven(desk: Desk) -> None:
+    wanted = desk.authorization()
+    assert prove(desk, wanted).authorization == wanted
+    charter = desk.charter()
+    bound(wanted, charter, desk.policy(), charter.digest)
+
+
+def test_only_signed_by_makes_the_proof(desk: Desk) -> None:
+    wanted = desk.authorization()
+    with pytest.raises(TypeError):
+        Authorized(wanted, desk.confirmation(wanted), object())
+
+
+@pytest.mark.control("AUT-01")
+def test_every_bound_field_is_in_the_digest_and_the_signatures(desk: Desk) -> None:
+    assert set(CHANGES) | ONE_VALUE == set(Authorization.__dataclass_fields__)
+    wanted = desk.authorization()
+    signed = [desk.sign(p, wanted, "authorization@cold-ceremony") for p in ("cfo", "cto")]
+    for name, value in CHANGES.items():
+        altered = replace(wanted, **{name: value})
+        assert altered.digest != wanted.digest
+        error = refusal(lambda altered=altered: prove(desk, altered, signed=signed))  # type: ignore[misc]
+        assert error.identifier == "AUT-03", name
+
+
+@pytest.mark.control("AUT-01")
+@pytest.mark.parametrize("name", ["mark", "genesis", "charter", "policy", "network", "account"])
+def test_it_stands_on_this_charter_and_policy(desk: Desk, name: str) -> None:
+    charter = desk.charter()
+    wanted = desk.authorization(**{name: CHANGES[name]})
+    assert refusal(lambda: bound(wanted, charter, desk.policy(), charter.digest)).identifier == "AUT-01"
+
+
+@pytest.mark.control("AUT-01")
+def test_it_names_the_register_head(desk: Desk) -> None:
+    error = refusal(lambda: binds(desk.authorization(), {"register_head": "cd" * 32}))
+    assert error.identifier == "AUT-01"
+    assert "register head" in error.what
+
+
+@pytest.mark.parametrize("value", ["practice2", "", None])
+def test_a_field_outside_its_form_is_malformed(desk: Desk, value: str | None) -> None:
+    raw = dump(desk.authorization())
+    other = raw.replace(b'"mark":"practice",', b"" if value is None else f'"mark":"{value}",'.encode())
+    with pytest.raises(Malformed):
+        load(Authorization, other, "authorization")
+
+
+@pytest.mark.control("AUT-02")
+@pytest.mark.parametrize("signers", [(), ("cfo",), ("cto",), ("cfo", "cfo"), ("witness", "administrator", "cfo")])
+def test_both_officers_sign(desk: Desk, signers: tuple[str, ...]) -> None:
+    wanted = desk.authorization()
+    signed = [desk.sign(p, wanted, "authorization@cold-ceremony") for p in signers]
+    assert refusal(lambda: prove(desk, wanted, signed=signed)).identifier == "AUT-02"
+
+
+@pytest.mark.control("AUT-02")
+def test_the_same_key_twice_is_one_signature(desk: Desk) -> None:
+    wanted = desk.authorization()
+    signed = [desk.sign(p, wanted, "authorization@cold-ceremony", key="cfo") for p in ("cfo", "cto")]
+    one_key = {**desk.keys, "cto": desk.keys["cfo"]}
+    assert refusal(lambda: prove(desk, wanted, signed=signed, keys=one_key)).identifier == "AUT-02"
+    assert refusal(lambda: prove(desk, wanted, signed=signed)).identifier == "AUT-03"
+
+
+@pytest.mark.control("AUT-03")
+def test_a_signature_of_another_kind_does_not_count(desk: Desk) -> None:
+    wanted = desk.authorization()
+    good = desk.sign("cfo", wanted, "authorization@cold-ceremony")
+    other = desk.sign("cto", wanted, "policy@cold-ceremony")
+    disguised = replace(other, namespace="authorization@cold-ceremony")
+    for bad in (other, disguised, replace(good, signer="cto")):
+        assert refusal(lambda bad=bad: prove(desk, wanted, signed=[good, bad])).identifier == "AUT-03"  # type: ignore[misc]
+
+
+@pytest.mark.control("AUT-04")
+@pytest.mark.parametrize(
+    ("now", "valid"),
+    [
+        ("2026-11-19T08:59:59Z", False),
+        ("2026-11-19T09:00:00Z", True),
+        ("2026-11-26T09:00:00Z", True),
+        ("2026-11-26T09:00:01Z", False),
+        ("2027-11-20T09:00:00Z", False),
+    ],
+)
+def test_it_is_valid_only_for_its_time(desk: Desk, now: str, valid: bool) -> None:
+    wanted = desk.authorization()
+    if valid:
+        assert prove(desk, wanted, now=now).authorization == wanted
+    else:
+        assert refusal(lambda: prove(desk, wanted, now=now)).identifier == "AUT-04"
+
+
+@pytest.mark.control("AUT-08")
+@pytest.mark.parametrize("change", [{"destination": OTHER}, {"amount": 1}, {"authorization": "00" * 32}])
+def test_the_confirmation_is_of_this_authorization(desk: Desk, change: dict[str, Any]) -> None:
+    wanted = desk.authorization()
+    assert refusal(lambda: prove(desk, wanted, said=desk.confirmation(wanted, **change))).identifier == "AUT-08"
+
+
+@pytest.mark.control("AUT-08")
+def test_somebody_else_calls_the_payee_and_signs(desk: Desk) -> None:
+    wanted = desk.authorization()
+    said = desk.confirmation(wanted)
+    by_requester = desk.confirmation(wanted, checker="cfo")
+    assert refusal(lambda: prove(desk, wanted, said=by_requester)).identifier == "AUT-08"
+    by_other = desk.sign("cto", said, "confirmation@cold-ceremony")
+    assert refusal(lambda: prove(desk, wanted, said=said, confirmed=by_other)).identifier == "AUT-08"
+    unknown = {person: key for person, key in desk.keys.items() if person != "witness"}
+    assert refusal(lambda: prove(desk, wanted, keys=unknown)).identifier == "AUT-08"
+
+
+@pytest.mark.control("AUT-03")
+def test_the_confirmation_is_signed_as_one(desk: Desk) -> None:
+    wanted = desk.authorization()
+    said: Confirmation = desk.confirmation(wanted)
+    wrong_kind = desk.sign("witness", said, "authorization@cold-ceremony")
+    assert refusal(lambda: prove(desk, wanted, said=said, confirmed=wrong_kind)).identifier == "AUT-03"
+    wrong_key = desk.sign("witness", said, "confirmation@cold-ceremony", key="cto")
+    assert refusal(lambda: prove(desk, wanted, said=said, confirmed=wrong_key)).identifier == "AUT-03"

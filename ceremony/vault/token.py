@@ -12,10 +12,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ceremony.base.control import Refused, control, refuse
@@ -23,13 +20,15 @@ from ceremony.base.data import Malformed
 from ceremony.base.mark import permits
 from ceremony.record.charter import Charter
 from ceremony.vault.wrapping import RSA_BITS, ImportKey, pkcs8, wrap
+from transfer.bitcoin.assemble import verified
 from transfer.bitcoin.curve import N as ORDER
+from transfer.bitcoin.der import from_raw, strict
 from transfer.bitcoin.sighash import Sighash
 
 if TYPE_CHECKING:
     import pkcs11
 
-DIGEST_BYTES, SIGNATURE_BYTES = 32, 64
+DIGEST_BYTES = 32
 SELF_TEST = b"cold-ceremony/hsm-self-test"
 """The tag of the random values that keys sign to be proven: never a digest of anything else (decision 7)."""
 THROW_AWAY = "throw-away"
@@ -159,9 +158,10 @@ def _identity(token: pkcs11.Token, library: Any) -> Identity:
     )
 
 
-@control("AIR-05")
 def check_identity(found: Named, charter: Charter) -> str:
-    """AIR-05: the HSM is the one that the charter names, and no software. Returns what production would have refused, or nothing."""
+    """The HSM is the one that the charter names, and no software; refuses with AIR-05, once more and by the HSM process itself.
+
+    Returns what production would have refused, or nothing."""
     names = ("label", "serial", "manufacturer", "model")
     other = [name for name in names if getattr(found, name) != getattr(charter.hsm, name)]
     software = "softhsm" in f"{found.manufacturer} {found.model}".lower()
@@ -281,8 +281,9 @@ class Token:
         return next(iter(attributes.values()))
 
     def sign(self, spends: Iterable[Sighash], past_r: Collection[str]) -> tuple[Signed, ...]:
-        """One verified signature for each spend; `past_r` holds every r of the register, as 64 hexadecimal digits.
+        """One signature for each spend, verified by another library under the recorded key (SIG-03).
 
+        `past_r` holds every r of the register, as 64 hexadecimal digits.
         Nothing is released unless all of them hold."""
         return tuple(self._signed(spend, past_r) for spend in spends)
 
@@ -371,8 +372,10 @@ class Token:
     def _prove(self, path: str, key: pkcs11.PrivateKey, public: bytes) -> None:
         """GEN-03: after import each key signs a tagged random value, which must verify under the public key that is recorded."""
         digest = sha256(SELF_TEST + secrets.token_bytes(32)).digest()
-        raw = _ecdsa(key, digest)
-        if not verifies(public, digest, raw):
+        raw = low_s(_ecdsa(key, digest))
+        try:
+            verified(from_raw(raw), Sighash(0, path, public, digest))
+        except Refused:
             refuse("GEN-03", f"the key {path} in the HSM", found="another key", expected=f"the private key of {public.hex()}", do=TELL)
         check_fresh(raw, self._used_r)
         self._used_r.add(raw[:32].hex())
@@ -381,7 +384,7 @@ class Token:
         if spend.path not in self._children:
             _refuse_count("no key", {spend.path: spend.public_key})
         raw = low_s(_ecdsa(self._children[spend.path], spend.digest))
-        check_signature(spend, raw)
+        verified(from_raw(raw), spend)
         check_fresh(raw, self._used_r, past_r)
         self._used_r.add(raw[:32].hex())
         return Signed(spend, raw)
@@ -424,14 +427,6 @@ def whole_digest(digest: bytes) -> bytes:
     return digest
 
 
-@control("SIG-03")
-def check_signature(spend: Sighash, raw: bytes) -> None:
-    """SIG-03: each signature is verified by another library, under the public key of the key record, before it leaves."""
-    if not verifies(spend.public_key, spend.digest, raw):
-        found, expected = "a signature that does not verify", f"one by the private key of {spend.public_key.hex()}"
-        refuse("SIG-03", f"the HSM's signature for input {spend.index}", found=found, expected=expected, do=TELL)
-
-
 @control("SIG-05")
 def check_fresh(raw: bytes, *used: Collection[str]) -> None:
     """SIG-05: no r twice, in this ceremony or in the register: two signatures with one r give the private key away."""
@@ -447,22 +442,9 @@ def check_fresh(raw: bytes, *used: Collection[str]) -> None:
 
 
 def low_s(raw: bytes) -> bytes:
-    """SIG-04: r and s with s in the lower half of the order (BIP-146); Malformed if either is not below the order."""
-    r, s = (int.from_bytes(part, "big") for part in (raw[:32], raw[32:]))
-    if len(raw) != SIGNATURE_BYTES or not 0 < r < ORDER or not 0 < s < ORDER:
-        raise Malformed(f"the HSM's signature is not r and s in {SIGNATURE_BYTES} bytes")
-    return raw[:32] + min(s, ORDER - s).to_bytes(32, "big")
-
-
-def verifies(public: bytes, digest: bytes, raw: bytes) -> bool:
-    """Whether r and s in 64 bytes are a signature of the digest (32 bytes) under a compressed public key."""
-    der = encode_dss_signature(int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big"))
-    key = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256K1(), public)
-    try:
-        key.verify(der, digest, ec.ECDSA(Prehashed(hashes.SHA256())))
-    except InvalidSignature:
-        return False
-    return True
+    """r and s with s in the lower half of the order (SIG-04, BIP-146), 64 bytes; Malformed if they are no signature."""
+    r, s = strict(from_raw(raw))
+    return r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
 
 def _ecdsa(key: pkcs11.PrivateKey, digest: bytes) -> bytes:

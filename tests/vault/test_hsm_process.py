@@ -18,11 +18,13 @@ from ceremony.base.control import Refused
 from ceremony.base.data import Malformed
 from ceremony.record.charter import Hsm
 from ceremony.vault import protocol as p
-from ceremony.vault.token import CHILD_KEY, NONCE, verifies
+from ceremony.vault.token import CHILD_KEY, NONCE
 from ceremony.vault.wrapping import ImportKey, pkcs8, wrap
 from tests import softhsm
 from tests.vault.world import World
+from transfer.bitcoin.assemble import verified
 from transfer.bitcoin.build import Order
+from transfer.bitcoin.der import from_raw
 from transfer.bitcoin.sighash import sighashes
 
 LABEL, PIN = "vault one", "24681357"
@@ -156,7 +158,7 @@ def test_whole_ceremony(process: Process, world: World) -> None:
     assert signed.nonce == NONCE
     for s, wanted in zip(signed.signatures, sighashes(world.request, world.account), strict=True):
         assert (s.input, s.path, s.public) == (wanted.index, wanted.path, wanted.public_key)
-        assert verifies(s.public, wanted.digest, s.raw)
+        verified(from_raw(s.raw), wanted)
     assert process.ask(p.Destroy()) == p.Destroyed(count=3, remaining=0)
     assert process.ask(p.Finish()) == p.Finished()
     assert process.wait() == 0

@@ -20,10 +20,12 @@ from ceremony.base.control import Refused
 from ceremony.base.data import Malformed
 from ceremony.record.charter import Hsm
 from ceremony.vault import token as tokens
-from ceremony.vault.token import ORDER, Token, Wrapped, WrongPin, low_s, pin_state, verifies, whole_digest
+from ceremony.vault.token import ORDER, Token, Wrapped, WrongPin, low_s, pin_state, whole_digest
 from ceremony.vault.wrapping import ImportKey, pkcs8, wrap
 from tests import softhsm
 from tests.vault.world import World
+from transfer.bitcoin.assemble import verified
+from transfer.bitcoin.der import from_raw
 from transfer.bitcoin.sighash import Sighash
 
 LABEL, PIN, SO_PIN = "vault one", "24681357", "97531864"
@@ -107,7 +109,8 @@ def test_whole_way(token: Token) -> None:
     spends = [*keys.spends(), *keys.spends()]
     signed = token.sign(spends, ())
     assert [s.spend for s in signed] == spends
-    assert all(verifies(s.spend.public_key, s.spend.digest, s.raw) for s in signed)
+    for s in signed:
+        verified(from_raw(s.raw), s.spend)
     assert token.destroy() == 3
     assert token.objects() == ()
     token.close()

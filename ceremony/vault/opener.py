@@ -6,18 +6,19 @@ generation, or one armed transfer; and it ends with it. It makes no file and pri
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, NoReturn
 
 from ceremony.base.control import refuse
 from ceremony.base.data import Malformed
 from ceremony.vault import protocol
 from ceremony.vault.child import Child, Handlers, loop
 from ceremony.vault.generation import Generation
+from ceremony.vault.opening import Board
 from ceremony.vault.orders import ArmedOnce, verify_charters
 from ceremony.vault.passphrase import Passphrases
 from ceremony.vault.protocol import ArmedReply, GiveRandom, KeyRecordMade, Proven, Random, Sealed
 from ceremony.vault.randomness import Generator
-from ceremony.vault.recovery import Recovery
+from ceremony.vault.recovery import Recovery, rules_of
 
 
 class Opener:
@@ -27,6 +28,7 @@ class Opener:
         self._link, self._talk = link, talk
         self._armed = ArmedOnce()
         self._generation: Generation | None = None
+        self._board: Board | None = None
         self._recovery: Recovery | None = None
 
     def begin_keygen(self, message: protocol.BeginKeygen) -> KeyRecordMade:
@@ -43,7 +45,9 @@ class Opener:
         if self._recovery is None:
             self._check_fresh()
         armed = self._armed.arm(message.orders)
-        self._recovery = Recovery(armed, self._generator(with_dice=False), self._talk, self.ask_link)
+        random = self._generator(with_dice=False)
+        self._board = Board(rules_of(armed), random, self._talk)
+        self._recovery = Recovery(armed, self._board, random, self.ask_link)
         return ArmedReply(
             request=armed.request.digest,
             authorization=armed.authorization.digest,
@@ -68,7 +72,7 @@ class Opener:
 
     def unlock(self, message: protocol.Unlock) -> protocol.Unlocked:
         """Open one share."""
-        return self._recovering().unlock(message.position, message.sealed, message.numbers)
+        return self._opening().unlock(message.position, message.sealed, message.numbers)
 
     def recover(self, _: protocol.Recover) -> protocol.Recovered:
         """Combine and compare."""
@@ -80,11 +84,11 @@ class Opener:
 
     def lock_again(self, message: protocol.LockAgain) -> Sealed:
         """Lock under the passphrase of this run."""
-        return Sealed(position=message.position, sealed=self._recovering().lock_again(message.position, message.sealing))
+        return Sealed(position=message.position, sealed=self._opening().lock_again(message.position, message.sealing))
 
     def prove_again(self, message: protocol.ProveAgain) -> Proven:
         """Open what was read back, with the passphrase of this run."""
-        self._recovering().prove_again(message.position, message.sealed)
+        self._opening().prove_again(message.position, message.sealed)
         return Proven(position=message.position)
 
     def ask_link(self, message: Any, kind: type) -> Any:
@@ -105,7 +109,7 @@ class Opener:
         return Generator({**sources, "dice": dice} if dice else sources)
 
     def _check_fresh(self) -> None:
-        if self._generation is not None or self._recovery is not None:
+        if self._generation is not None or self._board is not None:
             do = "End this vault and start another one."
             refuse("SIG-08", "this opener has its task already", found="another task", expected="one task in its life", do=do)
 
@@ -114,12 +118,15 @@ class Opener:
             raise Malformed("no key generation has begun")
         return self._generation
 
+    def _opening(self) -> Board:
+        return self._board or _unarmed()
+
     def _recovering(self) -> Recovery:
-        if self._recovery is None:
-            refuse(
-                "SIG-08", "the vault is not armed", found="no orders", expected="verified orders first", do="Approve the request and arm."
-            )
-        return self._recovery
+        return self._recovery or _unarmed()
+
+
+def _unarmed() -> NoReturn:
+    refuse("SIG-08", "the vault is not armed", found="no orders", expected="verified orders first", do="Approve the request and arm.")
 
 
 def serve(child: Child) -> None:

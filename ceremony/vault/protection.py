@@ -33,10 +33,10 @@ def protect(parent: int, seconds: int) -> tuple[Protected, ...]:
         ("dies with its parent", True, lambda: _die_with(parent)),
         ("time limit", True, lambda: _limit(seconds)),
         ("no core dumps", True, _no_core),
+        ("memory locked", False, _lock_memory),
         ("no network", True, _no_network),
         ("not traceable", True, _not_traceable),
         ("no new privileges", False, _no_new_privileges),
-        ("memory locked", False, _lock_memory),
         ("clean environment", False, _clean_environment),
     )
     return tuple(Protected(name=name, state=_tried(step), essential="yes" if essential else "no") for name, essential, step in steps)
@@ -45,7 +45,7 @@ def protect(parent: int, seconds: int) -> tuple[Protected, ...]:
 def _tried(step: Callable[[], None]) -> str:
     try:
         step()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError) as error:  # what could not be had is told, and whoever asked decides
         return plain(f"not held: {error}")
     return "held"
 
@@ -100,10 +100,12 @@ def _no_new_privileges() -> None:
 
 
 def _lock_memory() -> None:
-    """All pages, present and future. Not under a small limit: the KDF's memory would then be refused, not locked."""
+    """All pages, present and future. Not under a small limit: the KDF's memory would then be refused, not locked.
+
+    Before the user namespace, in which the capability looks as if it were there."""
     limit, _ = resource.getrlimit(resource.RLIMIT_MEMLOCK)
     capabilities = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("CapEff"))
-    privileged = int(capabilities.split()[1], 16) >> _CAP_IPC_LOCK & 1 and Path("/proc/self/uid_map").read_text().split()[2] != "1"
+    privileged = int(capabilities.split()[1], 16) >> _CAP_IPC_LOCK & 1
     if limit != resource.RLIM_INFINITY and not privileged:
         raise OSError(f"only {limit // 1024} KiB may be locked (ulimit -l)")
     _call(_LIBC.mlockall(_MCL_CURRENT | _MCL_FUTURE))

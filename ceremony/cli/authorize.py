@@ -27,6 +27,8 @@ from transfer.authorization import Authorization, Authorized, Confirmation, chec
 from transfer.limits import Policy, Spent, check_limits, check_payee, moment, written
 
 _TAIL = 8
+_NO_CEREMONY = 0
+"""Ceremonies count from 1: on an officer's laptop none is under way, and all of them count."""
 _LINE = 64
 """Characters: purpose and reference value take one line of the screen each."""
 
@@ -58,7 +60,7 @@ def on_ground(command: F) -> Callable[..., object]:
         charter = papers.signed_charter(charter_path)
         anchor = papers.genesis_of(charter, genesis)
         policy = papers.signed_policy(policy_path, charter, anchor)
-        return command(ground=Ground(charter, policy, anchor, genesis, _spent(register)), **rest)
+        return command(ground=Ground(charter, policy, anchor, genesis, _spent(register, anchor)), **rest)
 
     return run
 
@@ -267,12 +269,22 @@ def _heard(wanted: Authorization, typed: str) -> None:
         )
 
 
-def _spent(register: Path | None) -> tuple[Spent, ...] | None:
+def _spent(register: Path | None, genesis: str) -> tuple[Spent, ...] | None:
+    """What the register has granted, and None without one; AUD-09 if the register is of another genesis."""
     if register is None:
         return None
     from ceremony.record.register import Register  # noqa: PLC0415 (only where there is a register)
 
-    return Register.open(register).spent(0)
+    book = Register.open(register)
+    if book.genesis != genesis:
+        refuse(
+            "AUD-09",
+            "the register is not of this genesis",
+            found=book.genesis,
+            expected=genesis,
+            do="Use a copy of the register that this charter belongs to.",
+        )
+    return book.spent(_NO_CEREMONY)
 
 
 def _time(given: str | None) -> str:

@@ -14,7 +14,9 @@ import pytest
 from ceremony.base.data import canonical, dump, encode, load
 from ceremony.base.lines import sha256
 from ceremony.record.charter import SIGNERS, Charter, Enrolment, SignedEnrolment
+from ceremony.record.entries import Authorized, Opened
 from ceremony.record.signed import read_signed, signatures_path
+from ceremony.record.transcript import Transcript
 from tests.desk import ADDED, CUSTODIANS, HEAD, NOW, OTHER, PAYEE, PEOPLE, Desk, ceremony, real
 from transfer.authorization import Authorization
 from transfer.limits import Payee, Policy, written
@@ -348,7 +350,7 @@ def test_every_bound_field_signed_anew_is_still_caught(good: Desk, field: str, v
     refused(check(good), identifier)
 
 
-@pytest.mark.control("AUT-04")
+@pytest.mark.control("AUT-03")
 @pytest.mark.parametrize(
     ("field", "value"), [("amount", 25_000_001), ("destination", OTHER), ("register_head", "cd" * 32), ("expires", "2026-11-27T09:00:00Z")]
 )
@@ -452,6 +454,39 @@ def test_limits_hold_when_drafting(good: Desk, tmp_path: Path, change: dict[str,
     refused(draft(good, tmp_path / "bad.json", **{**at_limit, **change}), "AUT-07")
 
 
+def register(charter: Charter, folder: Path, amount: int) -> Path:
+    """A register in which one transfer of this amount was granted two days ago."""
+    first = folder / "register" / "0001-transfer"
+    first.parent.mkdir(parents=True)
+    opened = Opened(
+        kind="transfer", mark="practice", ceremony=1, genesis=charter.digest, script=HEAD, tool="cold-ceremony 0", commit="none"
+    )
+    granted = Authorized(authorization=HEAD, identifier="t-1", payee="exchange", destination=PAYEE, amount=amount, greatest_fee=1)
+    transcript = Transcript.create(first, charter.digest)
+    (first / "charter.json").write_bytes(dump(charter))
+    for body in (opened, granted):
+        transcript.append("tool", body, "2026-11-18T09:30:00Z")
+    return first.parent
+
+
+@pytest.mark.control("AUT-07")
+def test_the_window_is_counted_from_the_register(good: Desk, tmp_path: Path) -> None:
+    show = ("authorize", "show", good.folder / "authorization.json", *on(good), f"--now={NOW}")
+    spent = register(good.charter(), tmp_path, 175_000_000)
+    done = ceremony(*show, f"--register={spent}")
+    assert done.returncode == 0, done.stderr
+    assert "7 days: 1.75000000 before, 2.00000000 after, of 2.00000000 BTC" in done.stdout
+    assert len(screen(done.stdout)) <= 24
+    more = register(good.charter(), tmp_path / "more", 175_000_001)
+    refused(ceremony(*show, f"--register={more}"), "AUT-07")
+    refused(check(good, register=more), "AUT-07")
+
+
+@pytest.mark.control("AUD-09")
+def test_a_register_of_another_genesis_counts_nothing(good: Desk, tmp_path: Path) -> None:
+    refused(check(good, register=register(good.charter(organisation="Other"), tmp_path, 1)), "AUD-09")
+
+
 @pytest.mark.control("AUT-08")
 def test_the_payee_reads_another_address(good: Desk, tmp_path: Path) -> None:
     said = tmp_path / "confirmation.json"
@@ -482,7 +517,7 @@ def test_the_requester_does_not_call_the_payee(good: Desk, tmp_path: Path) -> No
     refused(check(good), "AUT-08")
 
 
-@pytest.mark.control("AUT-09")
+@pytest.mark.control("AUT-03")
 def test_what_is_badly_signed_is_never_shown(good: Desk) -> None:
     wanted = good.authorization()
     good.put("authorization.json", wanted, [good.sign("cfo", wanted, "authorization@cold-ceremony", key="cto")])

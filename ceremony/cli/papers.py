@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
@@ -20,7 +20,6 @@ from ceremony.record.charter import SIGNERS, Charter
 from ceremony.record.signed import add_signature, read_signed
 from transfer.limits import Policy, written
 
-F = TypeVar("F", bound=Callable[..., object])
 T = TypeVar("T")
 
 STOPPED = 130

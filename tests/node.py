@@ -66,8 +66,9 @@ class Regtest:
 
     def fund(self, payments: Mapping[str, int]) -> str:
         """Pay each address so many satoshi in one transaction, already mined; its txid. One reward (at most 50 bitcoin) pays."""
-        self.mine(max(0, 101 - self.rpc("getblockcount")))
-        coin = max(self._spendable(), key=lambda entry: entry["amount"])
+        while not (spendable := self._spendable()):
+            self.mine(101)
+        coin = max(spendable, key=lambda entry: entry["amount"])
         change = int(coin["amount"] * 10**8) - sum(payments.values()) - FEE
         outputs = [{address: f"{Decimal(amount) / 10**8:.8f}"} for address, amount in payments.items()]
         outputs.append({self._address(FAUCET): f"{Decimal(change) / 10**8:.8f}"})

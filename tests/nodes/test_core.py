@@ -96,8 +96,9 @@ def test_rewards_count_only_when_they_can_be_spent(knots: Regtest, node: CoreNod
     knots.mine(98, BURN)
     assert "0/30" not in {coin.path for coin in node.coins(account)}
     knots.mine(1, BURN)
-    found = next(coin for coin in collect(node, account).coins if coin.path == "0/30")
-    assert tx.parse(found.previous).is_coinbase
+    snapshot = collect(node, account)
+    found = next(coin for coin in snapshot.coins if coin.path == "0/30")
+    assert tx.parse(snapshot.previous[found.txid]).is_coinbase
 
 
 def test_broadcast_and_sighting(knots: Regtest, node: CoreNode, account: AccountKey, wallet) -> None:

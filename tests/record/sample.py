@@ -253,9 +253,7 @@ class Sample:
         ours = opened(self.account)
         outputs = tuple(TxOut(20_000_000, ours.own(0, index).script) for index in (0, 1))
         funding = Transaction(2, (TxIn(sha256(str(number).encode()), 0, b"", rules.SEQUENCE),), outputs, 0)
-        coins = tuple(
-            snapshot.Coin(txid=funding.txid, vout=i, amount=20_000_000, path=f"0/{i}", height=100, previous=funding.raw) for i in (0, 1)
-        )
+        coins = tuple(snapshot.Coin(txid=funding.txid, vout=i, amount=20_000_000, path=f"0/{i}", height=100) for i in (0, 1))
         return snapshot.Snapshot(
             type="snapshot",
             version="1",
@@ -267,6 +265,7 @@ class Sample:
             time=START["transfer"],
             rate=2_000,
             coins=coins,
+            previous={funding.txid: funding.raw},
         )
 
     def transfer(self, number: int, prev: str) -> str:

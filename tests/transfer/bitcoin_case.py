@@ -31,6 +31,9 @@ ACCOUNT = AccountKey(
 )
 PAYEE = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
 
+MADE: dict[str, bytes] = {}
+"""Every transaction that made a coin of a test: txid -> raw."""
+
 
 def vectors(name: str) -> list[dict[str, Any]]:
     """The cases of a published vector file."""
@@ -44,11 +47,12 @@ def coin(number: int, amount: int = 100_000, path: str = "0/0", height: int = 5,
     own = opened(ACCOUNT).own(branch, index)
     spent = tx.TxIn(f"{number + 1:064x}", 0, b"", 0xFFFFFFFF, (b"witness",))
     made = tx.Transaction(2, (spent,), (tx.TxOut(1_000 + number, b"\x51"), tx.TxOut(amount, own.script if script is None else script)), 0)
-    return Coin(txid=made.txid, vout=1, amount=amount, path=path, height=height, previous=made.raw)
+    MADE[made.txid] = made.raw
+    return Coin(txid=made.txid, vout=1, amount=amount, path=path, height=height)
 
 
 def snapshot(coins: Sequence[Coin], height: int = 200) -> Snapshot:
-    """A snapshot of these coins."""
+    """A snapshot of these coins, with the transactions in MADE that made them."""
     return Snapshot(
         type="snapshot",
         version="1",
@@ -60,6 +64,7 @@ def snapshot(coins: Sequence[Coin], height: int = 200) -> Snapshot:
         time="2026-11-20T09:30:00Z",
         rate=1_000,
         coins=tuple(coins),
+        previous={each.txid: MADE[each.txid] for each in coins if each.txid in MADE},
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from bitcoin_case import ACCOUNT, MASTER, NODE, PAYEE, coin, coins, order, request, snapshot, vectors
+from bitcoin_case import ACCOUNT, MADE, MASTER, NODE, PAYEE, coin, coins, order, request, snapshot, vectors
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -160,8 +160,8 @@ def test_a_snapshot_of_another_account() -> None:
 @pytest.mark.control("TXN-09")
 @pytest.mark.parametrize(
     "changes",
-    [{"amount": 99_999}, {"txid": "00" * 32}, {"vout": 2}, {"previous": coin(9).previous}],
-    ids=["amount", "txid", "vout", "previous"],
+    [{"amount": 99_999}, {"txid": "00" * 32}, {"vout": 2}],
+    ids=["amount", "txid", "vout"],
 )
 def test_a_coin_that_its_transaction_does_not_have(changes: dict[str, Any]) -> None:
     with pytest.raises(Refused) as error:
@@ -177,10 +177,35 @@ def test_a_coin_that_is_not_ours(changes: dict[str, Any]) -> None:
     assert error.value.identifier == "TXN-10"
 
 
-@pytest.mark.parametrize("previous", [b"", b"\x00", coin(1).previous + b"\x00"])
+@pytest.mark.control("TXN-09")
+def test_a_previous_transaction_that_is_another_one() -> None:
+    one, other = coin(1), coin(9)
+    with pytest.raises(Refused) as error:
+        checked(replace(snapshot([one]), previous={one.txid: MADE[other.txid]}), ACCOUNT)
+    assert error.value.identifier == "TXN-09"
+
+
+@pytest.mark.parametrize("previous", [b"", b"\x00", MADE[coin(1).txid] + b"\x00"])
 def test_a_previous_transaction_that_is_none(previous: bytes) -> None:
+    one = coin(1)
     with pytest.raises(Malformed):
-        checked(snapshot([replace(coin(1), previous=previous)]), ACCOUNT)
+        checked(replace(snapshot([one]), previous={one.txid: previous}), ACCOUNT)
+
+
+def test_a_previous_transaction_that_made_no_coin_is_refused() -> None:
+    one, other = coin(1), coin(9)
+    with pytest.raises(Malformed, match=other.txid):
+        checked(replace(snapshot([one]), previous=snapshot([one, other]).previous), ACCOUNT)
+
+
+def test_many_coins_of_one_payout_carry_it_once() -> None:
+    scripts = [opened(ACCOUNT).own(0, index).script for index in range(1_000)]
+    payout = tx.Transaction(2, (tx.TxIn("11" * 32, 0, b"", 0),), tuple(tx.TxOut(50_000, script) for script in scripts), 0)
+    MADE[payout.txid] = payout.raw
+    some = [Coin(txid=payout.txid, vout=n, amount=50_000, path=f"0/{n}", height=5) for n in range(1_000)]
+    raw = dump(snapshot(some))
+    assert len(raw) < 200_000
+    assert checked(load(Snapshot, raw), ACCOUNT).total == 50_000_000
 
 
 def test_same_facts_same_bytes() -> None:
@@ -260,7 +285,8 @@ def test_immature_coinbase_outputs_are_not_spent(height: int, spendable: bool) -
     made = tx.Transaction(
         2, (tx.TxIn(tx.COINBASE_TXID, 0xFFFFFFFF, b"\x51\x51", 0),), (tx.TxOut(200_000, opened(ACCOUNT).own(0, 0).script),), 0
     )
-    mined = Coin(txid=made.txid, vout=0, amount=200_000, path="0/0", height=height, previous=made.raw)
+    mined = Coin(txid=made.txid, vout=0, amount=200_000, path="0/0", height=height)
+    MADE[made.txid] = made.raw
     found = checked(snapshot([mined], height=197), ACCOUNT)
     assert found.items[0].mature is spendable
     if spendable:

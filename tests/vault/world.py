@@ -135,14 +135,15 @@ class World:
     def build(self, order: build.Order) -> SigningRequest:
         """Another request from the same coins."""
         own = opened(self.account)
-        coins = []
+        coins, made = [], {}
         for index, amount in enumerate(self.coins):
             before = Transaction(2, (TxIn(f"{index + 1:064x}", 0, b"\x00", 0xFFFFFFFF),), (TxOut(amount, own.own(0, index).script),), 0)
-            coin = snapshot.Coin(txid=before.txid, vout=0, amount=amount, path=f"0/{index}", height=100, previous=before.raw)
+            coin = snapshot.Coin(txid=before.txid, vout=0, amount=amount, path=f"0/{index}", height=100)
             coins.append(coin)
+            made[before.txid] = before.raw
         taken = snapshot.Snapshot(
             type="snapshot", version="1", chain="bitcoin", network="regtest", account="cold",
-            height=200, tip="00" * 32, time="2026-11-20T09:00:00Z", rate=2_000, coins=tuple(coins),
+            height=200, tip="00" * 32, time="2026-11-20T09:00:00Z", rate=2_000, coins=tuple(coins), previous=made,
         )  # fmt: skip
         return build.build(self.account, snapshot.checked(taken, self.account), order)
 

@@ -6,7 +6,6 @@ account. Heights, times and the rate cannot be checked offline: they choose coin
 from __future__ import annotations
 
 from dataclasses import InitVar, dataclass
-from functools import cache
 from typing import Annotated, Literal
 
 from ceremony.base.control import control, refuse
@@ -24,19 +23,20 @@ _COLLECT_AGAIN = "Collect the snapshot again, from another node if it repeats, a
 
 @record
 class Coin:
-    """An unspent output as the online host reports it; `previous` is the whole transaction that made it, in hexadecimal."""
+    """An unspent output as the online host reports it; the transaction that made it stands in the snapshot's `previous`."""
 
     txid: Digest
     vout: int
     amount: int
     path: CoinPath
     height: int
-    previous: bytes
 
 
 @record
 class Snapshot:
-    """`height`, `tip` (block hash) and `time` (median time) of the chain's tip; `rate` in satoshi per 1,000 virtual bytes."""
+    """`height`, `tip` (block hash) and `time` (median time) of the chain's tip; `rate` in satoshi per 1,000 virtual bytes.
+
+    `previous`: txid -> the whole transaction, for every transaction that made a coin, each once however many it made."""
 
     type: Literal["snapshot"]
     version: Literal["1"]
@@ -48,6 +48,7 @@ class Snapshot:
     time: Time
     rate: int | None = None
     coins: tuple[Coin, ...] = ()
+    previous: dict[Digest, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +96,21 @@ def checked(snapshot: Snapshot, account: AccountKey) -> Coins:
         raise Malformed(f"snapshot: of the account {snapshot.account} on {snapshot.network}, expected {account.name} on {account.network}")
     if len({(coin.txid, coin.vout) for coin in snapshot.coins}) != len(snapshot.coins):
         raise Malformed("snapshot: a coin is there twice")
-    ours, parsed = opened(account), cache(_previous)
-    items = tuple(_own_coin(coin, parsed(coin.previous), ours, snapshot.height) for coin in snapshot.coins)
+    ours, previous = opened(account), _previous(snapshot)
+    items = tuple(_own_coin(coin, previous[coin.txid], ours, snapshot.height) for coin in snapshot.coins)
     return Coins(account, snapshot, items, token=_TOKEN)
 
 
-def _previous(raw: bytes) -> Transaction:
-    return tx.parse(raw, "snapshot: previous transaction").without_witness()
+def _previous(snapshot: Snapshot) -> dict[str, Transaction]:
+    """The previous transactions without their witnesses; TXN-09 if one is missing, Malformed if one belongs to no coin."""
+    wanted, there = {coin.txid for coin in snapshot.coins}, set(snapshot.previous)
+    if missing := sorted(wanted - there):
+        found = f"no transaction {missing[0]}" + (f" and {len(missing) - 1} more" if missing[1:] else "")
+        expected = "the whole previous transaction of every coin"
+        refuse("TXN-09", "snapshot: previous transactions", found=found, expected=expected, do=_COLLECT_AGAIN)
+    if extra := sorted(there - wanted):
+        raise Malformed(f"snapshot: the transaction {extra[0]} made none of its coins; collect the snapshot again")
+    return {txid: tx.parse(raw, f"snapshot: transaction {txid}").without_witness() for txid, raw in snapshot.previous.items()}
 
 
 def _own_coin(coin: Coin, previous: Transaction, account: Account, tip: int) -> OwnCoin:

@@ -46,8 +46,6 @@ def _snapshot(account: AccountKey, tip: Tip, rate: int | None, coins: tuple[Unsp
         tip=tip.hash,
         time=datetime.fromtimestamp(tip.median_time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         rate=rate,
-        coins=tuple(
-            Coin(txid=coin.txid, vout=coin.vout, amount=coin.amount, path=coin.path, height=coin.height, previous=previous[coin.txid])
-            for coin in coins
-        ),
+        coins=tuple(Coin(txid=coin.txid, vout=coin.vout, amount=coin.amount, path=coin.path, height=coin.height) for coin in coins),
+        previous=previous,
     )

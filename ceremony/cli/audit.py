@@ -1,4 +1,4 @@
-"""`ceremony audit`: verify a register against its anchor, anywhere, with the base install alone."""
+"""`ceremony audit`: verify a register against its anchor and report on it, anywhere, with the base install alone."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from pathlib import Path
 import click
 
 from ceremony.base.data import Digest, Malformed, decode
+from ceremony.base.files import write_new
+from ceremony.record.register import Register
+from ceremony.record.report import report as report_on
 from ceremony.record.verify import Anchored, Verdict
 from ceremony.record.verify import verify as verify_register
 from ceremony.script.loop import check_order
@@ -30,13 +33,18 @@ def _digest(_context: click.Context, parameter: click.Parameter, value: str | No
 
 @click.group()
 def audit() -> None:
-    """Verify a register against its anchor."""
+    """Verify a register against its anchor; write the report."""
+
+
+_folder = click.argument("register", type=click.Path(path_type=Path))
+_genesis = click.option("--genesis", metavar="HEX", callback=_digest, help="Digest of the genesis charter, from a closing slip.")
+_head = click.option("--head", metavar="HEX", callback=_digest, help="The register's head, from the newest closing slip.")
 
 
 @audit.command()
-@click.argument("register", type=click.Path(path_type=Path))
-@click.option("--genesis", metavar="HEX", callback=_digest, help="Digest of the genesis charter, from a closing slip.")
-@click.option("--head", metavar="HEX", callback=_digest, help="The register's head, from the newest closing slip.")
+@_folder
+@_genesis
+@_head
 def verify(register: Path, genesis: str | None, head: str | None) -> None:
     """Verify REGISTER: chain, files, documents, rules, every signature.
 
@@ -46,6 +54,25 @@ def verify(register: Path, genesis: str | None, head: str | None) -> None:
     verdict = verify_register(register, genesis, head)
     scripted = _check_scripts(verdict.anchored) if verdict.anchored else 0
     click.echo("\n".join(lines(verdict, register, scripted)))
+    raise SystemExit(verdict.code)
+
+
+@audit.command()
+@_folder
+@_genesis
+@_head
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Page of HTML to make; it must not be there yet.")
+def report(register: Path, genesis: str | None, head: str | None, output: Path) -> None:
+    """Verify REGISTER and write one page about it: what moved, who, what did not go as planned, and how to check each claim.
+
+    Exit codes are those of `audit verify`. A register that is refused (1) gets no page; one that is not anchored or has not
+    ended (3) gets a page that says so first."""
+    verdict = verify_register(register, genesis, head)
+    if verdict.anchored:
+        _check_scripts(verdict.anchored)
+    book = verdict.anchored.register if verdict.anchored else Register.open(register)
+    write_new(output, report_on(book, verdict))
+    click.echo(f"{verdict.word}\nWritten: {output}")
     raise SystemExit(verdict.code)
 
 

@@ -1,0 +1,115 @@
+"""Every ceremony: its opening, every step with its time, who signed what, its files."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from ceremony.record import entries
+from ceremony.record.charter import Charter
+from ceremony.record.register import Ceremony, Register
+from ceremony.record.report import commands
+from ceremony.record.report.html import Html, Node, check, digest, el, fields, join, lines, moment, plural, section, table
+from ceremony.record.report.tell import Happening, Stage, stages
+from ceremony.record.transcript import NAME
+
+PURPOSES = (
+    "charter", "policy", "authorization", "confirmation", "opening", "phase", "approval", "key-record", "adjournment", "receipt",
+)  # fmt: skip
+"""What people sign, in the order of a ceremony."""
+
+
+def ceremonies(register: Register) -> Html:
+    """One part for each ceremony."""
+    charter = register.charter
+    return join(*(_ceremony(c, charter) for c in register.ceremonies))
+
+
+def _ceremony(ceremony: Ceremony, charter: Charter) -> Html:
+    title = f"Ceremony {ceremony.number}: {ceremony.kind}"
+    found = ceremony.state.entries
+    if not found:
+        return section(title, el("p", "It was cut off before its first entry."))
+    return section(
+        title,
+        _opening(ceremony),
+        el("h3", "Steps"),
+        _steps(ceremony),
+        el("h3", "Signatures"),
+        el("p", "Who signed what; the numbers are those of the entries.", class_="note"),
+        _signatures(ceremony, charter),
+        el("h3", "Files"),
+        _files(ceremony),
+    )
+
+
+def _opening(ceremony: Ceremony) -> Html:
+    state, folder = ceremony.state, ceremony.folder.name
+    opened, closed, times = state.opened, state.closed, [e.line.time for e in state.entries]
+    outcome = "not ended" if closed is None else closed.outcome + (f": {closed.reason}" if closed.reason else "")
+    rows: list[tuple[str, Node]] = [
+        ("Kind", f"{opened.kind}, {opened.mark}"),
+        ("Outcome", el("strong", outcome)),
+        ("Time", f"{moment(times[0])} to {moment(times[-1])} ({_took(times[0], times[-1])})"),
+        ("Entries", join(str(len(times)), check(commands.written_one_way(folder)))),
+        ("Continues from", digest(ceremony.prev)),
+        ("Head", join(digest(ceremony.head), check(commands.head_is(folder, ceremony.head)))),
+        ("Script (SHA-256)", join(digest(opened.script), check(commands.entry_is(folder, 1, ".body.script", opened.script)))),
+        ("Tool", f"{opened.tool}, commit {opened.commit} (self-reported)"),
+    ]
+    return fields(rows)
+
+
+def _took(first: str, last: str) -> str:
+    seconds = int((datetime.fromisoformat(last) - datetime.fromisoformat(first)).total_seconds())
+    hours, rest = divmod(seconds, 3600)
+    return f"{hours} h {rest // 60:02d} min" if hours else f"{rest // 60} min {rest % 60:02d} s"
+
+
+def _steps(ceremony: Ceremony) -> Html:
+    rows = [_stage(stage) for stage in stages(ceremony.state.entries)]
+    return table(("Step", "Done", "Took", "What happened, and its entries"), rows, class_="steps")
+
+
+def _stage(stage: Stage) -> tuple[Node, ...]:
+    name = f"{stage.step.body.number} {stage.step.body.title}" if stage.step is not None else "After the last step"
+    ended = moment(stage.ended).replace(" UTC", "")
+    day, clock = ended.split(" ")
+    done = join(el("span", day, class_="time"), " ", el("span", clock, class_="time")) if stage.step is not None else "-"
+    return (name, done, _took(stage.began, stage.ended), lines(_happening(h) for h in stage.happenings))
+
+
+def _happening(happening: Happening) -> Html:
+    people = happening.people
+    who = join(el("strong", " ".join(people)), ": ") if people else ""
+    clock = happening.done[0].line.time[11:19]
+    return join(el("span", clock, class_="time"), " ", who, happening.sentence, " ", el("span", f"[{happening.numbers}]", class_="note"))
+
+
+def _signatures(ceremony: Ceremony, charter: Charter) -> Html:
+    found: dict[tuple[str, str], list[str]] = {}
+    for entry in ceremony.state.entries:
+        if isinstance(entry.body, entries.Signature):
+            found.setdefault((entry.actor, entry.body.purpose), []).append(str(entry.line.seq))
+    purposes = [purpose for purpose in PURPOSES if any(key[1] == purpose for key in found)]
+    if not purposes:
+        return el("p", "None.")
+    names = {member.person: member.name for member in charter.people}
+    signers = [person for person in names if any(key[0] == person for key in found)]
+    rows: list[tuple[Node, ...]] = [
+        (person, names[person], *(" ".join(found.get((person, p), ["-"])) for p in purposes)) for person in signers
+    ]
+    total: tuple[Node, ...] = (plural(sum(map(len, found.values())), "signature"), "", *(_count(found, p) for p in purposes))
+    each = [commands.signed_by(ceremony.folder.name, p, [s for s in signers if (s, p) in found]) for p in purposes]
+    return join(table(("Position", "Name", *purposes), [*rows, total], class_="ticks"), *(check(command) for command in each))
+
+
+def _count(found: dict[tuple[str, str], list[str]], purpose: str) -> str:
+    return str(sum(len(numbers) for key, numbers in found.items() if key[1] == purpose))
+
+
+def _files(ceremony: Ceremony) -> Html:
+    files = list(ceremony.state.all(entries.File))
+    rows = [(file.name, file.kind, str(file.size), digest(file.sha256)) for file in files]
+    whole = check(commands.files_are(ceremony.folder.name, len(files) + 1))
+    note = el("p", f"{plural(len(files), 'file')} and {NAME}; nothing else lies in the folder.", class_="note")
+    return join(table(("File", "Kind", "Bytes", "SHA-256"), rows) if rows else "", note, whole)

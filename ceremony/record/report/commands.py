@@ -1,0 +1,107 @@
+"""The commands beside the claims: POSIX shell with sha256sum, jq, ssh-keygen and openssl, run inside the register's folder.
+
+They take no text of the register but digests, names of a closed form and quoted values, so that copying one is safe."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+
+SETUP = r"""d=$(mktemp -d)
+jq -r '.people[] | .person + " " + .key' 0001-keygen/charter.json > "$d/signers"
+same() { [ "$1" = "$2" ] && echo same || { echo "DIFFERENT: $1"; return 1; }; }
+entry() { sed -n "$2p" "$1/transcript.jsonl" | jq -r "$3"; }
+bytes() { tr a-f A-F | basenc --base16 -d; }
+signed() { # folder, entry: the signature in this entry is by its actor's key of the charter, of the kind given
+  entry "$1" "$2" .body.blob | fold -w 70 |
+    sed -e '1i -----BEGIN SSH SIGNATURE-----' -e '$a -----END SSH SIGNATURE-----' > "$d/signature"
+  name=$(entry "$1" "$2" '.body.file // empty')
+  if [ -n "$name" ]; then cat "$1/$name"; else sed -n "$2p" "$1/transcript.jsonl" | jq -j .body.text; fi |
+    ssh-keygen -Y verify -f "$d/signers" -I "$(entry "$1" "$2" .actor)" -n "$3" -s "$d/signature"; }
+signed_by() { # folder, purpose, people: each of them signed for this purpose, and each such signature is good
+  folder=$1 purpose=$2 kind=$2@cold-ceremony; shift 2
+  case $purpose in opening|phase|adjournment) kind=checkpoint@cold-ceremony;; esac
+  for person; do
+    found=$(jq -r --arg purpose "$purpose" --arg person "$person" \
+      'select(.type == "signature" and .actor == $person and .body.purpose == $purpose).seq' "$folder/transcript.jsonl")
+    [ -n "$found" ] || { echo "NOT SIGNED by $person"; return 1; }
+    for number in $found; do signed "$folder" "$number" "$kind" || return 1; done
+  done; }
+hsm_signed() { # folder, entry, input, digest: the HSM's signature of this input is by its recorded key, over this digest
+  entry "$1" "$2" ".body.signatures[] | select(.input == \"$3\") | .public, .raw" > "$d/pair"
+  { printf 3036301006072a8648ce3d020106052b8104000a032200; sed -n 1p "$d/pair" | tr -d '\n'; } | bytes > "$d/key"
+  printf 'asn1 = SEQUENCE:s\n[s]\nr = INTEGER:0x%s\ns = INTEGER:0x%s\n' \
+    "$(sed -n 2p "$d/pair" | cut -c 1-64)" "$(sed -n 2p "$d/pair" | cut -c 65-)" > "$d/form"
+  openssl asn1parse -genconf "$d/form" -noout -out "$d/signature" && printf %s "$4" | bytes > "$d/digest" &&
+    openssl pkeyutl -verify -pubin -keyform DER -inkey "$d/key" -in "$d/digest" -sigfile "$d/signature"; }
+body() { # folder, length: the signed transaction without its witnesses, in hexadecimal digits
+  { cut -c 1-8 "$1/transaction.hex"; cut -c "13-$(($2 * 2 - 4))" "$1/transaction.hex"; tail -c 9 "$1/transaction.hex"; } | tr -d '\n'; }
+txid() { bytes | openssl sha256 -binary | openssl sha256 -binary | od -An -v -tx1 -w1 | tac | tr -d ' \n'; }"""
+"""Pasted once into a shell; the other commands use these functions."""
+
+_TRANSCRIPTS = "[0-9]*/transcript.jsonl"
+
+
+def same(command: str, value: str) -> str:
+    """The command prints exactly this value."""
+    return f'same "$({command})" {shlex.quote(value)}'
+
+
+def sha256_is(path: str, value: str) -> str:
+    """A file has this digest."""
+    return same(f"sha256sum < {path} | cut -c 1-64", value)
+
+
+def head_is(folder: str, value: str) -> str:
+    """The last entry of a ceremony has this digest."""
+    return same(f"tail -n 1 {folder}/transcript.jsonl | sha256sum | cut -c 1-64", value)
+
+
+def chain() -> str:
+    """Every entry names the digest of the one before it; the first one the genesis."""
+    digests = f"cat {_TRANSCRIPTS} | while IFS= read -r line; do printf '%s\\n' \"$line\" | sha256sum; done"
+    said = f"cat {_TRANSCRIPTS} | jq -r .prev | sha256sum"
+    return f'same "$({{ sha256sum < 0001-keygen/charter.json; {digests}; }} | cut -c 1-64 | head -n -1 | sha256sum)" "$({said})"'
+
+
+def written_one_way(folder: str) -> str:
+    """A transcript is in canonical form: jq gives its bytes back."""
+    return f"jq -cSa . {folder}/transcript.jsonl | cmp - {folder}/transcript.jsonl && echo same"
+
+
+def files_are(folder: str, count: int) -> str:
+    """Every listed file has its digest, and nothing else lies in the folder."""
+    listed = """jq -r 'select(.type == "file").body | .sha256 + "  " + .name' transcript.jsonl"""
+    return f"(cd {folder} && {listed} | sha256sum -c --quiet) && {same(f'ls -A {folder} | wc -l', str(count))}"
+
+
+def field_is(path: str, query: str, value: str) -> str:
+    """A document says this."""
+    return same(f"jq -r {shlex.quote(query)} {path}", value)
+
+
+def entry_is(folder: str, seq: int, query: str, value: str) -> str:
+    """An entry says this."""
+    return same(f"entry {folder} {seq} {shlex.quote(query)}", value)
+
+
+def show_entry(folder: str, seq: int, query: str = ".body") -> str:
+    """What an entry says, to be compared by eye."""
+    return f"entry {folder} {seq} {shlex.quote(query)}"
+
+
+def signed_by(folder: str, purpose: str, people: Iterable[str]) -> str:
+    """These people signed for this purpose."""
+    return f"signed_by {folder} {purpose} {' '.join(people)}"
+
+
+def all_of_type(kind: str, columns: str) -> str:
+    """What all entries of one type say, over the whole register, to be compared by eye."""
+    query = f'select(.type == "{kind}") | [{columns}] | join(" ")'
+    return f"cat {_TRANSCRIPTS} | jq -r {shlex.quote(query)}"
+
+
+def none_of_type(kinds: Iterable[str], count: int) -> str:
+    """How many entries of these types the whole register has."""
+    wanted = " or ".join(f'.type == "{kind}"' for kind in kinds)
+    return same(f"cat {_TRANSCRIPTS} | jq -c {shlex.quote(f'select({wanted})')} | wc -l", str(count))

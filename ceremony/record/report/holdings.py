@@ -1,0 +1,128 @@
+"""What lasts: charter, people, policy, the key and the health of its shares."""
+
+from __future__ import annotations
+
+from ceremony.base.amounts import format_btc, grouped
+from ceremony.record import entries
+from ceremony.record.charter import Charter, fingerprint, freezers
+from ceremony.record.register import Register
+from ceremony.record.report import commands, facts
+from ceremony.record.report.facts import Key, Share
+from ceremony.record.report.html import Html, Node, check, digest, el, fields, join, lines, moment, section, table
+from transfer.limits import Policy
+
+
+def constitution(register: Register) -> Html:
+    """Charter, people with the fingerprints of their keys, and the policy in force."""
+    charter = register.charter
+    return section(
+        "Charter and policy", _charter(charter), el("h3", "People"), _people(charter), el("h3", "Policy in force"), _policy(register)
+    )
+
+
+def _charter(charter: Charter) -> Html:
+    sites = (f"{s.letter} {s.name}, {s.jurisdiction}: {s.threshold} of its custodians" for s in charter.sites)
+    accounts = (f"{a.name}: {a.chain}, {a.network}, {a.path}" for a in charter.accounts)
+    freezing = ", ".join(freezers(charter)) or "none"
+    rows: list[tuple[str, Node]] = [
+        ("Charter", join(digest(charter.digest), check(commands.sha256_is("0001-keygen/charter.json", charter.digest)))),
+        ("Quorum", f"{charter.site_threshold} of {len(charter.sites)} sites, each by its own threshold"),
+        ("Sites", lines(sites)),
+        ("Could freeze", f"{freezing} (jurisdictions without whose sites no quorum is left)"),
+        ("Accounts", lines(accounts)),
+        ("Vault ends after", f"{charter.vault_minutes} minutes, whatever happens"),
+    ]
+    return fields(rows)
+
+
+def _people(charter: Charter) -> Html:
+    sites = {s.letter: f"{s.name}, {s.jurisdiction}" for s in charter.sites}
+    rows = [
+        (m.person, m.name, sites.get(m.person[0], "-") if m.person in charter.custodians else "-", el("code", fingerprint(m.key)))
+        for m in charter.people
+    ]
+    shown = "jq -r '.people[] | .key + \" \" + .person' 0001-keygen/charter.json | ssh-keygen -lf -"
+    return join(table(("Position", "Name", "Site", "Key"), rows), check(shown))
+
+
+def _policy(register: Register) -> Html:
+    held = next((c for c in reversed(register.ceremonies) if c.state.file("policy") is not None), None)
+    if held is None:
+        return el("p", "None is in the register yet.")
+    rules = held.load(Policy, "policy")
+    file = held.state.file("policy")
+    path = f"{held.folder.name}/{file.name if file else ''}"
+    payees = (join(el("strong", p.name), f" {grouped(p.destination)} since {moment(p.added)}: {p.note}") for p in rules.payees)
+    rows: list[tuple[str, Node]] = [
+        ("Policy", join(digest(rules.digest), check(commands.sha256_is(path, rules.digest)))),
+        ("One transfer", f"at most {format_btc(rules.per_transfer)}"),
+        (f"Any {rules.window_days} days", f"at most {format_btc(rules.per_window)}"),
+        ("Fee", f"at most {format_btc(rules.greatest_fee)}, at most {rules.greatest_rate} sat per 1,000 vB"),
+        ("Cool-off", f"{rules.cool_off_hours} hours"),
+        ("Payees", join(lines(payees), check(f"jq -r '.payees[] | .name + \" \" + .destination' {path}"))),
+    ]
+    return fields(rows)
+
+
+def key(register: Register) -> Html:
+    """The set in use: its record, its quorums, and every sealed share."""
+    found = facts.newest_key(register)
+    if found is None:
+        return section("Key and shares", el("p", "There is no key: no key generation ended with a signed key record."))
+    return section("Key and shares", _record(found), el("h3", "Share health"), _health(register, found))
+
+
+def _record(key: Key) -> Html:
+    record, folder = key.record, key.ceremony.folder.name
+    proven = facts.at(key.ceremony, entries.Quorums)
+    path = f"{folder}/key-record.json"
+    rows: list[tuple[str, Node]] = [
+        ("Key record", join(digest(record.digest), check(commands.sha256_is(path, record.digest)))),
+        ("Set", join(el("code", record.set_identifier), f", scheme {record.scheme}, made in ceremony {record.ceremony}")),
+        ("Origin", record.origin),
+        *(
+            (
+                f"Account {a.name}",
+                join(
+                    f"{a.path} ",
+                    el("code", a.xpub),
+                    check(commands.field_is(path, f'.accounts[] | select(.name == "{a.name}").xpub', a.xpub)),
+                ),
+            )
+            for a in record.accounts
+        ),
+    ]
+    if proven is not None:
+        body = proven.entry.body
+        told = f"{body.of_sites} of custodians and {body.whole} of sites recovered, which prove all {body.stand_for} (entry {proven.seq})"
+        rows.append(("Quorums", join(told, check(commands.show_entry(folder, proven.seq)))))
+    return fields(rows)
+
+
+def _health(register: Register, key: Key) -> Html:
+    rows = [_share(share, register.charter, key) for share in facts.shares(register, key)]
+    note = (
+        "A card must carry the sealing number given here. A higher one means that the register was rolled back, a lower one an old card;"
+        " both are refused (REC-12)."
+    )
+    columns = ".body.position, .body.number, .body.sha256"
+    commitments = f"jq -r '.custodian_commitments | to_entries[] | .key + \" \" + .value' {key.ceremony.folder.name}/key-record.json"
+    return join(
+        el("p", note, class_="note"),
+        table(("Position", "Name", "Sealing", "Proven", "Unlocked in", "Sealed share (SHA-256), and commitment"), rows),
+        check(commands.all_of_type("proven", columns)),
+        check(commitments),
+    )
+
+
+def _share(share: Share, charter: Charter, key: Key) -> tuple[Node, ...]:
+    newest = share.proven[-1] if share.proven else None
+    proven = newest.entry.body.number if newest else 0
+    begun = max((p.entry.body.number for p in share.begun), default=0)
+    number = str(proven or "none") + (f" ({begun} was begun and not proven)" if begun > proven else "")
+    when = join(f"{newest.folder}, entry {newest.seq}, ", el("span", moment(newest.entry.line.time), class_="time")) if newest else "never"
+    unlocked = ", ".join(dict.fromkeys(str(p.ceremony.number) for p in share.unlocked)) or "none"
+    sealed = digest(newest.entry.body.sha256) if newest else "none"
+    commitment = digest(key.record.custodian_commitments[share.position])
+    name = charter.member(share.position).name
+    return (share.position, name, el("strong", number), when, unlocked, lines((sealed, commitment)))

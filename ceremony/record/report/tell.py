@@ -1,0 +1,139 @@
+"""Each kind of entry in one plain sentence, without its actor; and the entries of a ceremony, step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from ceremony.base.amounts import format_btc, grouped
+from ceremony.record import entries
+from ceremony.record.report.html import plural
+from ceremony.record.state import Recorded
+
+_SIGNED = {
+    "charter": "signed the charter (before this ceremony)",
+    "policy": "signed the policy (before this ceremony)",
+    "authorization": "signed the authorization (before this ceremony)",
+    "confirmation": "signed the confirmation of the payee (before this ceremony)",
+    "receipt": "signed the receipt (before this ceremony)",
+    "key-record": "signed the key record",
+    "approval": "signed an approval of this request",
+    "opening": "signed the opening",
+    "phase": "signed the end of the phase",
+    "adjournment": "signed the adjournment",
+}
+
+SENTENCES: dict[type, Callable[[Any], str]] = {
+    entries.Opened: lambda b: f"opened: {b.kind}, {b.mark}",
+    entries.File: lambda b: f"file kept: {b.name} ({b.kind}, {plural(b.size, 'byte')})",
+    entries.Signature: lambda b: _SIGNED[b.purpose],
+    entries.Step: lambda b: f"step {b.number} done: {b.title}",
+    entries.Present: lambda b: f"in the room ({', '.join(b.factors)})",
+    entries.Machine: lambda b: "machine examined: " + (f"production would refuse {'; '.join(b.findings)}" if b.findings else "no finding"),
+    entries.Vault: lambda b: f"vault process {b.process} began: {held(b)} of {plural(len(b.protection), 'protection')} held",
+    entries.VaultEnded: lambda b: f"both vault processes ended: {b.reason}",
+    entries.Hsm: lambda b: f"HSM opened: {b.label}, serial number {b.serial}, {plural(b.objects, 'object')} in it",
+    entries.ImportPath: lambda b: f"import path proven with a throw-away key: {', '.join(b.steps)}",
+    entries.Generated: lambda b: f"secret generated from {' and '.join(b.sources)}, and split; {b.commitments} commitments recorded",
+    entries.Sealing: lambda b: f"share locked, sealing number {b.number}",
+    entries.Proven: lambda b: f"sealed share {b.number} read back from its medium, opened, equal to its commitment",
+    entries.Removed: lambda b: f"older sealed share {b.number} overwritten and removed",
+    entries.Quorums: lambda b: (
+        f"quorums proven: {b.of_sites} of custodians and {b.whole} of sites were recovered, which prove all {b.stand_for}"
+    ),
+    entries.Authorized: lambda b: f"granted: {format_btc(b.amount)} to {b.payee}, {grouped(b.destination)}; from here on it counts",
+    entries.Agreed: lambda b: f"readers agree: {' and '.join(b.readers)}; fee {format_btc(b.fee)}, {plural(len(b.coins), 'coin')} reserved",
+    entries.Reviewed: lambda _: "read the review of the request",
+    entries.Armed: lambda b: (
+        f"vault armed: it verified everything itself and can sign this request only; shares of {' '.join(b.positions)}"
+    ),
+    entries.Unlocked: lambda b: f"share unlocked (sealing number {b.number}), equal to its commitment",
+    entries.Recovered: lambda b: (
+        f"recovered from {' '.join(b.positions)}; every extended public key equals the record"
+        + (f"; spare shares {' '.join(b.spares)} checked" if b.spares else "")
+    ),
+    entries.Imported: lambda b: f"{plural(len(b.paths), 'child key')} unwrapped in the HSM and read back; import key {b.attested}",
+    entries.Signing: lambda _: "SIGN was typed: from here on this ceremony cannot be void",
+    entries.SetAside: lambda b: f"share set aside for the day: {b.reason}",
+    entries.HsmSigned: lambda b: f"HSM signed {plural(len(b.signatures), 'input')}, each signature verified; nonces: {b.nonces}",
+    entries.Absent: lambda b: f"keys destroyed in the HSM: {plural(b.destroyed, 'object')}; {b.remaining} remain",
+    entries.Checked: lambda b: f"transaction assembled and verified by both readers: txid {b.txid}",
+    entries.Exported: lambda b: f"outbound bundle and {plural(b.frames, 'QR frame')} written and read back by {' and '.join(b.readers)}",
+    entries.Sighting: lambda b: f"seen on chain by {b.node}: block {b.height}, {plural(b.confirmations, 'confirmation')}",
+    entries.Refusal: lambda b: f"REFUSED by {b.identifier}: {b.what}",
+    entries.Resumed: lambda b: f"INTERRUPTED after entry {b.after} and resumed here" + (f"; kept: {', '.join(b.found)}" if b.found else ""),
+    entries.Closed: lambda b: f"closed: {b.outcome}" + (f" ({b.reason})" if b.reason else ""),
+}
+"""Kind of entry -> its sentence. Every kind has one."""
+
+
+def held(body: entries.Vault) -> int:
+    """How many protections of a vault process really held."""
+    return sum(state == "held" for state in body.protection.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """The same thing done once, or by several people one after the other."""
+
+    sentence: str
+    done: tuple[Recorded, ...]
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        """Who did it, in order; nobody if the tool did."""
+        return tuple(dict.fromkeys(e.actor for e in self.done if e.actor != "tool"))
+
+    @property
+    def numbers(self) -> str:
+        """Their entry numbers: `12`, `12-26` without a gap, `12 ... 26` with others between."""
+        seqs = [e.line.seq for e in self.done]
+        if len(seqs) == 1:
+            return str(seqs[0])
+        return f"{seqs[0]}-{seqs[-1]}" if seqs[-1] - seqs[0] == len(seqs) - 1 else f"{seqs[0]} ... {seqs[-1]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What was done for one step, up to the entry that says that it is done; `step` is None for what came after the last."""
+
+    step: Recorded | None
+    happenings: tuple[Happening, ...]
+
+    @property
+    def began(self) -> str:
+        """Time of its first entry."""
+        return min(e.line.time for h in self.happenings for e in h.done) if self.happenings else self.ended
+
+    @property
+    def ended(self) -> str:
+        """Time of its last entry."""
+        if self.step is not None:
+            return self.step.line.time
+        return max(e.line.time for h in self.happenings for e in h.done)
+
+
+def stages(found: Iterable[Recorded]) -> tuple[Stage, ...]:
+    """All entries of a ceremony, in the order of its steps."""
+    result: list[Stage] = []
+    waiting: list[Recorded] = []
+    for entry in found:
+        if isinstance(entry.body, entries.Step):
+            result.append(Stage(entry, happenings(waiting)))
+            waiting = []
+        else:
+            waiting.append(entry)
+    return (*result, Stage(None, happenings(waiting))) if waiting else tuple(result)
+
+
+def happenings(found: Iterable[Recorded]) -> tuple[Happening, ...]:
+    """Entries of one step, those of one sentence together, in the order in which each sentence began.
+
+    Nothing is put together across a refusal or an interruption: what was done again afterwards is told again."""
+    runs: list[dict[tuple[str, bool], list[Recorded]]] = [{}]
+    for entry in found:
+        if isinstance(entry.body, entries.Refusal | entries.Resumed):
+            runs.append({})
+        runs[-1].setdefault((SENTENCES[type(entry.body)](entry.body), entry.actor == "tool"), []).append(entry)
+    return tuple(Happening(sentence, tuple(same)) for run in runs for (sentence, _), same in run.items())

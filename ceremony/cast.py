@@ -74,6 +74,10 @@ class Cast:
     """What the payee reads out on the telephone: the whole address."""
     pin: str = field(default_factory=lambda: "".join(secrets.choice("0123456789") for _ in range(12)))
     passphrases: dict[str, str] = field(default_factory=dict)
+    papers: Mapping[str, str] = field(default_factory=dict)
+    """Where each document lies, by the name that a prompt gives it."""
+    own: Mapping[str, str] = field(default_factory=dict)
+    """Passphrases that people bring themselves instead of taking the offered words."""
     pace: Pace = field(default_factory=Pace)
     typed: dict[str, int] = field(default_factory=dict)
     """Answers given, by prompt: the budget of a ceremony can be counted."""
@@ -131,7 +135,14 @@ def _choose_words(cast: Cast, match: re.Match[str]) -> str:
         raise Fluffed("a passphrase of other than six words was offered")
     cast.passphrases[match[1]] = " ".join(words)
     cast.passphrases["now"] = match[1]
-    return words[0]
+    if match[1] in cast.own:
+        cast.passphrases[match[1]] = cast.own[match[1]]
+        return "o"
+    return str(words[0])
+
+
+def _own_passphrase(cast: Cast, _: re.Match[str]) -> str:
+    return cast.passphrases[cast.passphrases["now"]]
 
 
 def _next_word(cast: Cast, match: re.Match[str]) -> str:
@@ -142,10 +153,13 @@ ANSWERS: tuple[tuple[str, Answer], ...] = (
     (r"Try the keyboard first\.[\s\S]*?> ", lambda _cast, _match: ""),
     (r"([A-I][1-9]), your new passphrase\.[\s\S]*?Word 1 of 6: ", _choose_words),
     (r"Word ([2-6]) of 6: ", _next_word),
+    (r"Your own passphrase \(it does not show\), then Enter: ", _own_passphrase),
+    (r"The same once more, then Enter: ", _own_passphrase),
     (r"([A-I][1-9]),(?: to prove your share:)? type your passphrase \(it does not show\), then Enter: ", lambda c, m: c.passphrases[m[1]]),
     (r"PIN of the HSM [^\r\n]*then Enter: ", lambda c, _m: c.pin),
     (r"Please (?:re)?enter (?:SO|user) PIN: ", lambda c, _m: c.pin),
     (r"(\S+), the folder of your medium: ", lambda c, m: str(c.media[m[1]])),
+    (r"Path of ([^\r\n:]+): ", lambda c, m: c.papers[m[1]]),
     (r"Custodians who are here: ", lambda c, _m: " ".join(c.custodians_here)),
     (r"Who unlocks next \(([^)]*)\)\? ", lambda _c, m: m[1].split()[-1]),
     (r"Type (SIGN|CLOSE|VOID|BROADCAST)(?: to sign this, anything else to stop)?: ", lambda _c, m: m[1]),

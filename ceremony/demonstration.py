@@ -54,6 +54,14 @@ FULL = Plot(
     here=("A1", "A3", "B1", "B2", "D2", "D3"),
 )
 """The desk of the design: two of three custodians at each of four sites, three of the four sites."""
+PAPERS = {
+    "the signed charter": "office/charter.json",
+    "the signed policy": "office/policy.json",
+    "the signed authorization": "office/authorization.json",
+    "the signed confirmation of the payee": "office/confirmation.json",
+    "the snapshot from the online host": "online/snapshot.json",
+    "the signed receipt": "online/receipt.json",
+}
 LABEL = "practice-hsm"
 ACCOUNT = "practice-btc"
 AMOUNT, GREATEST_FEE = "0.75 BTC", "0.0005 BTC"
@@ -97,7 +105,7 @@ def stage(folder: Path, kdf: str, pace: Pace, say: Callable[[str], None], plot: 
     homes = {p: Path("custodians" if p[0].isupper() else "people", p) for p in plot.names}
     for path in ("office", "online", "hsm/tokens", *map(str, homes.values())):
         (folder / path).mkdir(parents=True)
-    cast = Cast(media=homes, custodians_here=plot.here, hears=PAYEE, pace=pace)
+    cast = Cast(papers=PAPERS, media=homes, custodians_here=plot.here, hears=PAYEE, pace=pace)
     return Stage(folder=folder.resolve(), plot=plot, kdf=kdf, say=say, cast=cast)
 
 

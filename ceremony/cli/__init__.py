@@ -59,8 +59,7 @@ def cli() -> None:
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command; a refusal is a message and an exit code, never a traceback."""
     try:
-        cli.main(args=arguments, standalone_mode=False)
-        code = 0
+        code = cli.main(args=arguments, standalone_mode=False) or 0
     except click.exceptions.Exit as stop:
         code = stop.exit_code
     except click.ClickException as error:

@@ -15,6 +15,7 @@ from ceremony.base.data import Mark, dump, load
 from ceremony.base.files import read_file, write_new
 from ceremony.base.mark import permits
 from ceremony.cli import papers
+from ceremony.record import charter as charters
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.received import Papers, Received, account_of, receive
 from ceremony.record.signed import read_signed
@@ -28,10 +29,11 @@ from transfer.nodes import Node, open_node
 from transfer.nodes.collect import collect
 from transfer.receipt import Receipt
 from transfer.request import AccountKey
-from transfer.sighted import check_same, compare, in_block
+from transfer.sighted import InBlock, check_same, compare, in_block
 
 F = TypeVar("F", bound=Callable[..., object])
 
+_PRACTICE = "practice:"
 _NODE = "practice:FOLDER or http://127.0.0.1:PORT"
 _node = click.option("--node", "node_name", required=True, metavar="NODE", help=f"{_NODE}.")
 _cookie = click.option("--cookie", type=papers.FILE, help="The node's cookie file (.cookie in its data folder).")
@@ -82,7 +84,7 @@ def snapshot(node_name: str, cookie: Path | None, key_record_path: Path, account
 @of_bundle
 def receive_bundle(folder: Path, **given: Unpack[Given]) -> None:
     """Decode and verify everything in the outbound bundle again; send nothing."""
-    _received(folder, given)
+    _shown(folder, given)
 
 
 @online.command()
@@ -91,7 +93,7 @@ def receive_bundle(folder: Path, **given: Unpack[Given]) -> None:
 @_cookie
 def broadcast(folder: Path, node_name: str, cookie: Path | None, **given: Unpack[Given]) -> None:
     """Receive once more, then send the transaction. The same bytes may be sent again; nothing is ever signed again."""
-    found = _received(folder, given)
+    found = _shown(folder, given)
     with _right_node(node_name, cookie, found.account) as node:
         seen = node.sighting(found.checked.txid)
         if seen is not None:
@@ -124,31 +126,18 @@ def receipt(  # noqa: PLR0913, PLR0917 (what is received, where to look, who sig
     **given: Unpack[Given],
 ) -> None:
     """Look at the chain: the very bytes in a block, their outputs; then sign the receipt beside the others who looked."""
-    found = _received(folder, given)
-    found.charter.member(broadcaster)
-    found.charter.member(person)
+    found, _ = _received(folder, given)
+    for someone in (broadcaster, person):
+        found.charter.member(someone)
     with _right_node(node_name, cookie, found.account) as node:
         place = in_block(node.sighting(found.checked.txid, since), found.checked)
-    wanted = found.authorization
-    shown = Receipt(
-        mark=wanted.mark,
-        genesis=wanted.genesis,
-        ceremony=found.bundle.manifest.ceremony,
-        authorization=wanted.digest,
-        txid=place.txid,
-        node="practice chain" if node_name.startswith("practice:") else node_name.rstrip("/"),
-        block=place.block,
-        height=place.height,
-        confirmations=place.confirmations,
-        outputs=place.outputs,
-        broadcaster=broadcaster,
-        time=papers.now(),
-    )
+    shown = _receipt(found, place, _seen_on(node_name), broadcaster)
     if not output.exists():
-        write_new(output, dump(papers.made(shown, "receipt")))
+        write_new(output, dump(shown))
     raw, signed = read_signed(output)
     kept = load(Receipt, raw, output.name)
     compare(kept, shown)
+    charters.verify_all(signed, raw, (), found.charter, "receipt@cold-ceremony")
     papers.show(screens.receipt_screen(kept, found, papers.signers(signed)))
     papers.sign(output, person, key, "receipt@cold-ceremony", found.charter)
 
@@ -213,15 +202,19 @@ def _record(path: Path) -> KeyRecord:
     return load(KeyRecord, read_file(path), path.name)
 
 
-def _received(folder: Path, given: Given) -> Received:
-    """The proof, and its screen; what production would refuse of the medium stands below it."""
+def _received(folder: Path, given: Given) -> tuple[Received, tuple[str, ...]]:
+    """The proof, and what production would refuse of the medium (EXP-03)."""
     charter = papers.signed_charter(given["charter_path"])
     policy = papers.signed_policy(given["policy_path"], charter, charter.digest)
     checked = Papers(charter, policy, _record(given["key_record_path"]), given["genesis"])
-    found = receive(bundles.read(folder), checked)
     findings = media.receivable(folder, media.mounts())
     if not permits(charter.mark, "machine checks"):
         media.refuse_unreceivable(findings)
+    return receive(bundles.read(folder), checked), findings
+
+
+def _shown(folder: Path, given: Given) -> Received:
+    found, findings = _received(folder, given)
     papers.show(screens.received_screen(found))
     if findings:
         papers.show(listed("Production would refuse:", findings))
@@ -243,8 +236,32 @@ def _right_node(name: str, cookie: Path | None, account: AccountKey) -> Iterator
         yield node
 
 
+def _seen_on(node_name: str) -> str:
+    """The node as a receipt names it, without a folder of this machine."""
+    return "practice chain" if node_name.startswith(_PRACTICE) else node_name.rstrip("/")
+
+
+def _receipt(found: Received, place: InBlock, seen_on: str, broadcaster: str) -> Receipt:
+    wanted = found.authorization
+    made = Receipt(
+        mark=wanted.mark,
+        genesis=wanted.genesis,
+        ceremony=found.bundle.manifest.ceremony,
+        authorization=wanted.digest,
+        txid=place.txid,
+        node=seen_on,
+        block=place.block,
+        height=place.height,
+        confirmations=place.confirmations,
+        outputs=place.outputs,
+        broadcaster=broadcaster,
+        time=papers.now(),
+    )
+    return papers.made(made, "receipt")
+
+
 def _only_practice(name: str, mark: Mark) -> None:
-    if not name.startswith("practice:") or not permits(mark, "practice chain"):
+    if not name.startswith(_PRACTICE) or not permits(mark, "practice chain"):
         refuse(
             "SET-08",
             "only a practice chain gives money away",
@@ -255,7 +272,7 @@ def _only_practice(name: str, mark: Mark) -> None:
 
 
 def _folder(name: str) -> Path:
-    return Path(name.partition(":")[2])
+    return Path(name.removeprefix(_PRACTICE))
 
 
 def _typed(word: str, why: str) -> None:

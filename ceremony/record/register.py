@@ -155,6 +155,12 @@ class Register:
                     proven = max(proven, body.number)
         return frozenset(n for n in begun if n >= max(proven, 1)), max(begun)
 
+    def sealed_digest(self, position: str, sealing: int) -> str | None:
+        """SHA-256 of the sealed share that was recorded under this number for the set in use; None if there is none."""
+        ident = self.key_record.set_identifier
+        sealed = (s for c in self.ceremonies for s in c.state.all(entries.Sealing))
+        return next((s.sha256 for s in sealed if (s.position, s.number, s.set_identifier) == (position, sealing, ident)), None)
+
     @control("AUT-05")
     def check_unspent(self, authorization: str, identifier: str, ceremony_now: int) -> None:
         """AUT-05: an authorization is used once; what any other ceremony was granted counts as used, also if it was voided."""

@@ -85,7 +85,6 @@ def _prove(room: Room, position: str, sealed: bytes) -> None:
             return
 
 
-@control("GEN-07")
 def prove_quorums(room: Room) -> Steps:
     """GEN-07: every minimal quorum of every site and of the sites is recovered and compared."""
     with room.screen.working("prove every quorum by its parts"):

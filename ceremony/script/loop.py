@@ -140,6 +140,8 @@ def reopen(ceremony: Ceremony, now: str) -> Transcript:
         transcript.keep_torn(torn)
     found = tuple(_set_aside(path, len(transcript.state.entries)) for path in leftovers(ceremony))
     kept = tuple(path for path in found if path is not None)
+    if not kept and isinstance(transcript.state.entries[-1].body, entries.Step):
+        return transcript  # left between two steps, as after `prepare`: nothing was interrupted
     transcript.append("tool", entries.Resumed(after=len(transcript.state.entries), found=tuple(p.name for p in kept)), now)
     for path in kept:
         raw = path.read_bytes()

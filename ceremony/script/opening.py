@@ -6,28 +6,27 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ceremony.base.control import refuse
-from ceremony.base.data import load
 from ceremony.base.signatures import Namespace, Signature
 from ceremony.record import charter as charters
 from ceremony.record import entries, policy
-from ceremony.record.charter import SIGNERS, Charter
+from ceremony.record.charter import SIGNERS
 from ceremony.record.signed import read_signed
 from ceremony.screen import panels
 from ceremony.script.room import Room, Steps
-from transfer.limits import Policy
 
 
 def constitution(room: Room) -> Steps:
     """SET-04: charter and policy, checked and signed, lie in the register before anything else happens."""
     raw, signed = read_signed(room.path("charter", "the signed charter"))
-    charter = load(Charter, raw, "charter")
+    charter = charters.parse(raw, "charter")
     charters.check(charter)
     charters.verify_all(signed, raw, SIGNERS, charter, "charter@cold-ceremony")
     yield from room.keep("charter.json", "charter", raw)
     yield from take_signatures(room, signed, "charter@cold-ceremony", "charter", "charter.json")
     raw, signed = read_signed(room.path("policy", "the signed policy"))
-    rules = load(Policy, raw, "policy")
+    rules = policy.parse(raw, "policy")
     policy.check(rules, charter, room.genesis)
+    policy.check_follows(rules, None)
     charters.verify_all(signed, raw, SIGNERS, charter, "policy@cold-ceremony")
     yield from room.keep("policy.json", "policy", raw)
     yield from take_signatures(room, signed, "policy@cold-ceremony", "policy", "policy.json")

@@ -19,6 +19,7 @@ from ceremony.script.opening import take_signatures
 from ceremony.script.room import Room, Steps
 from ceremony.vault.process import Vault
 from ceremony.vault.protocol import TokenOpened, WrongSecret
+from ceremony.vault.token import check_identity
 from transfer.agree import Agreed, agree
 from transfer.authorization import Authorization, Authorized, Confirmation, binds, signed_by
 from transfer.bitcoin import second
@@ -78,7 +79,6 @@ def authorized(room: Room) -> Authorized:
     return signed_by(wanted, here.signatures("authorization"), confirmation, confirmed, keys, room.clock())
 
 
-@control("AUD-10")
 def _check_of_this_register(book: Register, wanted: Authorization) -> None:
     """AUD-10: the authorization was signed against this register, and against a head that this register still has."""
     policy = book.policy
@@ -125,7 +125,7 @@ def start_vault(room: Room) -> Steps:
                 do="Use the cold host.",
             )
     opened = _open_token(room, charter.hsm)
-    check_hsm(room, opened)
+    finding = check_hsm(room, opened)
     yield (
         "tool",
         entries.Hsm(
@@ -135,7 +135,7 @@ def start_vault(room: Room) -> Steps:
             model=opened.model,
             firmware=opened.firmware or "not stated",
             objects=len(opened.objects),
-            findings=tuple(f"{o.kind} {o.label}" for o in opened.objects),
+            findings=(*((finding,) if finding else ()), *(f"object: {o.kind} {o.label}" for o in opened.objects)),
         ),
     )
     with room.screen.working("the import path, with a throw-away key"):
@@ -157,8 +157,8 @@ def _open_token(room: Room, wanted: Hsm) -> TokenOpened:
 
 
 @control("AIR-05")
-def check_hsm(room: Room, found: TokenOpened) -> None:
-    """AIR-05: label, serial number, manufacturer and model are the charter's."""
+def check_hsm(room: Room, found: TokenOpened) -> str:
+    """AIR-05: label, serial number, manufacturer and model are the charter's. What production would have refused, or nothing."""
     wanted = room.charter.hsm
     seen = Hsm(label=found.label, serial=found.serial, manufacturer=found.manufacturer, model=found.model)
     if seen != wanted:
@@ -169,6 +169,7 @@ def check_hsm(room: Room, found: TokenOpened) -> None:
             expected=f"{wanted.label}, {wanted.serial}, {wanted.manufacturer}, {wanted.model}",
             do="Connect the HSM that the charter names.",
         )
+    return check_identity(found, room.charter)
 
 
 def alive(room: Room) -> Vault:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from ceremony.base.control import Refused, refuse
+from ceremony.base.control import Refused, control, refuse
 from ceremony.base.data import Malformed, dump
 from ceremony.base.lines import sha256
 from ceremony.record import entries
@@ -101,6 +101,7 @@ def _unlock_one(room: Room, position: str) -> Steps:
     try:
         sealed = media.newest(room.medium(position), position)
         header = Header.unpack(sealed)
+        check_undamaged(room.book, position, header, sealed)
         yield from _tries(room, position, sealed, acceptable(room.book, position, header.sealing))
     except (Refused, Malformed) as trouble:
         room.screen.say(str(trouble))
@@ -136,6 +137,22 @@ def _set_aside(room: Room, position: str, reason: str) -> Entry:
 
 def _refusal(trouble: Refused) -> entries.Refusal:
     return entries.Refusal(identifier=trouble.identifier, what=trouble.what, found=trouble.found, expected=trouble.expected)
+
+
+@control("REC-03")
+def check_undamaged(book: Register, position: str, header: Header, sealed: bytes) -> None:
+    """REC-03: a sealed share that says it is the recorded one has exactly the recorded bytes; it is never mended silently.
+
+    Anything else about it (another set, position or number) is refused by its header, in the vault."""
+    recorded = book.sealed_digest(position, header.sealing)
+    if header.position == position and recorded not in (None, sha256(sealed)):
+        refuse(
+            "REC-03",
+            f"the sealed share of {position} is damaged",
+            found=f"SHA-256 {sha256(sealed)}",
+            expected=f"{recorded}, recorded when it was locked",
+            do="Do not type the passphrase. Clean or change the reader, or let another custodian of the site step in.",
+        )
 
 
 def acceptable(book: Register, position: str, sealing: int) -> tuple[int, ...]:

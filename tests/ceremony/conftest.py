@@ -1,0 +1,94 @@
+"""Stages at the moments where tests begin; each is played once in a test run and copied for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ceremony import demonstration
+from ceremony.demonstration import Stage
+from tests.ceremony import rehearsal
+
+Copied = Callable[[], Stage]
+
+
+@pytest.fixture(scope="session")
+def _founded(tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    set_ = rehearsal.stage(tmp_path_factory.mktemp("founded"))
+    demonstration.found(set_)
+    return set_
+
+
+@pytest.fixture(scope="session")
+def _authorized(_founded: Stage, tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    set_ = rehearsal.copy(_founded, tmp_path_factory.mktemp("authorized") / "stage")
+    demonstration.generate(set_)
+    demonstration.fund(set_)
+    demonstration.authorize(set_)
+    return set_
+
+
+@pytest.fixture(scope="session")
+def _prepared(_authorized: Stage, tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    set_ = rehearsal.copy(_authorized, tmp_path_factory.mktemp("prepared") / "stage")
+    demonstration.prepare(set_)
+    return set_
+
+
+@pytest.fixture(scope="session")
+def _approved(_prepared: Stage, tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    """Everything is approved; the room adjourned before the first share was unlocked."""
+    set_ = rehearsal.copy(_prepared, tmp_path_factory.mktemp("approved") / "stage")
+    while {"number": "6", "title": "Approvals"} not in [e["body"] for e in rehearsal.entries(set_)]:
+        _shown, code = rehearsal.run_broken(set_, f"kill:{_up_to_approvals(set_)}", demonstration.transfer_command(set_))
+        assert code == 128 + 9
+    return set_
+
+
+def _up_to_approvals(set_: Stage) -> int:
+    """How many entries steps 4 to 6 make: present and opening for each of six, phase signatures, reviews, approvals, three steps."""
+    people, staff, here = len(set_.plot.here) + 2, 2, len(set_.plot.here) + 1
+    return 2 * people + staff + 1 + here + staff + 1 + here + staff + 1
+
+
+@pytest.fixture(scope="session")
+def _carried_out(_prepared: Stage, tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    set_ = rehearsal.copy(_prepared, tmp_path_factory.mktemp("carried-out") / "stage")
+    demonstration.transfer(set_)
+    return set_
+
+
+def _copied(played: Stage, folder: Path) -> Stage:
+    return rehearsal.copy(played, folder / "stage")
+
+
+@pytest.fixture
+def founded(_founded: Stage, tmp_path: Path) -> Stage:
+    """People, HSM, charter and policy; no key yet."""
+    return _copied(_founded, tmp_path)
+
+
+@pytest.fixture
+def authorized(_authorized: Stage, tmp_path: Path) -> Stage:
+    """A key, coins, a snapshot, a signed and confirmed authorization."""
+    return _copied(_authorized, tmp_path)
+
+
+@pytest.fixture
+def prepared(_prepared: Stage, tmp_path: Path) -> Stage:
+    """Administrator and witness are done; the room may come."""
+    return _copied(_prepared, tmp_path)
+
+
+@pytest.fixture
+def approved(_approved: Stage, tmp_path: Path) -> Stage:
+    """Everyone approved; no share is open."""
+    return _copied(_approved, tmp_path)
+
+
+@pytest.fixture
+def carried_out(_carried_out: Stage, tmp_path: Path) -> Stage:
+    """The bundle is out; the receipt is awaited."""
+    return _copied(_carried_out, tmp_path)

@@ -1,0 +1,127 @@
+"""Kill a ceremony after every entry, and in the middle of writing one, and resume it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from ceremony import demonstration
+from ceremony.demonstration import Stage
+from ceremony.record.register import Register
+from ceremony.record.verify import verify
+from tests.ceremony import rehearsal
+
+KILLED = 128 + 9
+SITTING = {"7", "8", "9"}
+"""Steps whose work lives in the vault: killed there, they begin again with the first share."""
+
+
+def last_step(set_: Stage) -> str:
+    done = [e["body"]["number"] for e in rehearsal.entries(set_) if e["type"] == "step"]  # type: ignore[index]
+    return done[-1] if done else "0"
+
+
+def vault_processes() -> list[str]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if b"ceremony.vault" in words and os.getpid() in ancestors(int(path.parent.name)):
+            found.append(path.parent.name)
+    return found
+
+
+def ancestors(pid: int) -> list[int]:
+    chain = []
+    while pid > 1:
+        try:
+            pid = int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+        except OSError:
+            break
+        chain.append(pid)
+    return chain
+
+
+def check_ended(set_: Stage, outcome: str) -> None:
+    book = Register.open(set_.folder / "register")
+    assert book.ceremonies[-1].state.closed is not None
+    assert book.ceremonies[-1].state.closed.outcome == outcome
+    verdict = verify(set_.folder / "register", book.genesis, book.head)
+    assert verdict.anchored
+    assert vault_processes() == []
+
+
+def killed_at_each_entry(set_: Stage, command: tuple[str, ...], fault: str, until: str) -> int:
+    """Run and kill, then resume and kill again, always one entry further, until step `until` is done. How often it was killed."""
+    kills, further = 0, 1
+    while last_step(set_) != until:
+        begun = bool(list(set_.folder.glob("register/*-transfer/transcript.jsonl")))
+        words = demonstration.transfer_command(set_, "resume") if begun else command
+        before = last_step(set_)
+        _shown, code = rehearsal.run_broken(set_, f"{fault}:{further}", words)
+        kills += code == KILLED
+        assert code in (0, KILLED), _shown[-2000:]
+        in_sitting = before in {"6", "7", "8"}
+        further = further + 1 if in_sitting and last_step(set_) in {"6", "7", "8"} else 2
+    return kills
+
+
+def test_killed_after_every_entry_of_prepare_and_of_the_room(authorized: Stage) -> None:
+    kills = killed_at_each_entry(authorized, demonstration.prepare_command(authorized), "kill", "6")
+    assert kills > 40
+    demonstration.transfer_command(authorized)
+    shown, code = rehearsal.run(authorized, *demonstration.transfer_command(authorized, "resume"))
+    assert code == 0, shown[-2000:]
+    check_ended(authorized, "carried out")
+
+
+def test_killed_after_every_entry_of_the_sitting(approved: Stage) -> None:
+    kills = killed_at_each_entry(approved, (), "kill", "9")
+    assert kills > 30
+    shown, code = rehearsal.run(approved, *demonstration.transfer_command(approved, "resume"))
+    assert code == 0, shown[-2000:]
+    check_ended(approved, "carried out")
+
+
+def test_torn_in_the_middle_of_an_entry(approved: Stage) -> None:
+    for at in (1, 4, 9, 14):
+        _shown, code = rehearsal.run_broken(approved, f"torn:{at}", demonstration.transfer_command(approved, "resume"))
+        assert code == KILLED
+    shown, code = rehearsal.run(approved, *demonstration.transfer_command(approved, "resume"))
+    assert code == 0, shown[-2000:]
+    check_ended(approved, "carried out")
+    kept = [e["body"]["name"] for e in rehearsal.entries(approved) if e["type"] == "file" and e["body"]["kind"] == "torn"]  # type: ignore[index]
+    assert len(kept) == 4
+
+
+@pytest.mark.control("GEN-14")
+@pytest.mark.parametrize("entry", [36, 37, 39, 44, 50])
+def test_key_generation_cut_off_is_void_for_ever(founded: Stage, entry: int) -> None:
+    _shown, code = rehearsal.run_broken(founded, f"kill:{entry}", demonstration.keygen_command(founded))
+    assert code == KILLED
+    assert "key-record" in [e["body"]["kind"] for e in rehearsal.entries(founded) if e["type"] == "file"]  # type: ignore[index]
+    shown, code = rehearsal.run(founded, *demonstration.transfer_command(founded, "resume")[:-2])
+    assert (code, shown.split()[-0:] != []) == (1, True)
+    assert "GEN-14" in shown
+    sealed = [e["body"]["position"] for e in rehearsal.entries(founded) if e["type"] == "sealing"]  # type: ignore[index]
+    words = ("void", *demonstration.transfer_command(founded)[1:5], "--reason", "cut off")
+    shown, code = rehearsal.run(founded, *words)
+    assert code == 0, shown[-2000:]
+    assert all(position in shown for position in sealed)
+    check_ended(founded, "void")
+
+
+@pytest.mark.control("BRD-06")
+def test_a_ceremony_that_may_have_signed_cannot_be_void(approved: Stage) -> None:
+    further = 10
+    while "signing" not in rehearsal.types(approved):
+        rehearsal.run_broken(approved, f"kill:{further}", demonstration.transfer_command(approved, "resume"))
+        further += 1
+    words = ("void", *demonstration.transfer_command(approved)[1:5], "--reason", "we changed our minds")
+    shown, code = rehearsal.run(approved, *words)
+    assert code == 1
+    assert "BRD-06" in shown

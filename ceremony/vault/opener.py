@@ -1,22 +1,22 @@
 """The opener: the one process that sees passphrases, shares and the secret (REC-10).
 
 It loads the standard library, `cryptography`, `mnemonic` and the schemes. It does one thing in its life: one key
-generation, or one armed transfer; and it ends with it. It makes no file and prints nothing but prompts."""
+generation, one health check, or one armed transfer; and it ends with it. It makes no file and prints nothing but prompts."""
 
 from __future__ import annotations
 
 import os
 from typing import Any, NoReturn
 
-from ceremony.base.control import refuse
+from ceremony.base.control import control, refuse
 from ceremony.base.data import Malformed
 from ceremony.vault import protocol
 from ceremony.vault.child import Child, Handlers, loop
 from ceremony.vault.generation import Generation
-from ceremony.vault.opening import Board
-from ceremony.vault.orders import ArmedOnce, verify_charters
+from ceremony.vault.opening import Board, Rules
+from ceremony.vault.orders import ArmedOnce, verify_charters, verify_key_record
 from ceremony.vault.passphrase import Passphrases
-from ceremony.vault.protocol import ArmedReply, GiveRandom, KeyRecordMade, Proven, Random, Sealed
+from ceremony.vault.protocol import ArmedReply, GiveRandom, HealthBegun, KeyRecordMade, Proven, Random, Sealed
 from ceremony.vault.randomness import Generator
 from ceremony.vault.recovery import Recovery, rules_of
 
@@ -56,6 +56,15 @@ class Opener:
             paths=len(armed.public_keys),
             finding="",
         )
+
+    def begin_health(self, message: protocol.BeginHealth) -> HealthBegun:
+        """Verify charter and key record; shares are then opened one at a time."""
+        self._check_fresh()
+        chain = verify_charters(message.charter, message.signatures, message.predecessors, message.genesis)
+        record = verify_key_record(message.key_record, message.key_record_signatures, message.genesis, chain)
+        rules = Rules(record=record, profile=chain[-1].kdf, positions=record.plan.positions, alone=True)
+        self._board = Board(rules, self._generator(with_dice=False), self._talk)
+        return HealthBegun(key_record=record.digest)
 
     def lock(self, message: protocol.Lock) -> Sealed:
         """Choose a passphrase, lock."""
@@ -121,7 +130,12 @@ class Opener:
     def _opening(self) -> Board:
         return self._board or _unarmed()
 
+    @control("STO-10")
     def _recovering(self) -> Recovery:
+        """STO-10: a share that was opened to see whether it is healthy is never combined with another."""
+        if self._board is not None and self._recovery is None:
+            do = "End this vault. A transfer is armed."
+            refuse("STO-10", "shares of a health check are not combined", found="a recovery", expected="each share alone", do=do)
         return self._recovery or _unarmed()
 
 
@@ -134,6 +148,7 @@ def serve(child: Child) -> None:
     opener = Opener(child.link, Passphrases())
     handlers: Handlers = {
         protocol.BeginKeygen: opener.begin_keygen,
+        protocol.BeginHealth: opener.begin_health,
         protocol.Arm: opener.arm,
         protocol.Lock: opener.lock,
         protocol.Prove: opener.prove,

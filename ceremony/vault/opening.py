@@ -123,6 +123,8 @@ class Board:
     def _check_due(self, position: str) -> None:
         if self._closed:
             raise Malformed("the secret was recovered already; no further share is opened")
+        if position not in self._terms.plan.positions:
+            raise Malformed(f"the key record has no position {position}")
         if position not in self._rules.positions:
             refuse(
                 "SIG-02",

@@ -134,7 +134,7 @@ def verify_orders(orders: Orders) -> Armed:
     """The proof that these orders hold from the genesis down; refuses with the control that is broken, Malformed for bad files."""
     chain = verify_charters(orders.charter, orders.charter_signatures, orders.predecessors, orders.genesis)
     charter = chain[-1]
-    key_record = _key_record(orders, chain)
+    key_record = verify_key_record(orders.key_record, orders.key_record_signatures, orders.genesis, chain)
     authorized = _authorized(orders, charter)
     reviewed = _reviewed(orders, charter, key_record, authorized.authorization)
     approved = approve(_wanted(orders, key_record, authorized, reviewed.request), orders.approvals, charter, reviewed.positions)
@@ -159,17 +159,19 @@ def verify_charters(
     return tuple(chain)
 
 
-def _key_record(orders: Orders, chain: Sequence[Charter]) -> KeyRecord:
-    """The key record of this genesis, signed under the charter that it names by the witness and a quorum of custodians."""
-    key_record = load(KeyRecord, orders.key_record, "key record")
-    _equal("key record", "genesis", key_record.genesis, orders.genesis)
+def verify_key_record(raw: bytes, signatures: Sequence[Signature], genesis: str, chain: Sequence[Charter]) -> KeyRecord:
+    """The key record of this genesis, signed under the charter that it names by the witness and a quorum of custodians.
+
+    `chain`: the charters from the genesis on, as `verify_charters` gives them."""
+    key_record = load(KeyRecord, raw, "key record")
+    _equal("key record", "genesis", key_record.genesis, genesis)
     founding = next((charter for charter in chain if charter.digest == key_record.charter), None)
     if founding is None:
         _differ("key record", "charter", key_record.charter, " or ".join(charter.digest for charter in chain))
     for charter in (founding, chain[-1]):
         _check_facts(key_record, charter)
-    verify_all(orders.key_record_signatures, orders.key_record, ("witness",), founding, "key-record@cold-ceremony")
-    signers = [s.signer for s in orders.key_record_signatures]
+    verify_all(signatures, raw, ("witness",), founding, "key-record@cold-ceremony")
+    signers = [s.signer for s in signatures]
     _enough("the key record is not signed by a quorum of custodians", founding, [p for p in founding.custodians if p in signers])
     return key_record
 

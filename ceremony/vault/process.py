@@ -24,11 +24,13 @@ from ceremony.vault.orders import Orders
 from ceremony.vault.protection import KEPT
 from ceremony.vault.protocol import (
     ArmedReply,
+    BeginHealth,
     BeginKeygen,
     Channel,
     Delivered,
     Destroyed,
     Failed,
+    HealthBegun,
     ImportedKeys,
     KeyRecordMade,
     PathProven,
@@ -213,6 +215,10 @@ class Vault:
             found = f"HSM process: request {armed.request}; opener: request {reply.request}"
             refuse("SIG-08", "the two halves of the vault disagree", found=found, expected="the same orders", do="End this vault.")
         return armed
+
+    def begin_health(self, message: BeginHealth) -> HealthBegun:
+        """STO-10: shares are then unlocked and locked again one at a time, and never combined. Needs no orders."""
+        return self._linked(message, HealthBegun)[0]
 
     def unlock(self, position: str, sealed: bytes, numbers: tuple[int, ...]) -> Unlocked:
         """Check the header, then let this custodian type the passphrase. `numbers`: sealing numbers of the register, newest last."""

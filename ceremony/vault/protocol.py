@@ -95,6 +95,19 @@ class ProveQuorums:
 
 
 @record
+class BeginHealth:
+    """Open shares one at a time, each alone, never combined (STO-10) -> HealthBegun. Asks the link for HSM randomness (serve it)."""
+
+    message: Literal["begin-health"] = "begin-health"
+    charter: bytes
+    signatures: tuple[Signature, ...]
+    predecessors: tuple[SignedCharter, ...] = ()
+    genesis: Digest
+    key_record: bytes
+    key_record_signatures: tuple[Signature, ...]
+
+
+@record
 class Unlock:
     """Check the header, ask for the passphrase once, check the commitment -> Unlocked, or Wrong.
 
@@ -289,6 +302,14 @@ class KeyRecordMade:
 
     message: Literal["key-record"] = "key-record"
     key_record: bytes
+
+
+@record
+class HealthBegun:
+    """The key record whose shares are opened one by one."""
+
+    message: Literal["health-begun"] = "health-begun"
+    key_record: Digest
 
 
 @record
@@ -503,7 +524,7 @@ class Taken:
     count: int
 
 
-TO_OPENER = (Hello, Arm, Finish, BeginKeygen, Lock, Prove, ProveQuorums, Unlock, Recover, Deliver, LockAgain, ProveAgain)
+TO_OPENER = (Hello, Arm, Finish, BeginKeygen, BeginHealth, Lock, Prove, ProveQuorums, Unlock, Recover, Deliver, LockAgain, ProveAgain)
 TO_HSM = (Hello, Arm, Finish, Open, TryImportPath, ServeLink, LinkDone, Imported, Sign, Destroy)
 OVER_LINK = (GiveRandom, GiveImportKey, TakeKeys)
 TROUBLE = (RefusedReply, MalformedReply, Wrong, InterruptedReply, Failed)

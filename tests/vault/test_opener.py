@@ -20,7 +20,7 @@ from ceremony.record.keyrecord import KeyRecord
 from ceremony.vault import accounts
 from ceremony.vault.opener import Opener
 from ceremony.vault.passphrase import offer
-from ceremony.vault.protocol import Arm, BeginKeygen, Channel, Delivered, Lock, Random, RefusedReply
+from ceremony.vault.protocol import Arm, BeginHealth, BeginKeygen, Channel, Delivered, Lock, Random, RefusedReply
 from shares import envelope
 from shares.envelope import Header
 from shares.plan import Terms
@@ -401,6 +401,35 @@ def test_armed_once(desk: tuple[World, str, str], screen: PtyVault) -> None:
     screen.ask("arm", desk[0].good)
     assert refused(screen).identifier == "SIG-08"
     screen.ask("begin_keygen", keygen(desk[0]))
+    assert refused(screen).identifier == "SIG-08"
+
+
+@pytest.mark.control("STO-10")
+def test_a_share_is_proven_healthy_alone(desk: tuple[World, str, str], screen: PtyVault) -> None:
+    """Opened, checked, locked again, without orders; the next one replaces it; nothing is combined."""
+    good = desk[0].good
+    message = BeginHealth(
+        charter=good.charter,
+        signatures=good.charter_signatures,
+        genesis=good.genesis,
+        key_record=good.key_record,
+        key_record_signatures=good.key_record_signatures,
+    )
+    screen.ask("begin_health", replace(message, genesis="00" * 32))
+    assert refused(screen).identifier
+    assert screen.call("begin_health", message).key_record == desk[0].key_record.digest
+    transfer = Transfer(desk[0], screen)
+    for position in ("A1", "A2", "B1", "C2"):
+        answer = transfer.opened(position)
+        assert (answer.board, answer.enough) == ({position[0]: 1}, "no")
+        again = screen.call("lock_again", position, 4).sealed
+        screen.call("prove_again", position, again)
+    screen.ask("lock_again", "A1", 5)
+    assert "not open" in str(refused(screen))
+    for method in ("recover", "deliver"):
+        screen.ask(method)
+        assert refused(screen).identifier == "STO-10"
+    screen.ask("arm", good)
     assert refused(screen).identifier == "SIG-08"
 
 

@@ -204,6 +204,19 @@ def test_a_child_killed_at_its_prompt_leaves_the_terminal_in_order(desk: tuple[W
     assert screen.rest().endswith("\x1b[?1049l\r\n")
 
 
+def test_an_interrupt_while_an_answer_is_due_loses_nothing(desk: tuple[World, str, str], screen: PtyVault) -> None:
+    """Ctrl-C that comes as a signal, to all processes at the terminal, between prompts."""
+    screen.call("begin_keygen", keygen(desk[0]))
+    screen.ask("lock", "A1", 1)
+    screen.wait(SAMPLE)
+    for pid in (screen.screen, *screen.pids.values()):
+        os.kill(pid, signal.SIGINT)
+    screen.terminal.send("\r")
+    screen.type("Word 1 of 6: ", "\x03", end="")
+    assert refused(screen).kind == "Interrupted"
+    assert lock(screen, "A2")
+
+
 @pytest.mark.control("SIG-08")
 def test_one_task_in_its_life(desk: tuple[World, str, str], screen: PtyVault) -> None:
     screen.call("begin_keygen", keygen(desk[0]))

@@ -142,10 +142,20 @@ def test_base58_comes_back(payload: bytes) -> None:
     assert base58.decode(base58.encode(payload)) == payload
 
 
-@pytest.mark.parametrize("words", ["", "1", "0OIl", "5" * 121, "é"])
+@pytest.mark.parametrize("words", ["", "1", "3QJmnh", "0OIl", "é"])
 def test_base58_is_strict(words: str) -> None:
     with pytest.raises(Malformed):
         base58.decode(words)
+
+
+def test_lengths_are_limited_before_any_work() -> None:
+    with pytest.raises(Malformed, match="at most 120"):
+        base58.decode("5" * 121)
+    with pytest.raises(Malformed, match="at most 90"):
+        bech32.decode("bc1" + "q" * 88)
+    for payload in (b"\x00" + bytes(19), b"\x00" + bytes(21), b"\x05" + bytes(21)):
+        with pytest.raises(Malformed, match="not an address of this network"):
+            script_of(base58.encode(payload), "main")
 
 
 def test_hashes() -> None:

@@ -90,6 +90,35 @@ def test_an_account_whose_parts_do_not_belong_together(changes: dict[str, Any]) 
         opened(AccountKey(**{**base, **changes}))
 
 
+def test_an_extended_key_below_the_account_is_not_the_account() -> None:
+    master = bip32.master(bytes(16), "main")
+    below = master.derive(bip32.parse_path("m/84h/0h/0h/0h")).public
+    account = AccountKey(name="desk", chain="bitcoin", network="main", path="m/84h/0h/0h", xpub=below.text, fingerprint="00000000")
+    with pytest.raises(Malformed, match="do not belong together"):
+        opened(account)
+
+
+@pytest.mark.parametrize("size", [77, 79])
+def test_extended_keys_of_another_length(size: int) -> None:
+    text = base58.encode(base58.decode(CASES[0]["chain"][0]["xprv"]).ljust(size, b"\x01")[:size])
+    for parse in (bip32.parse_public, bip32.parse_private):
+        with pytest.raises(Malformed, match="78 bytes"):
+            parse(text)
+
+
+def test_steps_without_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody will ever meet one (about 1 in 2^127): the derivation is made to give one."""
+    node = bip32.master(bytes(16), "main")
+    monkeypatch.setattr(bip32.hmac, "digest", lambda *_: (curve.N - node.secret).to_bytes(32, "big") + bytes(32))
+    for each in (node, node.public):
+        with pytest.raises(Malformed, match="no key at step 5"):
+            each.child(5)
+    for left, says in ((curve.N, "no key at this step"), (0, "no master key")):
+        monkeypatch.setattr(bip32.hmac, "digest", lambda *_, left=left: left.to_bytes(32, "big") + bytes(32))
+        with pytest.raises(Malformed, match=says):
+            bip32.master(bytes(16), "main")
+
+
 @given(st.binary(min_size=16, max_size=64), st.lists(st.integers(0, bip32.HARDENED - 1), max_size=3).map(tuple))
 @settings(max_examples=40, deadline=None)
 def test_public_derivation_is_private_derivation(seed: bytes, path: tuple[int, ...]) -> None:

@@ -210,6 +210,13 @@ def test_another_transaction_is_not_this_request_signed() -> None:
             check(wrong, request(), ACCOUNT)
 
 
+def test_a_transaction_heavier_than_reviewed_is_malformed(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = signed()
+    monkeypatch.setattr(rules, "WITNESS_BYTES", 100)
+    with pytest.raises(Malformed, match="reviewed as at most"):
+        check(raw, request(), ACCOUNT)
+
+
 def test_another_witness_is_refused() -> None:
     signature, key = tx.parse(signed()).inputs[0].witness
     r, s = der.strict(signature[:-1])

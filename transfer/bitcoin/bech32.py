@@ -30,8 +30,8 @@ def decode(text: str) -> tuple[str, tuple[int, ...], Variant]:
         raise Malformed(f"not bech32: expected at most {MAX_LENGTH} printable characters")
     if text != text.lower() and text != text.upper():
         raise Malformed("bech32: mixes upper and lower case")
-    prefix, separator, tail = text.lower().rpartition("1")
-    if not separator or not prefix or len(tail) < 6:
+    prefix, _, tail = text.lower().rpartition("1")
+    if not prefix or len(tail) < 6:
         raise Malformed("bech32: expected a prefix, the digit 1, and six characters or more")
     if any(character not in _VALUE for character in tail):
         raise Malformed("bech32: a character that is not in the alphabet")

@@ -1,0 +1,314 @@
+#!/bin/sh
+# Verify a register with stock tools alone: sh, coreutils, find, xargs, jq (1.6 or newer), ssh-keygen. No project code.
+#
+#   sh verify-transcript.sh REGISTER [GENESIS HEAD]
+#
+# GENESIS and HEAD are 64 hexadecimal digits from a closing slip, not from the folder: who can forge the folder can forge it
+# whole. Exit code 0: VERIFIED. 1: refused; the first word is the control that is broken. 2: used wrongly.
+# 3: CONSISTENT, NOT ANCHORED (without GENESIS and HEAD), or INCOMPLETE (the newest ceremony has not ended).
+#
+# What it holds to: 1 folders  2 genesis  3 one spelling  4 the chain  5 the head  6 what entries say  7 the list of files
+# 8 documents  9 keys  10 who had to sign  11 every signature. `ceremony audit verify` holds to more: it also reads the
+# Bitcoin transaction, the policy's limits and the sealing numbers.
+set -eu
+LC_ALL=C
+export LC_ALL
+umask 077
+
+usage() {
+    printf '%s\nusage: sh verify-transcript.sh REGISTER [GENESIS HEAD]\n' "$1" >&2
+    exit 2
+}
+
+refuse() { # control, what is wrong
+    printf '%s %s\n' "$1" "$2" >&2
+    exit 1
+}
+
+is_digest() {
+    case $1 in *[!0-9a-f]*) return 1 ;; esac
+    [ ${#1} -eq 64 ]
+}
+
+if [ $# -ne 1 ] && [ $# -ne 3 ]; then usage "Expected one or three arguments, found $#."; fi
+genesis=${2-}
+head=${3-}
+if [ $# -eq 3 ]; then
+    for digest in "$genesis" "$head"; do is_digest "$digest" || usage "GENESIS and HEAD are 64 hexadecimal digits in lower case."; done
+fi
+for tool in jq ssh-keygen sha256sum split; do
+    command -v "$tool" >/dev/null || usage "This needs the program $tool."
+done
+tmp=$(mktemp -d -p /dev/shm 2>/dev/null || mktemp -d) # in memory if there is such a folder: the chain needs a file for each line
+trap 'rm -rf "$tmp"' EXIT
+trap 'exit 130' HUP INT TERM
+cd -- "$1" 2>/dev/null || usage "There is no folder $1."
+
+# --- 1 One folder for each ceremony, numbered without a gap; in them regular files only, no link and no folder -------------
+[ -z "$(find . -mindepth 1 -maxdepth 1 ! -type d -print)" ] || refuse AUD-05 "something that is no ceremony's folder lies in the register"
+[ -z "$(find . -mindepth 2 ! -type f -print)" ] || refuse AUD-05 "a link, a folder or a device lies in a ceremony's folder"
+count=0
+: >"$tmp/folders"
+for folder in *; do
+    count=$((count + 1))
+    number=$(printf '%04d' "$count")
+    case $folder in
+    "$number-keygen" | "$number-transfer" | "$number-receipt") printf '%s\n' "$folder" >>"$tmp/folders" ;;
+    *) refuse AUD-08 "the ceremonies are not numbered without a gap: expected $number" ;;
+    esac
+    [ -f "$folder/transcript.jsonl" ] || refuse AUD-05 "$folder has no transcript.jsonl"
+done
+[ "$(find . -mindepth 1 -maxdepth 1 -print | wc -l)" -eq "$count" ] || refuse AUD-05 "a hidden folder lies in the register"
+
+# --- 2 The genesis is the digest of the first charter ----------------------------------------------------------------------
+charter=0001-keygen/charter.json
+[ -f "$charter" ] || refuse AUD-05 "$charter is missing"
+found=$(sha256sum <"$charter")
+found=${found%% *}
+[ -z "$genesis" ] || [ "$found" = "$genesis" ] || refuse AUD-09 "this is another register: its genesis is $found"
+
+# --- 3 Every line is JSON in its one spelling: sorted keys, ASCII, each key once, a newline at the end, no carriage return --
+cat -- */transcript.jsonl >"$tmp/all"
+jq -cSa . "$tmp/all" >"$tmp/canonical" 2>/dev/null || refuse AUD-01 "a transcript is not JSON"
+cmp -s "$tmp/all" "$tmp/canonical" || refuse AUD-01 "a line is not in its one spelling: $(cmp "$tmp/all" "$tmp/canonical" 2>&1 || :)"
+rm "$tmp/canonical"
+
+# --- 4 The chain: each line names the SHA-256 of the line before it, newline included, across all ceremonies ----------------
+mkdir "$tmp/chunks"
+split -l 10000 -a 5 "$tmp/all" "$tmp/chunks/"
+: >"$tmp/digests"
+for chunk in "$tmp"/chunks/*; do # one file for each line, ten thousand at a time, so that one run of sha256sum hashes many
+    mkdir "$tmp/lines"
+    split -l 1 -a 4 "$chunk" "$tmp/lines/"
+    (cd "$tmp/lines" && ls | xargs sha256sum) | cut -c 1-64 >>"$tmp/digests"
+    rm -r "$tmp/lines"
+done
+{ printf '%s\n' "$found" && head -n -1 "$tmp/digests"; } >"$tmp/wanted"
+jq -r .prev "$tmp/all" >"$tmp/prevs" 2>/dev/null || refuse AUD-01 "a line is not an entry"
+cmp -s "$tmp/wanted" "$tmp/prevs" || refuse AUD-01 "the chain is broken: $(cmp "$tmp/wanted" "$tmp/prevs" 2>&1 || :)"
+
+# --- 5 The head from outside is the digest of the last line ------------------------------------------------------------------
+last=$(tail -n 1 "$tmp/digests")
+if [ -n "$head" ] && [ "$head" != "$last" ]; then
+    case "$(cat "$tmp/digests")" in
+    *"$head"*) refuse AUD-09 "entries follow the head that was given: the register's is $last" ;;
+    *) refuse AUD-10 "the register does not have the head that was given: it is an older copy, or changed; its head is $last" ;;
+    esac
+fi
+
+# --- 6 What entries say. The program prints one fact for each line:  O folder | C number outcome | F digest path |
+#       S folder purpose namespace actor file text time blob | N number purpose actor (a signature that must be there) |
+#       R r signature | E control text (a rule is broken) -----------------------------------------------------------------------
+cat >"$tmp/facts.jq" <<'JQ'
+def is($re): type == "string" and test("\\A(" + $re + ")\\z");
+def has_all($needed): ($needed - .) == [];
+def kinds: ["opened","file","signature","step","present","machine","vault","vault-ended","hsm","import-path","generated","sealing",
+  "proven","removed","quorums","authorized","agreed","reviewed","armed","unlocked","recovered","imported","signing","set-aside",
+  "hsm-signed","absent","checked","exported","sighting","refusal","resumed","closed"];
+def namespaces: {"charter":"charter","policy":"policy","key-record":"key-record","authorization":"authorization",
+  "confirmation":"confirmation","receipt":"receipt","approval":"approval",
+  "opening":"checkpoint","phase":"checkpoint","adjournment":"checkpoint"};
+def base64: "([A-Za-z0-9+/]{4})*([A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?";  # no bits left over: one spelling
+def fresh: {seq: 0, time: "", done: 0, again: false, closed: false, seen: {}, listed: {}, present: [], signed: [], phase: {}, approved: [],
+  approval_head: null, positions: [], open: {}, waiting: {}, armed: false};
+
+def broken($control; $text): .out += ["E\t\($control) \(.folder // "entry"), entry \(.seq): \($text)"];
+def need($ok; $control; $text): if $ok then . else broken($control; $text) end;
+def after($kind; $control): need(.seen[$kind]; $control; "\($kind) must come before it");
+
+def shape($e; $genesis; $mark):
+  need(($e | type == "object" and keys == ["actor","body","prev","seq","time","type"]) and ($e.body | type == "object")
+    and ([$e | .. | scalars | type == "string"] | all); "AUD-01"; "not the six fields, strings only")
+  | need(($e.type | IN(kinds[])) and ($e.seq == (.seq | tostring)); "AUD-01"; "an unknown type, or a gap in the numbers")
+  | need($e.actor == "tool" or ($e.actor | IN($people[])); "AUD-01"; "its actor is not in the charter")
+  | need($e.time | is("20[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z"); "AUD-01"; "not a UTC time")
+  | need($e.time >= .time; "ASM-04"; "time goes backwards")
+  | need($e.type == "opened" or (.closed | not); "AUD-08"; "it follows the closing");
+
+def checkpoint($b):  # the three lines that people sign name an earlier entry of this ceremony, by its digest
+  .seq as $seq | .from as $from | .number as $number
+  | ($b.text // "" | capture("\\Acold-ceremony checkpoint, (?<mark>[a-z]+)\ngenesis (?<genesis>[0-9a-f]{64}) ceremony (?<number>[0-9]{1,4}) entry (?<seq>[1-9][0-9]{0,8})\n(?<head>[0-9a-f]{64})\n\\z") // null) as $said
+  | need($said != null and $said.mark == $mark and $said.genesis == $genesis and $said.number == ($number | tostring)
+    and ($said.seq | tonumber) < $seq and $digests[$from + ($said.seq | tonumber) - 1] == $said.head; "AUD-02"; "a checkpoint of another transcript")
+  | .said = ($said.seq // "0" | tonumber);
+
+def approval($e):  # what each person approved: this request, this authorization, after the entry before the first approval
+  .approval_head = (.approval_head // $e.prev) | . as $s
+  | ($e.body.text | fromjson? // {}) as $a
+  | need(($e.body.text == ($a | tojson + "\n")) and $a.type == "approval" and $a.mark == $mark and $a.genesis == $genesis and $a.role == $e.actor
+    and $a.ceremony == ($s.number | tostring) and $a.request == $s.request and $a.authorization == $s.authorization
+    and $a.head == $s.approval_head and $a.key_record == $s.key_record; "SIG-02"; "an approval of something else")
+  | .approved += [$e.actor];
+
+def signature($e):
+  $e.body as $b | (namespaces[$b.purpose // ""] == "checkpoint" or $b.purpose == "approval") as $of_text
+  | need($e.actor != "tool" and $b.namespace == "\(namespaces[$b.purpose // ""])@cold-ceremony"; "AUT-03"; "another namespace or signer")
+  | need(if $of_text then ($b.text | is("[ -~\n]{1,4000}")) and ($b | has("file") | not)
+      else (.listed[$b.file // ""] == $b.purpose) and ($b | has("text") | not) end; "AUT-03"; "not over a file of its kind, or a text")
+  | need($b.blob | is("U1NIU0lH" + base64); "AUT-03"; "not the base64 of an SSH signature")
+  | (if $b.purpose == "approval" then approval($e) elif $of_text then checkpoint($b) else . end)
+  | .signed += [[$b.purpose, $e.actor, .said // 0]] | (.said // 0) as $said
+  | (if $b.purpose == "phase" then .phase[$b.text] += [$e.actor] else . end) | del(.said)
+  | .out += [["S", .folder, $b.purpose, $b.namespace, $e.actor, $b.file // "-", ($b.text // "--" | .[:-1] | gsub("\n"; "\u0001")),
+      ($e.time | gsub("[-:T]"; "")), ($b.blob as $s | [range(0; $s | length; 70) | $s[.:. + 70]] | join(" "))] | join("\t")];
+
+def step($b): (.done + 1) as $next
+  | need($b.number == ($next | tostring) or (.again and ($b.number | tonumber? // 0) <= .done and $b.number != "0"); "SET-06"; "a step out of order")
+  | need(.phase == {} or ([.phase[] | has_all(["administrator","witness"])] | any); "AUD-02"; "the phase is not signed by administrator and witness")
+  | .again = (.again and ($b.number | tonumber? // 0) <= .done) | .done = ($b.number | tonumber? // 0) | .phase = {};
+
+def unlocked($b): need(.armed and (.positions | index($b.position)); "SIG-08"; "a share that the vault was not armed for") | after("import-path"; "AIR-07")
+  | .waiting[$b.position] = ($b.number | tonumber? // 0);
+
+def proven($b): ($b.number | tonumber? // 0) as $n | ($b.position // "") as $p
+  | if .open[$p] != "\($b.number) \($b.sha256)" then broken("SEC-01"; "proven, but not the share that was locked")
+    elif .waiting[$p] != null and $n > .waiting[$p] then del(.waiting[$p]) else . end;
+
+def everyone: [.present[] | .actor] | unique;
+def everyone_signs($purposes; $least):  # and the last signature of each covers what was done: entry $least
+  .signed as $signed | everyone as $here | .number as $number
+  | .out += [$purposes[] as $p | $here[] | "N\t\($number)\t\($p)\t\(.)"]
+  | need([$here[] as $who | any($signed[]; .[0] == "adjournment" and .[1] == $who and .[2] >= $least)] | all; "AUD-02"; "the adjournment is not signed by everyone");
+
+def closed($b):
+  .closed = true | .number as $number | .out += ["C\t\($number)\t\($b.outcome)"]
+  | if $b.outcome == "void" then need((.seen["signing"] or .seen["hsm-signed"]) | not; "BRD-06"; "void, but the HSM may have signed")
+    elif .kind == "keygen" and $b.outcome == "key record signed" then
+      after("quorums"; "GEN-07") | need(everyone | has_all($custodians + ["administrator","witness"]); "ASM-01"; "not everyone was there")
+      | need(.proven_all // [] | has_all($custodians); "GEN-14"; "a share was not proven")
+      | everyone_signs(["opening","key-record","adjournment"]; .newest // 0)
+      | .out += [("charter","policy") as $p | ("cfo","cto","witness") as $who | "N\t\($number)\t\($p)\t\($who)"]
+    elif .kind == "transfer" and $b.outcome == "carried out" then
+      after("exported"; "EXP-01") | need(everyone | has_all(["administrator","witness"]); "ASM-03"; "administrator or witness was not there")
+      | need(everyone as $here | .positions - $here == []; "ASM-01"; "a custodian was not there")
+      | everyone_signs(["opening","adjournment"]; .newest // 0) | .out += [("cfo","cto") as $who | "N\t\($number)\tauthorization\t\($who)"]
+    elif .kind == "receipt" and $b.outcome == "receipt" then
+      after("sighting"; "BRD-03") | need([.signed[] | select(.[0] == "receipt") | .[1]] | unique | length >= 2; "BRD-04"; "fewer than two people signed the receipt")
+    else broken("AUD-08"; "an outcome that its kind cannot have") end;
+
+def body($e): $e.body as $b | $e.type as $t
+  | if $t == "file" then need(($b.name | is("[a-z0-9][a-z0-9-]{0,60}\\.[a-z]{2,12}")) and $b.name != "transcript.jsonl" and ($b.sha256 | is("[0-9a-f]{64}"))
+        and .listed[$b.name] == null; "AUD-05"; "a file listed twice or in another form")
+      | .listed[$b.name] = $b.kind | .out += ["F\t\($b.sha256)\t./\(.folder)/\($b.name)"]
+      | (if $b.kind == "key-record" then .key_record = $b.sha256 elif $b.kind == "request" then .file_request = $b.sha256
+        elif $b.kind == "authorization" then .file_authorization = $b.sha256 else . end)
+    elif $t == "signature" then signature($e)
+    elif $t == "present" then .present += [$e]
+    elif $t == "step" then step($b)
+    elif $t == "resumed" then .again = true
+    elif $t == "authorized" then .authorization = $b.authorization | need($b.authorization == .file_authorization; "AUT-01"; "not the authorization's file")
+    elif $t == "agreed" then .request = $b.request | after("authorized"; "TXN-01") | need($b.request == .file_request; "SIG-06"; "not the request's file")
+    elif ($t | IN("reviewed","armed","signing","hsm-signed")) and $b.request != .request then broken("SIG-06"; "another request")
+    elif $t == "armed" then .armed = true | .seen["recovered"] = false | .seen["imported"] = false | .positions = ([.positions[], $b.positions[]] | unique)
+      | need(.approved | has_all($b.positions + ["witness"] + $approving); "SIG-02"; "not everyone who must has approved")
+    elif $t == "unlocked" then unlocked($b)
+    elif $t == "recovered" then after("unlocked"; "REC-01") | need(.armed; "SIG-08"; "the vault is not armed")
+    elif $t == "imported" then after("recovered"; "REC-06")
+    elif $t == "signing" then after("imported"; "REC-07")
+    elif $t == "hsm-signed" then after("signing"; "SIG-08") | .seen["absent"] = false | .newest = .seq
+      | .out += [$b.signatures[]? | "R\t\(.raw[:64])\t\($b.request) \(.input) \(.raw)"]
+    elif $t == "absent" then need($b.remaining == "0"; "SEC-03"; "keys are left in the HSM") | .newest = .seq
+    elif $t == "checked" then after("absent"; "SEC-03")
+    elif $t == "exported" then after("checked"; "SIG-03") | need(.waiting == {}; "SEC-01"; "exported before every share was locked again")
+    elif $t == "sealing" then .open[$b.position // ""] = "\($b.number) \($b.sha256)"
+    elif $t == "proven" then proven($b) | .newest = .seq | .proven_all += [$b.position]
+    elif $t == "quorums" or $t == "generated" then .newest = .seq
+    elif $t == "vault-ended" then .armed = false
+    elif $t == "closed" then closed($b) else . end;
+
+def opened($e): . as $old | fresh + {from: .at, key_record: .key_record, out: [], at: .at, seq: 1, opened: true,
+    number: ($e.body.ceremony | tonumber? // 0), kind: $e.body.kind, folder: "\(("000" + $e.body.ceremony)[-4:])-\($e.body.kind)"}
+  | need($old.at == 0 or $old.closed; "AUD-08"; "the ceremony before has not ended")
+  | need($e.body.mark == $mark and $e.body.genesis == $genesis; "AUD-03"; "of another genesis, or practice for production")
+  | .out += ["O\t\(.folder)"];
+
+foreach inputs as $e (fresh + {at: 0, out: [], number: 0};
+  (if ($e | type == "object") and $e.type == "opened" and ($e.body | type == "object") and ($e.body.ceremony | type == "string")
+    then opened($e) else .out = [] | .seq += 1 end)
+  | shape($e; $genesis; $mark) | if .out[-1:] | .[0] // "" | startswith("E") then . else body($e) end
+  | .seen[$e.type] = true | .time = $e.time | .at += 1; .out[])
+JQ
+jq -e '[.people[] | (.person | test("\\A([A-I][1-9]|cfo|cto|administrator|witness)\\z"))
+    and (.key | test("\\A(sk-)?(ssh|ecdsa)-[a-z0-9@.-]+ [A-Za-z0-9+/]+={0,2}\\z"))] | all' "$charter" >/dev/null 2>&1 ||
+    refuse AUT-03 "the charter has a person or a key of another form"
+people=$(jq -c '[.people[].person]' "$charter")
+custodians=$(jq -c '[.people[].person | select(test("\\A[A-I][1-9]\\z"))]' "$charter")
+approving=$(jq -c 'if .officers_approve == "yes" then ["cfo","cto"] else [] end' "$charter")
+jq -nr --arg genesis "$found" --arg mark "$(jq -r .mark "$charter")" --argjson people "$people" --argjson custodians "$custodians" \
+    --argjson approving "$approving" --rawfile lines "$tmp/digests" "(\$lines | split(\"\n\")) as \$digests | $(cat "$tmp/facts.jq")" \
+    "$tmp/all" >"$tmp/facts" 2>"$tmp/trouble" || refuse AUD-01 "an entry is not in its form: $(head -n 1 "$tmp/trouble")"
+for kind in O C F S N R; do : >"$tmp/$kind"; done
+tab=$(printf '\t')
+while IFS=$tab read -r kind rest; do
+    case $kind in
+    E) refuse "${rest%% *}" "${rest#* }" ;;
+    *) printf '%s\n' "$rest" >>"$tmp/$kind" ;;
+    esac
+done <"$tmp/facts"
+head -q -n 1 -- */transcript.jsonl | jq -r '"\(("000" + .body.ceremony)[-4:])-\(.body.kind)"' >"$tmp/firsts"
+cmp -s "$tmp/folders" "$tmp/O" && cmp -s "$tmp/folders" "$tmp/firsts" || refuse AUD-08 "a ceremony does not begin with its opening, in its own folder"
+sort -u "$tmp/R" | cut -f 1 | uniq -d >"$tmp/twice"
+[ ! -s "$tmp/twice" ] || refuse SIG-05 "an r appears twice: $(head -n 1 "$tmp/twice")"
+
+# --- 7 The list of files is closed: each listed file is there with its digest, and nothing else ------------------------------
+sort "$tmp/F" | while IFS=$tab read -r digest path; do printf '%s  %s\n' "$digest" "$path"; done >"$tmp/listed"
+find . -mindepth 2 -type f ! -name transcript.jsonl -print0 | xargs -0 -r sha256sum | sort >"$tmp/present"
+cut -c 67- "$tmp/listed" | sort >"$tmp/listed.names"
+cut -c 67- "$tmp/present" | sort >"$tmp/present.names"
+cmp -s "$tmp/listed.names" "$tmp/present.names" || refuse AUD-05 "missing or extra: $(comm -3 "$tmp/listed.names" "$tmp/present.names" | head -n 3)"
+cmp -s "$tmp/listed" "$tmp/present" || refuse AUD-01 "changed: $(comm -13 "$tmp/listed" "$tmp/present" | cut -c 67- | head -n 3)"
+
+# --- 8 Documents: every .json file is one line in its one spelling; the payee was confirmed by someone else than the requester -
+cat -- */*.json >"$tmp/documents"
+jq -cSa . "$tmp/documents" 2>/dev/null | cmp -s - "$tmp/documents" || refuse AUD-01 "a document is not JSON in its one spelling"
+jq -nr 'reduce inputs as $d ({}; (input_filename[:4]) as $n | if $d.type == "authorization" then .[$n].requester = $d.requester
+    elif $d.type == "confirmation" then .[$n].checker = $d.checker else . end)
+  | to_entries[] | "\(.key | tonumber)\t\(.value.requester)\t\(.value.checker)"' -- */*.json >"$tmp/confirmed"
+while IFS=$tab read -r number requester checker; do
+    [ "$requester" != "$checker" ] || refuse AUT-08 "ceremony $number: the requester confirmed the payee alone"
+    printf '%s\tconfirmation\t%s\n' "$number" "$checker" >>"$tmp/N"
+done <"$tmp/confirmed"
+
+# --- 9 The signers: one line for each person of the charter, no key twice, no wildcard ---------------------------------------
+jq -r '.people[].key' "$charter" | sort | uniq -d >"$tmp/twice"
+[ ! -s "$tmp/twice" ] || refuse AUT-03 "one key stands for two people"
+jq -r '.people[] | "\(.person) namespaces=\"\(["charter","policy","key-record","authorization","confirmation","approval","checkpoint","receipt"]
+    | map(. + "@cold-ceremony") | join(","))\" \(.key)"' "$charter" >"$tmp/signers"
+
+# --- 10 Who had to sign, in each ceremony that ended and is not void -----------------------------------------------------------
+while IFS=$tab read -r folder purpose namespace actor _; do
+    number=${folder%%-*}
+    printf '%s\t%s\t%s\n' "$((1$number - 10000))" "$purpose" "$actor"
+done <"$tmp/S" | sort -u >"$tmp/signed"
+while IFS=$tab read -r number outcome; do [ "$outcome" = void ] || printf '%s\n' "$number"; done <"$tmp/C" | sort >"$tmp/ended"
+sort -u "$tmp/N" | join -t "$tab" "$tmp/ended" - | comm -23 - "$tmp/signed" >"$tmp/unsigned"
+[ ! -s "$tmp/unsigned" ] || refuse AUD-02 "a signature is missing (ceremony, purpose, person): $(head -n 1 "$tmp/unsigned")"
+
+# --- 11 Every signature, with the signer's key of the charter, in its own namespace, at the time of its entry ------------------
+signatures=0
+line=$(printf '\001') # stands for the newlines of a text, so that it is split by the shell itself
+set -f
+while IFS=$tab read -r folder purpose namespace actor file text time blob; do
+    message=$folder/$file
+    if [ "$file" = - ]; then
+        message=$tmp/text
+        IFS=$line
+        printf '%s\n' $text >"$message"
+    fi
+    IFS=' '
+    printf '%s\n' '-----BEGIN SSH SIGNATURE-----' $blob '-----END SSH SIGNATURE-----' >"$tmp/signature"
+    ssh-keygen -Y verify -f "$tmp/signers" -I "$actor" -n "$namespace" -O "verify-time=$time" -s "$tmp/signature" <"$message" >/dev/null 2>&1 ||
+        refuse AUT-03 "$folder: the signature of $actor ($purpose) does not verify"
+    signatures=$((signatures + 1))
+done <"$tmp/S"
+
+printf '%s ceremonies, %s entries, %s signatures\ngenesis %s\nhead    %s\n' "$count" "$(wc -l <"$tmp/all")" "$signatures" "$found" "$last"
+if [ -z "$head" ]; then
+    printf 'CONSISTENT, NOT ANCHORED\n'
+    exit 3
+fi
+if [ "$(wc -l <"$tmp/C")" -ne "$count" ]; then
+    printf 'INCOMPLETE\n'
+    exit 3
+fi
+printf 'VERIFIED\n'

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass
+from typing import NoReturn
 
 from ceremony.base.control import Undecided, control, refuse
 from transfer.bitcoin import tx
@@ -11,18 +12,28 @@ from transfer.bitcoin.check import Checked
 from transfer.nodes import Sighting
 from transfer.receipt import Output, Receipt
 
-_INCIDENT = "Sign no receipt. Keep what the node shows, look with another node, and tell the officers: this is an incident."
+_INCIDENT = (
+    "Send nothing and sign no receipt. Keep what the node shows, look with another node, and tell the officers: this is an incident."
+)
+
+
+_TOKEN = object()
 
 
 @dataclass(frozen=True, slots=True)
 class InBlock:
-    """The signed transaction, byte for byte, in a block. Only `in_block` should make one."""
+    """The signed transaction, byte for byte, in a block of the chain that a node shows. Only `in_block` can make one."""
 
     txid: str
     block: str
     height: int
     confirmations: int
     outputs: tuple[Output, ...]
+    token: InitVar[object]
+
+    def __post_init__(self, token: object) -> None:
+        if token is not _TOKEN:
+            raise TypeError("InBlock is made by in_block alone")
 
 
 def in_block(seen: Sighting | None, checked: Checked) -> InBlock:
@@ -36,21 +47,31 @@ def in_block(seen: Sighting | None, checked: Checked) -> InBlock:
             f"  expected  the transaction in a block\n"
             f"  do        Wait and ask again. If it does not come, send the same bytes again; never sign again."
         )
-    return InBlock(checked.txid, seen.block_hash, seen.height, seen.confirmations, outputs_of(checked))
+    return InBlock(checked.txid, seen.block_hash, seen.height, seen.confirmations, outputs_of(checked), token=_TOKEN)
 
 
 @control("BRD-03")
 def check_same(seen: Sighting, checked: Checked) -> None:
     """BRD-03: what the node shows is the signed transaction, byte for byte: the same outputs, the same witnesses."""
     if seen.raw != checked.raw:
-        found = tx.parse(seen.raw, "the node's transaction")
-        refuse(
-            "BRD-03",
-            "the node shows another transaction than the one that was signed",
-            found=f"txid {found.txid}, with witnesses {found.wtxid}",
-            expected=f"txid {checked.txid}, with witnesses {checked.wtxid}",
-            do=_INCIDENT,
-        )
+        _other_bytes("BRD-03", seen, checked)
+
+
+def check_sent_again(seen: Sighting | None, checked: Checked) -> None:
+    """BRD-02: only identical bytes are sent again; a node that has the transaction with other witnesses stops it."""
+    if seen is not None and seen.raw != checked.raw:
+        _other_bytes("BRD-02", seen, checked)
+
+
+def _other_bytes(identifier: str, seen: Sighting, checked: Checked) -> NoReturn:
+    found = tx.parse(seen.raw, "the node's transaction")
+    refuse(
+        identifier,
+        "the node shows another transaction than the one that was signed",
+        found=f"txid {found.txid}, with witnesses {found.wtxid}",
+        expected=f"txid {checked.txid}, with witnesses {checked.wtxid}",
+        do=_INCIDENT,
+    )
 
 
 def outputs_of(checked: Checked) -> tuple[Output, ...]:

@@ -29,7 +29,7 @@ from transfer.nodes import Node, open_node
 from transfer.nodes.collect import collect
 from transfer.receipt import Receipt
 from transfer.request import AccountKey
-from transfer.sighted import InBlock, check_same, compare, in_block
+from transfer.sighted import InBlock, check_sent_again, compare, in_block
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -96,13 +96,14 @@ def broadcast(folder: Path, node_name: str, cookie: Path | None, **given: Unpack
     found = _shown(folder, given)
     with _right_node(node_name, cookie, found.account) as node:
         seen = node.sighting(found.checked.txid)
-        if seen is not None:
-            check_same(seen, found.checked)
-            click.echo(f"The node has it already, {seen.confirmations} confirmation(s).")
+        check_sent_again(seen, found.checked)
+        if seen is not None and seen.confirmations:
+            click.echo(f"It is in block {seen.height} already, {seen.confirmations} confirmation(s); nothing was sent.")
         else:
+            if seen is not None:
+                click.echo("The node has these very bytes already, waiting to be mined; they can be sent again.")
             _typed("BROADCAST", f"{format_btc(found.authorization.amount)} will leave for {found.authorization.payee}.")
-            node.broadcast(found.checked.raw)
-    click.echo(f"Sent. txid {grouped(found.checked.txid)}\n{found.checked.txid}")
+            click.echo(f"Sent. txid {node.broadcast(found.checked.raw)}")
 
 
 @online.command()

@@ -5,26 +5,28 @@ transcript and what its people signed of it are checked anew."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import NoReturn
 
 from ceremony.base import signatures
 from ceremony.base.control import control, refuse
 from ceremony.base.data import Malformed, load
 from ceremony.base.lines import parse_chain, parse_line, sha256
-from ceremony.base.signatures import Signature
-from ceremony.record import checkpoint, entries
+from ceremony.record import entries, signers
 from ceremony.record import policy as policies
 from ceremony.record.approval import Approval, Approved, SignedApproval, approve
 from ceremony.record.charter import Account, Charter
 from ceremony.record.keyrecord import KeyRecord
+from ceremony.record.register import Ceremony
+from ceremony.record.rules import common, order
 from ceremony.record.signed import parse_signatures
 from ceremony.record.state import Recorded, State, fold
 from transfer.agree import check_fee, check_payment, check_place
 from transfer.authorization import Authorization, check_officers, check_valid
 from transfer.bitcoin.check import Checked, check
 from transfer.gap.bundle import Bundle
-from transfer.limits import Policy, check_payee
+from transfer.limits import Policy, check_limits, check_payee
 from transfer.request import AccountKey, SigningRequest
 
 _TOKEN = object()
@@ -43,7 +45,11 @@ class Received:
 
     __slots__ = ("account", "approved", "authorization", "bundle", "charter", "checked", "policy")
 
-    def __init__(self, papers: Papers, bundle: Bundle, authorization: Authorization, checked: Checked, approved: Approved) -> None:
+    def __init__(  # noqa: PLR0913, PLR0917 (what it proves, and the token)
+        self, papers: Papers, bundle: Bundle, authorization: Authorization, checked: Checked, approved: Approved, token: object
+    ) -> None:
+        if token is not _TOKEN:
+            raise TypeError("only receive makes this proof")
         self.charter = papers.charter
         self.policy = papers.policy
         self.account = papers.account(authorization.account)
@@ -85,19 +91,18 @@ def receive(bundle: Bundle, papers: Papers) -> Received:
     """BRD-01: the transaction is the reviewed request, the request is what CFO and CTO authorized, and everyone who must
     approved this very request; or the control that is broken refuses.
 
-    The moment that counts for cool-off and validity is when the vault was armed: a signed transaction does not expire."""
-    state = _transcript(bundle, papers)
-    authorization = _authorization(bundle, papers, _time(state))
-    account = papers.account(authorization.account)
+    The moment that counts for validity and cool-off is when the vault was armed to sign: a signed transaction does not expire."""
+    ceremony = _ceremony(bundle, papers)
+    authorization = _authorization(bundle, papers, _armed(ceremony.state))
     request = SigningRequest("bitcoin", bundle.files["request.psbt"])
-    checked = check(bundle.transaction, request, account)
+    checked = check(bundle.transaction, request, papers.account(authorization.account))
     check_place(checked.review, authorization)
     check_payment(checked.review, authorization)
     check_fee(checked.review, authorization, papers.policy)
-    _tells_the_same(state, bundle, authorization, checked)
-    approved = _approved(state, bundle, papers, authorization.digest)
-    _check_signed(state, papers)
-    return Received(papers, bundle, authorization, checked, approved)
+    _tells_the_same(ceremony.state, bundle, authorization, checked)
+    approved = _approved(ceremony.state, bundle, papers, authorization.digest)
+    _check_told(ceremony, approved, papers)
+    return Received(papers, bundle, authorization, checked, approved, _TOKEN)
 
 
 def check_key_record(key_record: KeyRecord, charter: Charter) -> None:
@@ -138,8 +143,8 @@ def _anchored(charter: Charter, genesis: str) -> None:
         )
 
 
-def _transcript(bundle: Bundle, papers: Papers) -> State:
-    """The transcript is one whole chain up to the head that the manifest names, of a transfer of this genesis and number."""
+def _ceremony(bundle: Bundle, papers: Papers) -> Ceremony:
+    """The transcript is one whole chain up to the head that the manifest names, of a transfer of this genesis, mark and number."""
     raw, manifest = bundle.files[_TRANSCRIPT], bundle.manifest
     first = parse_line(raw.partition(b"\n")[0] + b"\n", f"{_TRANSCRIPT}, line 1")
     lines, torn = parse_chain(raw, first.prev, _TRANSCRIPT)
@@ -147,34 +152,40 @@ def _transcript(bundle: Bundle, papers: Papers) -> State:
         raise Malformed(f"{_TRANSCRIPT}: ends in the middle of a line")
     state = fold(lines, _TRANSCRIPT)
     _equal("the transcript's head", lines[-1].digest, manifest.head)
-    if not isinstance(state.entries[0].body, entries.Opened):
-        _differs("the transcript's first entry", lines[0].type, "opened")
+    _equal("the transcript's first entry", first.type, "opened")
     opened = state.opened
-    _equal("the transcript's kind of ceremony", opened.kind, "transfer")
-    _equal("the transcript's ceremony", str(opened.ceremony), str(manifest.ceremony))
-    _equal("the transcript's genesis", opened.genesis, papers.genesis)
     for what, mark in (("transcript", opened.mark), ("bundle", manifest.mark)):
         if mark != papers.charter.mark:
             refuse("SET-08", f"the {what}'s mark", found=mark, expected=papers.charter.mark, do=_STOP)
-    return state
+    _equal("the transcript's kind of ceremony", opened.kind, "transfer")
+    _equal("the transcript's ceremony", str(opened.ceremony), str(manifest.ceremony))
+    _equal("the transcript's genesis", opened.genesis, papers.genesis)
+    return Ceremony(opened.ceremony, opened.kind, Path(_TRANSCRIPT), state, first.prev, b"")
 
 
 def _authorization(bundle: Bundle, papers: Papers, then: str) -> Authorization:
+    """Signed by both officers, of these papers, and within the policy at that moment (its window is counted on the cold host)."""
     authorization = load(Authorization, bundle.files["authorization.json"], "authorization.json")
     signed = parse_signatures(bundle.files["authorization.signatures"], "authorization.signatures")
     check_officers(authorization, signed, {member.person: member.key for member in papers.charter.people})
     policies.bound(authorization, papers.charter, papers.policy, papers.genesis)
     check_payee(papers.policy, authorization, then)
+    check_limits(papers.policy, authorization, (), then)
     check_valid(authorization, then)
     return authorization
 
 
-def _time(state: State) -> str:
-    """When the vault was armed to sign; BRD-01 if the transcript does not say that it ever was."""
-    armed = [e.line.time for e in state.entries if isinstance(e.body, entries.Armed)]
-    if not armed:
-        _differs("the transcript's armed vault", "no entry", "the entry before the first share was opened")
-    return armed[0]
+def _armed(state: State) -> str:
+    """When the vault that signed was armed; BRD-01 if the transcript tells of none."""
+    armed = signed = ""
+    for entry in state.entries:
+        if isinstance(entry.body, entries.Armed):
+            armed = entry.line.time
+        elif isinstance(entry.body, entries.Signing):
+            signed = armed
+    if not signed:
+        _differs("the transcript's vault", "never armed and told to sign", "armed, then told to sign")
+    return signed
 
 
 def _tells_the_same(state: State, bundle: Bundle, authorization: Authorization, checked: Checked) -> None:
@@ -214,10 +225,9 @@ def _approved(state: State, bundle: Bundle, papers: Papers, authorization: str) 
 
 
 def _positions(state: State, charter: Charter) -> tuple[str, ...]:
-    """Everyone whose share the vault was armed for or opened; ASM-01 if they could not have recovered anything."""
-    armed = {p for body in state.all(entries.Armed) for p in body.positions}
-    positions = tuple(sorted(armed | {body.position for body in state.all(entries.Unlocked)}))
-    if not charter.plan.enough(positions):
+    """Everyone whose share the vault was armed for; ASM-01 if they could not have recovered anything."""
+    positions = tuple(sorted({p for body in state.all(entries.Armed) for p in body.positions}))
+    if not charter.plan.enough([p for p in positions if p in charter.custodians]):
         refuse(
             "ASM-01",
             "the transcript names too few custodians",
@@ -229,38 +239,20 @@ def _positions(state: State, charter: Charter) -> tuple[str, ...]:
 
 
 def _approval(entry: Recorded) -> SignedApproval:
-    approval = load(Approval, (entry.body.text or "").encode("ascii"), f"approval in entry {entry.line.seq}")
-    return SignedApproval(approval=approval, signature=_signature(entry))
+    approval = load(Approval, (entry.body.text or "").encode("ascii"), f"{_TRANSCRIPT}, entry {entry.line.seq}, approval")
+    return SignedApproval(approval=approval, signature=signers.as_signature(entry))
 
 
-def _signature(entry: Recorded) -> Signature:
-    return Signature(signer=entry.actor, namespace=entry.body.namespace, blob=entry.body.blob)
-
-
-def _check_signed(state: State, papers: Papers) -> None:
-    """AUD-02: every checkpoint verifies, and everyone who was present signed the adjournment, after the transaction was checked."""
-    done = max((e.line.seq for e in state.entries if isinstance(e.body, entries.Checked)), default=0)
-    signers = set()
-    for entry in state.entries:
-        if isinstance(entry.body, entries.Signature) and entry.body.namespace == "checkpoint@cold-ceremony":
-            text = entry.body.text or ""
-            checkpoint.check(text, state, papers.genesis, entry.line.seq)
-            signatures.verify(_signature(entry), text.encode("ascii"), papers.charter.key(entry.actor), "checkpoint@cold-ceremony")
-            if entry.body.purpose == "adjournment" and checkpoint.parse(text).seq >= done:
-                signers.add(entry.actor)
-    _all_adjourned(signers, state.actors(entries.Present))
-
-
-def _all_adjourned(signers: set[str], present: Sequence[str]) -> None:
-    missing = [person for person in present if person not in signers]
-    if missing or not present:
-        refuse(
-            "AUD-02",
-            "not everyone who was present signed the transcript of this transaction",
-            found="signed by " + (", ".join(sorted(signers)) or "nobody"),
-            expected=", ".join(present) or "people who were present",
-            do=_STOP,
-        )
+def _check_told(ceremony: Ceremony, approved: Approved, papers: Papers) -> None:
+    """SET-06 and the controls of the order; AUD-02: everyone who was there signed what was done, up to the checked transaction."""
+    order.check(ceremony)
+    signers.check_forms(ceremony, papers.charter, papers.genesis)
+    custodians = [person for person in approved.people if person in papers.charter.custodians]
+    common.everyone_signed(ceremony, (*custodians, *common.STAFF), (entries.HsmSigned, entries.Absent, entries.Checked))
+    for entry in ceremony.state.entries:
+        if isinstance(entry.body, entries.Signature) and entry.body.purpose in signers.CHECKPOINTS:
+            raw = (entry.body.text or "").encode("ascii")
+            signatures.verify(signers.as_signature(entry), raw, papers.charter.key(entry.actor), "checkpoint@cold-ceremony")
 
 
 def _equal(what: str, found: str, expected: str) -> None:

@@ -63,6 +63,7 @@ def receipt_screen(found: Receipt, received: Received, signers: Sequence[str]) -
     ]
     return (
         title(found.mark, f"receipt of ceremony {found.ceremony}", signers),
+        *field("payee", received.authorization.payee),
         *outputs,
         *field("txid", grouped(found.txid)),
         *field("block", f"{found.height}, {grouped(found.block)}"),

@@ -146,11 +146,19 @@ def _heads(register: Register) -> frozenset[str]:
 
 
 def _check_whole(register: Register) -> None:
-    """AUD-01: nothing is torn; AUD-05: every ceremony lies in a folder of its own, not behind a link."""
+    """AUD-01: nothing is torn; AUD-05: every ceremony lies in a folder of its own, not behind a link; AUD-08: it has an opening."""
     for ceremony in register.ceremonies:
         name = ceremony.folder.name
         if ceremony.folder.is_symlink() or not ceremony.folder.is_dir():
             refuse("AUD-05", name, found="not a folder", expected="a folder for each ceremony", do=COPY)
+        if not ceremony.state.entries and not ceremony.torn:
+            refuse(
+                "AUD-08",
+                name,
+                found="no entry at all",
+                expected="its opening",
+                do="Remove this folder if it was cut off just now, or " + COPY,
+            )
         if ceremony.torn:
             refuse(
                 "AUD-01",
@@ -165,18 +173,17 @@ def _check_rules(register: Register) -> Ledger:
     ledger = Ledger(genesis=register.genesis, charter=register.charter)
     heads: set[str] = {register.genesis}
     for ceremony in register.ceremonies:
-        if ceremony.state.entries:
-            common.check(ceremony, ledger)
-            heads.add(ceremony.prev)
-            if ceremony.kind == "keygen":
-                keygen.check(ceremony, ledger)
-            elif ceremony.kind == "transfer":
-                transfer.check(ceremony, ledger, heads)
-                transfer.check_nonces(ceremony, ledger.nonces)
-            else:
-                receipt.check(ceremony, ledger)
-            heads.update(entry.line.prev for entry in ceremony.state.entries)
-            ledger = ledger.after(ceremony)
+        common.check(ceremony, ledger)
+        heads.add(ceremony.prev)
+        if ceremony.kind == "keygen":
+            keygen.check(ceremony, ledger)
+        elif ceremony.kind == "transfer":
+            transfer.check(ceremony, ledger, heads)
+            transfer.check_nonces(ceremony, ledger.nonces)
+        else:
+            receipt.check(ceremony, ledger)
+        heads.update(entry.line.prev for entry in ceremony.state.entries)
+        ledger = ledger.after(ceremony)
     return ledger
 
 
@@ -188,9 +195,8 @@ def _word(register: Register, *, anchored: bool) -> Word:
 
 def _told(ceremony: Ceremony) -> Told:
     state = ceremony.state
-    mark = state.opened.mark if state.entries else "?"
     outcome = state.closed.outcome if state.closed else "unfinished"
-    return Told(ceremony.number, ceremony.kind, mark, outcome, len(state.entries), ceremony.head)
+    return Told(ceremony.number, ceremony.kind, state.opened.mark, outcome, len(state.entries), ceremony.head)
 
 
 def _count(register: Register) -> dict[str, int]:

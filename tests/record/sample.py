@@ -8,8 +8,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import struct
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ from ceremony.script.table import digest as script_digest
 from shares.plan import Plan
 from tests.desk import PEOPLE, Desk
 from transfer.authorization import Authorization, Confirmation
-from transfer.bitcoin import bip32, rules, snapshot
+from transfer.bitcoin import bip32, curve, rules, snapshot
 from transfer.bitcoin.account import opened
 from transfer.bitcoin.address import address_of
 from transfer.bitcoin.assemble import assemble
@@ -62,6 +62,20 @@ Change = Callable[[str, str, Any], Iterable[Entry]]
 
 def unchanged(_kind: str, actor: str, body: Any) -> Iterable[Entry]:
     return [(actor, body)]
+
+
+@dataclass(frozen=True)
+class Play:
+    """What is different in this register: entries, files (by name), fields of authorization and confirmation, the HSM's nonces."""
+
+    change: Change = unchanged
+    file: Callable[[str, bytes], bytes] = lambda _name, raw: raw
+    wanted: Mapping[str, Any] = field(default_factory=dict)
+    confirmed: Mapping[str, Any] = field(default_factory=dict)
+    nonce: int = 0
+    """The first input's nonce, the next one's is one more; 0: as RFC 6979 has it."""
+    coins: int = 0
+    """Whose coins are spent: those of the ceremony itself (0), or of this number."""
 
 
 @dataclass
@@ -111,15 +125,16 @@ class Scribe:
     kind: str
     genesis: str
     transcript: Transcript
-    change: Change
+    play: Play
     moment: datetime
 
     def add(self, actor: str, body: Any) -> None:
-        for who, what in self.change(self.kind, actor, body):
+        for who, what in self.play.change(self.kind, actor, body):
             self.transcript.append(who, what, written(self.moment))
             self.moment += timedelta(seconds=1)
 
     def keep(self, name: str, kind: entries.FileKind, raw: bytes) -> None:
+        raw = self.play.file(name, raw)
         (self.transcript.folder / name).write_bytes(raw)
         self.add("tool", entries.File(name=name, kind=kind, sha256=sha256(raw), size=len(raw)))
 
@@ -156,7 +171,7 @@ class Sample:
 
     desk: FastDesk
     folder: Path
-    change: Change = unchanged
+    play: Play = field(default_factory=Play)
 
     @property
     def charter(self) -> Charter:
@@ -193,7 +208,7 @@ class Sample:
     def begin(self, number: int, kind: entries.Kind, name: str, prev: str, start: str) -> Scribe:
         transcript = Transcript.create(self.folder / f"{number:04d}-{kind}", prev)
         moment = datetime.strptime(start, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
-        scribe = Scribe(self.desk, name, self.charter.digest, transcript, self.change, moment)
+        scribe = Scribe(self.desk, name, self.charter.digest, transcript, self.play, moment)
         body = entries.Opened(
             kind=kind,
             mark="practice",
@@ -246,7 +261,7 @@ class Sample:
             scribe.add(position, entries.Removed(position=position, number=number - 1))
 
     def authorization(self, number: int, prev: str) -> Authorization:
-        return self.desk.authorization(register_head=prev, identifier=f"t-{number}")
+        return self.desk.authorization(**{"register_head": prev, "identifier": f"t-{number}", **self.play.wanted})
 
     def snapshot(self, number: int) -> snapshot.Snapshot:
         """Two coins of 20,000,000 satoshi; other ones for each number."""
@@ -304,7 +319,7 @@ class Sample:
         yield from scribe.transcript.state.entries
 
     def _prepare(self, scribe: Scribe, wanted: Authorization, number: int) -> SigningRequest:
-        confirmation: Confirmation = self.desk.confirmation(wanted)
+        confirmation: Confirmation = self.desk.confirmation(wanted, **self.play.confirmed)
         scribe.keep("authorization.json", "authorization", dump(wanted))
         scribe.sign_file("authorization", "authorization.json", ("cfo", "cto"))
         scribe.keep("confirmation.json", "confirmation", dump(confirmation))
@@ -322,7 +337,7 @@ class Sample:
         scribe.add("tool", entries.ImportPath(steps=("wrap", "unwrap")))
         scribe.add("tool", entries.VaultEnded(reason="prepared"))
         scribe.step(2, "Machine and HSM")
-        state = self.snapshot(number)
+        state = self.snapshot(self.play.coins or number)
         coins = snapshot.checked(state, self.account)
         order = Order(payee=wanted.destination, amount=wanted.amount, max_fee=wanted.greatest_fee, rate=2_000, change_index=0)
         request = build(self.account, coins, order)
@@ -361,7 +376,8 @@ class Sample:
         scribe.add("tool", entries.Imported(import_key=sha256(b"key"), attested="not attested", paths=paths, attributes={"SIGN": "yes"}))
         scribe.add("tool", entries.Signing(request=request.digest))
         node = bip32.master(SEED, "test").derive(bip32.parse_path(PATH))
-        raws = [raw_signature(node.derive(bip32.parse_path(s.path)).key, s.digest) for s in wanted]
+        nonce = self.play.nonce
+        raws = [raw_signature(node.derive(bip32.parse_path(s.path)).key, s.digest, nonce and nonce + s.index) for s in wanted]
         made = tuple(
             entries.HsmSignature(input=s.index, path=s.path, public=s.public_key.hex(), raw=raw.hex())
             for s, raw in zip(wanted, raws, strict=True)
@@ -405,17 +421,20 @@ class Sample:
         return scribe.transcript.head
 
 
-def raw_signature(key: bytes, digest: bytes) -> bytes:
-    """r||s, 64 bytes, as CKM_ECDSA gives it."""
+def raw_signature(key: bytes, digest: bytes, nonce: int = 0) -> bytes:
+    """r||s, 64 bytes, as CKM_ECDSA gives it; with this nonce if there is one (which gives the key away when it is used twice)."""
     secret = ec.derive_private_key(int.from_bytes(key, "big"), ec.SECP256K1())
     r, s = decode_dss_signature(secret.sign(digest, ec.ECDSA(Prehashed(SHA256()), deterministic_signing=True)))
+    if nonce:
+        r = ec.derive_private_key(nonce, ec.SECP256K1()).public_key().public_numbers().x % curve.N
+        s = pow(nonce, -1, curve.N) * (int.from_bytes(digest, "big") + r * int.from_bytes(key, "big")) % curve.N
     return r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
 
-def write(folder: Path, change: Change = unchanged, *, transfers: int = 1, receipt: bool = True, fresh: str = "") -> Anchor:
+def write(folder: Path, play: Play | None = None, *, transfers: int = 1, receipt: bool = True, fresh: str = "") -> Anchor:
     """A whole register in `folder` (which is made): key generation, transfers, and the receipt of the first one."""
     folder.mkdir()
-    sample = Sample(FastDesk(folder, fresh=fresh), folder, change)
+    sample = Sample(FastDesk(folder, fresh=fresh), folder, play or Play())
     head = sample.keygen()
     for number in range(2, 2 + transfers):
         head = sample.transfer(number, head)
@@ -464,4 +483,4 @@ def _void(sample: Sample, number: int, prev: str) -> list[Line]:
     return lines
 
 
-assert set(ROOM) < set(PEOPLE)
+__all__ = ["PEOPLE", "ROOM", "Anchor", "Play", "many", "replace", "write"]

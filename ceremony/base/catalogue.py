@@ -1,0 +1,387 @@
+"""The catalogue: every control that there is, held in this release or not; its rule in one line, and where the transcript shows it.
+
+An identifier is for good: code, transcript, tests and docs/controls.md use the same one. What enforces a control stands at the
+function itself (control.py), what breaks it at the test; scripts/docs puts the three together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+EVERY = "every entry"
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """One control. `recorded`: the types of the transcript entries that show that it was met.
+
+    `instead`: for a control that is not held, what there is of it; for one that is held in part, what is missing."""
+
+    rule: str
+    recorded: tuple[str, ...] = ()
+    instead: str = ""
+    excepted: bool = False
+    """Whether both officers may except it in a signed form; all others never."""
+
+
+SECTIONS: dict[str, str] = {
+    "SET": "Set-up",
+    "GEN": "Key generation and sharing",
+    "STO": "Storage and custody",
+    "AUT": "Authorization",
+    "ASM": "Assembly",
+    "AIR": "Room and air gap",
+    "REC": "Reconstruction",
+    "TXN": "Transaction and review",
+    "SIG": "Signing",
+    "EXP": "Export",
+    "BRD": "Broadcast and receipt",
+    "SEC": "Re-securing",
+    "AUD": "Audit",
+    "DRL": "Drills",
+}
+
+_SET = {
+    "SET-01": Control(
+        "A ceremony follows one script; its first entry names the script's SHA-256, the version of the tool and its commit",
+        ("opened",),
+        "the script is a table in the code and is named by its digest; nobody signs it beforehand",
+    ),
+    "SET-02": Control(
+        "The tool's image is hashed by the witness on a second machine, as the charter has it; what the tool says of itself proves nothing",
+        ("opened",),
+        "the entry `opened` names the commit as the tool itself reports it; there is no image in this release",
+    ),
+    "SET-03": Control("Two clean builds of a release or a boot image give the same bytes", instead="no image is built in this release"),
+    "SET-04": Control("Charter and policy have exactly their form; an unknown, missing or out-of-range field stops everything", ("file",)),
+    "SET-05": Control("Roles are a closed set; no person and no key stands in two of them", ("file",)),
+    "SET-06": Control(
+        "Steps are done in the order of the script and none is left out",
+        ("step",),
+        "there is no form for an exception in this release: an order that differs is refused",
+    ),
+    "SET-07": Control(
+        "Nobody takes part whose identity check, background check, training or acknowledgement is missing or too old",
+        instead="the charter has names and keys only; keep these records elsewhere",
+        excepted=True,
+    ),
+    "SET-08": Control(
+        "Practice or production stands in every file and entry; practice never opens production keys or the main network", ("opened",)
+    ),
+    "SET-09": Control(
+        "Known-answer tests run at each start of a vault process, all of them, and any failure stops it",
+        ("vault",),
+        "what runs outside the vault (UR, bech32) is tested by the test suite, not at each start",
+    ),
+}
+
+_GEN = {
+    "GEN-01": Control("Where a key comes from is what the HSM states of it, never what somebody typed", ("imported",)),
+    "GEN-02": Control(
+        "The generator is seeded by hash from two sources or more; a repeated output block stops it; sources are named", ("generated",)
+    ),
+    "GEN-03": Control("Every key that was imported signs a tagged random value, which must verify", ("imported",)),
+    "GEN-04": Control("Sharing coefficients are taken as they come, zero included; a share at x = 0 is refused on input", ("refusal",)),
+    "GEN-05": Control(
+        "A threshold of one or above the number of shares, and a secret of fewer than 256 bits, are refused", ("file", "generated")
+    ),
+    "GEN-06": Control("The SLIP-39 scheme behaves as its 45 published vectors say", instead="the scheme `slip39` is not in this release"),
+    "GEN-07": Control("Every minimal quorum is proven by its parts before a share leaves the room", ("quorums",)),
+    "GEN-08": Control("The key record has a commitment to every custodian share and every site share", ("generated",)),
+    "GEN-09": Control(
+        "No passphrase, PIN, share, seed or private key is in a file, output, argument, environment or another process",
+        instead="a property of the whole and no single function: held by the vault's processes and by the canary tests",
+    ),
+    "GEN-10": Control("Each sealed share is written to its own custodian's medium, on which nobody else's share may lie", ("sealing",)),
+    "GEN-11": Control(
+        "A custodian confirms what they received by reading its digest words back",
+        instead="each custodian opens their own share from their own medium instead, at once",
+    ),
+    "GEN-12": Control("A key inventory entry and a memo on single signers are filed for every key", instead="keep these records elsewhere"),
+    "GEN-13": Control("Secret, coefficients, salts and wrapping keys come from one generator of two sources or more", ("generated",)),
+    "GEN-14": Control("Key generation is one sitting: cut off before its key record is signed, its set never exists", ("closed",)),
+}
+
+_BAGS = "there are no bags, hand-overs or safes in this release"
+_DRILLS = "there are no drills in this release; a demonstration counts for nothing"
+
+_STO = {
+    "STO-01": Control(
+        "A bag's number is never used twice; the bag that is opened is the last one closed for that share",
+        instead=_BAGS,
+    ),
+    "STO-02": Control("A bag that is not intact halts an ordinary transfer and opens a key-compromise event", instead=_BAGS, excepted=True),
+    "STO-03": Control("Access to a safe is recorded with full name, time, reason and management's approval", instead=_BAGS),
+    "STO-04": Control(
+        "A movement has its authorization, tracking and a signature at arrival; an overdue one raises an alarm",
+        instead=_BAGS,
+        excepted=True,
+    ),
+    "STO-05": Control("A share at rest is encrypted and authenticated; a light profile is refused in production", ("sealing",)),
+    "STO-06": Control(
+        "The map of shares proves distinct sites, backups away from the place of use, and one share for each person",
+        instead="the charter has distinct positions, people and keys (SET-05); where things lie is not recorded",
+    ),
+    "STO-07": Control(
+        "A grant or a revocation is signed by who performs it, and a revocation forces the question: reshare, or a new key?",
+        instead="charters are not amended in this release",
+    ),
+    "STO-08": Control(
+        "Fewer sites than the threshold lie in one jurisdiction; which jurisdictions could freeze the funds is said",
+        ("file",),
+        "the exception form is not in this release: more sites are refused",
+        excepted=True,
+    ),
+    "STO-09": Control(
+        "A card or a token alone is not enough: a share needs a passphrase that only its custodian knows, a safe two people",
+        ("sealing",),
+        "every share is locked under a passphrase; safes are not in this release",
+    ),
+    "STO-10": Control(
+        "A share can be proven healthy by itself, without any other",
+        ("proven",),
+        "the vault can do it; the command `shares check` is not in this release",
+    ),
+}
+
+_AUT = {
+    "AUT-01": Control(
+        "An authorization names register, charter, policy, account, payee, address, amount, greatest fee, purpose and validity",
+        ("authorized",),
+    ),
+    "AUT-02": Control("CFO and CTO sign the same bytes with two different keys", ("authorized", "signature")),
+    "AUT-03": Control(
+        "A signature of another kind of document, another person or another key is refused; no wildcard signer", ("signature",)
+    ),
+    "AUT-04": Control(
+        "An authorization that is expired, not yet valid or altered is refused",
+        ("authorized",),
+        "there is no revocation of an authorization in this release; it expires",
+    ),
+    "AUT-05": Control("An authorization is used once", ("authorized",)),
+    "AUT-06": Control("The destination is the listed one of its payee, and older than the cool-off", ("authorized",)),
+    "AUT-07": Control("Amount, sum of the window, fee and validity are within the signed policy; nobody can override it", ("authorized",)),
+    "AUT-08": Control(
+        "Somebody who did not ask for the transfer has confirmed address and amount with the payee over another channel",
+        ("authorized", "signature"),
+    ),
+    "AUT-09": Control(
+        "A document whose signatures do not verify is not shown to an officer as if it were signed",
+        instead="`authorize show` verifies each signature before it shows the screen, and refuses as AUT-03; no function of its own",
+    ),
+    "AUT-10": Control(
+        "What is granted is reserved in the same step, under the register's lock, and on disk before it is answered",
+        ("authorized",),
+        "the lock on the register's folder and the synced entry do it; `spent` counts every grant that was not voided",
+    ),
+}
+
+_ASM = {
+    "ASM-01": Control(
+        "Enough custodians of enough sites are there, each signing for themselves with their own key", ("present", "signature")
+    ),
+    "ASM-02": Control(
+        "Two kinds of factor or more are recorded for each custodian",
+        ("present",),
+        "the entry names the signing key, and being seen by administrator and witness; passphrases are a factor of the share",
+    ),
+    "ASM-03": Control(
+        "Administrator and witness are there the whole time; who leaves pauses the session",
+        ("present",),
+        "both must sign at each phase's end; a verifier refuses a ceremony without them; leaving is not seen",
+        excepted=True,
+    ),
+    "ASM-04": Control(
+        "Times never go backwards; two people's watches agree with the machine within two minutes",
+        (EVERY,),
+        "watches are not asked for in this release",
+    ),
+    "ASM-05": Control(
+        "At roll-call two people read number and head of the last ceremony from their own closing slips",
+        instead="the genesis is typed for each command; the head only for `audit verify`",
+    ),
+}
+
+_AIR = {
+    "AIR-01": Control(
+        "A signed checklist of the room: recorders, windows, access, power, radiation, sound", instead="not in this release", excepted=True
+    ),
+    "AIR-02": Control(
+        "Any interface but loopback, any radio and any address is refused",
+        ("machine",),
+        "interfaces are listed; production refuses them; radios and addresses are not looked at",
+    ),
+    "AIR-03": Control(
+        "USB and storage devices are those of the charter's list, and there only while a step asks for them", instead="not in this release"
+    ),
+    "AIR-04": Control(
+        "The boot medium is read-only and hashed elsewhere; no swap, no hibernation, no core dumps",
+        ("machine",),
+        "swap and core dumps are listed, and production refuses them",
+    ),
+    "AIR-05": Control(
+        "The HSM is the one that the charter names, and no software in production",
+        ("hsm",),
+        "label, serial number, maker and model are compared and the firmware is recorded; certificates are not in the charter",
+    ),
+    "AIR-06": Control("The HSM is enumerated before use; a key that lies in it already is refused", ("hsm",)),
+    "AIR-07": Control("The whole import path is proven with a throw-away key before any share is opened", ("import-path",)),
+}
+
+_REC = {
+    "REC-01": Control("Fewer shares than a quorum release nothing; one minimal quorum is combined, spares are compared", ("recovered",)),
+    "REC-02": Control("A share that contradicts the key record or comes twice is refused before it is used", ("unlocked", "refusal")),
+    "REC-03": Control(
+        "A damaged share is found and named, and never corrected silently",
+        ("unlocked", "refusal"),
+        "a sealed share that is not the recorded bytes is refused; there are no printed cards whose lines could be located",
+    ),
+    "REC-04": Control("A bare share is compared with its commitment as it is entered, and the wrong one is named", ("unlocked", "refusal")),
+    "REC-05": Control("A forged share is refused by its commitment though its carrier opens", ("unlocked", "refusal")),
+    "REC-06": Control(
+        "The whole extended public key of every account equals the recorded one before a child key is derived", ("recovered",)
+    ),
+    "REC-07": Control("A key enters the HSM only wrapped, by C_UnwrapKey", ("imported",)),
+    "REC-08": Control("Import key and AES key only unwrap, cannot be extracted, live for one import and are read back", ("imported",)),
+    "REC-09": Control(
+        "One child key for each address that is spent, each with exactly the attributes to sign; never the account key", ("imported",)
+    ),
+    "REC-10": Control(
+        "Passphrases and shares live in one process, PIN and session in another; what protects both is recorded", ("vault", "vault-ended")
+    ),
+    "REC-11": Control("A site opens its share at home for one ceremony", instead="courier mode is not in this release"),
+    "REC-12": Control(
+        "A card's sealing number is the register's newest: higher means that the register was rolled back, lower an old card",
+        ("unlocked", "sealing"),
+    ),
+    "REC-13": Control("A share of another set, or of the other kind, is refused before a passphrase is asked", ("unlocked", "refusal")),
+}
+
+_TXN = {
+    "TXN-01": Control(
+        "Two readers that share no code agree with each other and with the authorization, before approval and before egress",
+        ("agreed", "checked"),
+    ),
+    "TXN-02": Control("What people review is made from the bytes of the signing request and from nothing else", ("reviewed",)),
+    "TXN-03": Control("An output script that is not fully understood is refused, with no override", ("agreed",)),
+    "TXN-04": Control("Only P2WPKH spends of the account on its own network are signed", ("agreed",), "Ethereum is not in this release"),
+    "TXN-05": Control(
+        "Addresses are shown whole, in groups of four, their check verified",
+        instead="every screen does it (base/amounts.grouped), and addresses are parsed strictly; no refusal of its own",
+    ),
+    "TXN-06": Control(
+        "Two custodians type parts of the address from the payee slip that they brought",
+        instead="not in this release; the confirmer types its end as the payee reads it (AUT-08)",
+    ),
+    "TXN-07": Control("Two listed addresses that begin and end alike are refused", ("file",), "past addresses are not compared"),
+    "TXN-08": Control(
+        "The signing request is read one way only; a repeated key, a bad length, trailing bytes, too large a size are refused", ("agreed",)
+    ),
+    "TXN-09": Control("Amounts come only from whole previous transactions whose txid is computed here", ("agreed",)),
+    "TXN-10": Control("Every input spends a script of the account's own, with SIGHASH_ALL", ("agreed",)),
+    "TXN-11": Control("Change is what is re-derived from the account within the path limits; a claim that fails is refused", ("agreed",)),
+    "TXN-12": Control("The fee is recomputed and within its caps; version, locktime, sequences and dust are as the rules say", ("agreed",)),
+    "TXN-13": Control("Amounts are whole base units from end to end, never floating point", ("agreed",)),
+}
+
+_SIG = {
+    "SIG-01": Control("The HSM signs exactly 32 bytes, a digest that the HSM process computed itself", ("hsm-signed",)),
+    "SIG-02": Control("Everyone who must has approved this very request before the first share is opened", ("signature", "armed")),
+    "SIG-03": Control(
+        "Every signature of the HSM is verified by another library under the recorded key before it leaves", ("hsm-signed", "checked")
+    ),
+    "SIG-04": Control("Signatures have low S and strict DER", ("checked",)),
+    "SIG-05": Control("No r appears twice, ever", ("hsm-signed",)),
+    "SIG-06": Control("One authorization has one signing request; other bytes are refused", ("file", "checked")),
+    "SIG-07": Control(
+        "How nonces are made is recorded, and where the firmware comes from",
+        ("hsm-signed", "hsm"),
+        "recorded: `HSM DRBG, not verifiable`, and the firmware's number; there is nothing to refuse",
+    ),
+    "SIG-08": Control(
+        "The vault is armed once, verifies all of its orders itself, and signs nothing else for the rest of its life", ("armed",)
+    ),
+}
+
+_EXP = {
+    "EXP-01": Control("What leaves is a closed list, scanned for secrets and read back", ("exported",)),
+    "EXP-02": Control("QR frames of another message, size or kind are refused; what is shown is read back by two readers", ("exported",)),
+    "EXP-03": Control("The receiver takes regular files of the list alone, from a medium mounted ro, noexec, nosuid, nodev"),
+    "EXP-04": Control(
+        "Digest words are read aloud and compared on both sides",
+        instead="both screens show the words of the bundle's digest; the tool does not ask for them",
+    ),
+}
+
+_BRD = {
+    "BRD-01": Control("The online host decodes and verifies everything anew and refuses what was not authorized and approved"),
+    "BRD-02": Control("A broadcast without a clear answer is unresolved; only the same bytes are ever sent again"),
+    "BRD-03": Control(
+        "The receipt is of the very transaction, in a block, with exactly its outputs", ("sighting",), "one node is enough in this release"
+    ),
+    "BRD-04": Control("Two custodians sign the receipt, one of them not the broadcaster", ("signature",)),
+    "BRD-05": Control(
+        "A transfer is closed by its receipt", ("sighting", "closed"), "the exception form is not in this release", excepted=True
+    ),
+    "BRD-06": Control(
+        "From the word SIGN on a ceremony cannot be void; its amount and coins stay reserved",
+        ("signing", "agreed"),
+        "a second authorization that must conflict with the first is not in this release",
+    ),
+}
+
+_SEC = {
+    "SEC-01": Control(
+        "Shares are locked again in the run that opened them, under the next number, and proven before the old ones go",
+        ("sealing", "proven", "removed"),
+    ),
+    "SEC-02": Control("A new bag, two signatures, a hand-over and a return slip for each site", instead=_BAGS),
+    "SEC-03": Control("Every session object in the HSM is destroyed and its absence enumerated", ("absent",)),
+    "SEC-04": Control(
+        "The sanitisation of a medium is recorded: who, which, how",
+        ("removed",),
+        "old sealed shares are overwritten and `removed` says so; the medium itself is not sanitised",
+    ),
+    "SEC-05": Control(
+        "A retired set is refused by name, and the tool counts which old shares can still exist",
+        instead="there is no resharing in this release; an older set is refused as another one (REC-13)",
+    ),
+}
+
+_AUD = {
+    "AUD-01": Control(
+        "Any edited, dropped, moved, added, repeated or torn line, and any changed file, is refused by stock tools too", (EVERY,)
+    ),
+    "AUD-02": Control(
+        "Checkpoints are signed by administrator and witness at each phase's end, by everyone at opening and adjournment", ("signature",)
+    ),
+    "AUD-03": Control("A ceremony continues the head of the one before it; a fork is refused", ("opened",)),
+    "AUD-04": Control(
+        "A verifier of stock tools alone, quick enough for 100,000 entries",
+        instead="scripts/verify-transcript.sh; a script and no function",
+    ),
+    "AUD-05": Control("Every file of the register is listed with its SHA-256, and nothing else lies there", ("file",)),
+    "AUD-06": Control(
+        "The audit bundle is complete: script, image hash, logs, HSM dump, signatures, exceptions, evidence map",
+        instead="the register and the report; no image hash, no HSM dump, no evidence map",
+    ),
+    "AUD-07": Control("Retention is stated, and a second write-once copy is receipted", instead="keep copies by your own rules"),
+    "AUD-08": Control("Ceremonies are numbered without a gap, one is open at most, and a void one stays visible", ("opened", "closed")),
+    "AUD-09": Control("Genesis and head come from outside the folder; without both, no verifier says VERIFIED"),
+    "AUD-10": Control("A register older than a closing slip, an authorization or a card is refused as rolled back", ("authorized",)),
+}
+
+_DRL = {
+    "DRL-01": Control("A drill is due every quarter, and an overdue one blocks an ordinary transfer", instead=_DRILLS, excepted=True),
+    "DRL-02": Control("Within four drills everyone has taken part and every production share was proven alone", instead=_DRILLS),
+    "DRL-03": Control("Each drill injects an attack that must be caught", instead=_DRILLS),
+    "DRL-04": Control(
+        "Practice runs the same code as production; one table says what the mark changes",
+        ("opened",),
+        "base/mark.py is the table, tests/test_walls.py holds that nothing else asks for the mark",
+    ),
+}
+
+CATALOGUE: dict[str, Control] = {
+    **_SET, **_GEN, **_STO, **_AUT, **_ASM, **_AIR, **_REC, **_TXN, **_SIG, **_EXP, **_BRD, **_SEC, **_AUD, **_DRL,
+}  # fmt: skip
+"""Identifier -> control, in the order of the sections."""

@@ -59,7 +59,7 @@ PROCESSES: dict[str, tuple[set[str], set[str]]] = {
          "ceremony.vault.process", "ceremony.screen", "ceremony.script", "ceremony.cli"},
     ),
     "ceremony.cli.cold": (
-        {"PIL", "bip_utils", "click", "cryptography", "mnemonic", "pbk", "pyshamir", "pyzbar", "qrcode", "rich", "zxingcpp"},
+        {"PIL", "bip_utils", "click", "cryptography", "mnemonic", "pbk", "pkcs11", "pyshamir", "pyzbar", "qrcode", "rich", "zxingcpp"},
         {"ceremony.vault.opener", "ceremony.vault.recovery", "ceremony.vault.generation", "ceremony.vault.passphrase",
          "ceremony.vault.prompt", "ceremony.vault.randomness", "ceremony.vault.accounts", "ceremony.vault.hsm", "transfer.nodes"},
     ),
@@ -95,10 +95,11 @@ MAY_NAME_MARK = {
     "ceremony/cli/anywhere.py": "the choice of `charter new`",
     "ceremony/cli/online.py": "`online practice` is for the practice chain alone",
     "ceremony/demonstration.py": "the command lines of a demonstration",
+    "ceremony/record/report/front.py": "a sentence of the report",
     "shares/commitment.py": "the byte in headers",
     "transfer/nodes/__init__.py": "the name of the practice chain's node",
 }
-MAY_COMPARE_MARK = {"ceremony/base/mark.py", "transfer/nodes/__init__.py"}
+MAY_COMPARE_MARK = {"ceremony/base/mark.py", "ceremony/record/report/front.py", "transfer/nodes/__init__.py"}
 STEPS = "ceremony.script.table"
 MAY_IMPORT_BY_NAME = {"ceremony/cli/__init__.py": "commands", "ceremony/script/table.py": "steps"}
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ceremony.base.control import Refused
 from ceremony.base.data import Malformed, dump, load
-from transfer.bitcoin import bip32, psbt, rules, tx
+from transfer.bitcoin import bip32, independent, psbt, rules, tx
 from transfer.bitcoin.account import opened
 from transfer.bitcoin.build import Order, build
 from transfer.bitcoin.reading import review
@@ -96,6 +96,9 @@ def test_a_request_written_otherwise_is_refused(how: str) -> None:
     BREAKS[how](parts)
     assert written(parts) != request().raw
     refused("TXN-08", written(parts))
+    if how != "another order of keys":
+        with pytest.raises(Malformed):
+            independent.answer(ACCOUNT, written(parts))
 
 
 def changed(**changes: Any) -> psbt.Psbt:
@@ -109,7 +112,10 @@ def test_order_duplicates_and_signatures_are_refused() -> None:
     refused("TXN-08", changed(inputs=inside.inputs[::-1]).raw)
     refused("TXN-08", changed(outputs=inside.outputs[::-1]).raw)
     refused("TXN-08", changed(inputs=inside.inputs[:1] * 2).raw)
-    refused("TXN-08", changed(inputs=(replace(inside.inputs[0], script_sig=b"\x51"), inside.inputs[1])).raw)
+    filled = changed(inputs=(replace(inside.inputs[0], script_sig=b"\x51"), inside.inputs[1])).raw
+    refused("TXN-08", filled)
+    with pytest.raises(Malformed, match="signed already"):
+        independent.answer(ACCOUNT, filled)
     with_witness = replace(psbt.parse(request().raw).inputs[0].previous, inputs=(tx.TxIn("11" * 32, 0, b"", 0, (b"w",)),))
     parts = maps(request().raw)
     parts[1][0] = (b"\x00", with_witness.raw)
@@ -123,9 +129,23 @@ def test_size_and_counts_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
         refused("TXN-08", request().raw[:size])
     refused("TXN-08", b"")
     refused("TXN-08", psbt.MAGIC + b"\xff" + b"\xff" * 8)
-    refused("TXN-08", bytes(rules.MAX_REQUEST + 1))
-    monkeypatch.setattr(rules, "MAX_INPUTS", 1)
-    refused("TXN-08", request().raw)
+    for limit, greatest in (("MAX_INPUTS", 1), ("MAX_OUTPUTS", 1), ("MAX_REQUEST", len(request().raw) - 1)):
+        with monkeypatch.context() as here:
+            here.setattr(rules, limit, greatest)
+            refused("TXN-08", request().raw)
+    assert psbt.parse(request().raw)
+
+
+def test_the_second_reader_walks_the_maps_to_the_end() -> None:
+    raw = request().raw
+    for at in range(len(raw)):
+        with pytest.raises(Malformed):
+            independent.answer(ACCOUNT, raw[:at])
+    long_form = raw[:5] + b"\x01\x00" + b"\xfd" + bytes([raw[7], 0]) + raw[8:]
+    assert raw[5:7] == b"\x01\x00"
+    for wrong in (long_form, written(maps(raw)[:1])[:-1]):
+        with pytest.raises(Malformed, match=r"wrong length|within a map"):
+            independent.answer(ACCOUNT, wrong)
 
 
 @given(st.binary(max_size=400))

@@ -53,6 +53,8 @@ def test_the_kernel_verifies_published_transactions(case: dict[str, Any]) -> Non
     assert independent.verify_inputs(raw, spent) == tx.parse(raw).txid
     with pytest.raises(Malformed, match="does not verify"):
         independent.verify_inputs(raw, [(amount + 1, script) for amount, script in spent])
+    with pytest.raises(Malformed, match="inputs, expected"):
+        independent.verify_inputs(raw, [*spent, spent[0]])
 
 
 def is_valid(case: dict[str, Any]) -> bool:
@@ -115,7 +117,7 @@ def test_any_bytes_are_refused_as_a_signature(raw: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "raw", [b"", bytes(63), bytes(64), bytes(65), b"\xff" * 64, bytes(32) + b"\x01" * 32, N.to_bytes(32, "big") + b"\x01" * 32]
+    "raw", [b"", b"\x01" * 63, bytes(64), bytes(65), b"\xff" * 64, bytes(32) + b"\x01" * 32, N.to_bytes(32, "big") + b"\x01" * 32]
 )
 def test_what_is_no_raw_signature(raw: bytes) -> None:
     with pytest.raises(Malformed, match="not a raw signature"):

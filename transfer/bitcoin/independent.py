@@ -103,8 +103,6 @@ class _Keys:
 
         public, private = (bytes.fromhex(version) for version in _VERSIONS[account.network])
         self._node = Bip32Slip10Secp256k1.FromExtendedKey(account.xpub, Bip32KeyNetVersions(public, private))
-        if not self._node.IsPublicOnly():
-            raise Malformed("the account's extended key is not a public one")
         self._branches = [self._node.ChildKey(branch) for branch in (0, 1)]
         self._network = account.network
         self._origin = bytes.fromhex(account.fingerprint) + b"".join(
@@ -201,8 +199,8 @@ def _maps(raw: bytes) -> Iterator[Map]:
         if key in found:
             raise Malformed(f"the key {key.hex()} is there twice")
         found[key] = value
-    if found or raw[-1] != 0 or len(raw) < 7:
-        raise Malformed("the last map of the PSBT has no end")
+    if found or at == 5:
+        raise Malformed("the PSBT ends within a map")
 
 
 def _string(raw: bytes, at: int) -> tuple[bytes, int]:

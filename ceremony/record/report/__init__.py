@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from ceremony.base.data import Malformed
 from ceremony.record.register import Register
-from ceremony.record.report import ceremonies, commands, front, holdings, machines
+from ceremony.record.report import ceremonies, commands, front, holdings, machines, people
 from ceremony.record.report.html import Html, anchor, check, document, el, elsewhere, join, listed, section
 from ceremony.record.report.style import STYLE
 from ceremony.record.verify import Verdict
@@ -14,19 +14,20 @@ from ceremony.record.verify import Verdict
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 """Content-Security-Policy: even markup that should not be here could load and run nothing."""
 
-_PARTS = ("How to check this page", "Charter and policy", "Key and shares", "Transactions", "HSM", "Vault")
+_PARTS = ("How to check this page", "All ceremonies", "Charter and policy", "Key and shares", "Transactions", "HSM", "Vault")
 
 
 def report(register: Register, verdict: Verdict) -> bytes:
     """The page for a register and the verdict on it, in UTF-8. `verdict` is what `verify` said of this very register."""
     if (register.genesis, register.head) != (verdict.genesis, verdict.head):
         raise Malformed("the register changed while it was read; wait for the ceremony to end, then make the report again")
-    titles = (*_PARTS, *(f"Ceremony {c.number}: {c.kind}" for c in register.ceremonies), "What this page cannot tell")
+    titles = (*_PARTS, *map(ceremonies.title_of, register.ceremonies), "What this page cannot tell")
     contents = el("nav", listed((el("a", title, href=f"#{anchor(title)}") for title in titles), between=" | "))
-    first = (front.verdict(verdict, register), front.moved(register), front.people(register), front.exceptions(register))
+    first = (front.verdict(verdict, register), front.moved(register), people.people(register), front.exceptions(register))
     page = join(
         el("div", *first, contents, class_="front"),
         _how(verdict),
+        ceremonies.overview(register),
         holdings.constitution(register),
         holdings.key(register),
         machines.transactions(register),

@@ -7,15 +7,10 @@ from datetime import datetime
 from ceremony.record import entries
 from ceremony.record.charter import Charter
 from ceremony.record.register import Ceremony, Register
-from ceremony.record.report import commands
-from ceremony.record.report.html import Html, Node, check, digest, el, fields, join, lines, moment, plural, section, table
-from ceremony.record.report.tell import Happening, Stage, stages
+from ceremony.record.report import commands, people
+from ceremony.record.report.html import Html, Node, anchor, check, digest, el, fields, join, lines, moment, plural, section, table
+from ceremony.record.report.tell import KINDS, Happening, Stage, stages
 from ceremony.record.transcript import NAME
-
-PURPOSES = (
-    "charter", "policy", "authorization", "confirmation", "opening", "phase", "approval", "key-record", "adjournment", "receipt",
-)  # fmt: skip
-"""What people sign, in the order of a ceremony."""
 
 
 def ceremonies(register: Register) -> Html:
@@ -24,8 +19,28 @@ def ceremonies(register: Register) -> Html:
     return join(*(_ceremony(c, charter) for c in register.ceremonies))
 
 
+def title_of(ceremony: Ceremony) -> str:
+    """The heading of a ceremony's part, and its name in links."""
+    return f"Ceremony {ceremony.number}: {KINDS[ceremony.kind]}"
+
+
+def overview(register: Register) -> Html:
+    """AUD-08: every ceremony in one table, one chain."""
+    rows = [
+        (
+            el("a", title_of(c), href=f"#{anchor(title_of(c))}"),
+            el("span", moment(c.state.entries[0].line.time) if c.state.entries else "-", class_="time"),
+            c.state.closed.outcome if c.state.closed else "not ended",
+            str(len(c.state.entries)),
+            digest(c.head),
+        )
+        for c in register.ceremonies
+    ]
+    return section("All ceremonies", table(("Ceremony", "Opened", "Outcome", "Entries", "Head"), rows))
+
+
 def _ceremony(ceremony: Ceremony, charter: Charter) -> Html:
-    title = f"Ceremony {ceremony.number}: {ceremony.kind}"
+    title = title_of(ceremony)
     found = ceremony.state.entries
     if not found:
         return section(title, el("p", "It was cut off before its first entry."))
@@ -36,7 +51,7 @@ def _ceremony(ceremony: Ceremony, charter: Charter) -> Html:
         _steps(ceremony),
         el("h3", "Signatures"),
         el("p", "Who signed what; the numbers are those of the entries.", class_="note"),
-        _signatures(ceremony, charter),
+        people.signatures(ceremony, charter),
         el("h3", "Files"),
         _files(ceremony),
     )
@@ -61,8 +76,10 @@ def _opening(ceremony: Ceremony) -> Html:
 
 def _took(first: str, last: str) -> str:
     seconds = int((datetime.fromisoformat(last) - datetime.fromisoformat(first)).total_seconds())
-    hours, rest = divmod(seconds, 3600)
-    return f"{hours} h {rest // 60:02d} min" if hours else f"{rest // 60} min {rest % 60:02d} s"
+    minutes, rest = divmod(seconds, 60)
+    if minutes >= 60:
+        return f"{minutes // 60} h {minutes % 60} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def _steps(ceremony: Ceremony) -> Html:
@@ -75,7 +92,7 @@ def _stage(stage: Stage) -> tuple[Node, ...]:
     ended = moment(stage.ended).replace(" UTC", "")
     day, clock = ended.split(" ")
     done = join(el("span", day, class_="time"), " ", el("span", clock, class_="time")) if stage.step is not None else "-"
-    return (name, done, _took(stage.began, stage.ended), lines(_happening(h) for h in stage.happenings))
+    return (name, done, el("span", _took(stage.began, stage.ended), class_="time"), lines(_happening(h) for h in stage.happenings))
 
 
 def _happening(happening: Happening) -> Html:
@@ -83,28 +100,6 @@ def _happening(happening: Happening) -> Html:
     who = join(el("strong", " ".join(people)), ": ") if people else ""
     clock = happening.done[0].line.time[11:19]
     return join(el("span", clock, class_="time"), " ", who, happening.sentence, " ", el("span", f"[{happening.numbers}]", class_="note"))
-
-
-def _signatures(ceremony: Ceremony, charter: Charter) -> Html:
-    found: dict[tuple[str, str], list[str]] = {}
-    for entry in ceremony.state.entries:
-        if isinstance(entry.body, entries.Signature):
-            found.setdefault((entry.actor, entry.body.purpose), []).append(str(entry.line.seq))
-    purposes = [purpose for purpose in PURPOSES if any(key[1] == purpose for key in found)]
-    if not purposes:
-        return el("p", "None.")
-    names = {member.person: member.name for member in charter.people}
-    signers = [person for person in names if any(key[0] == person for key in found)]
-    rows: list[tuple[Node, ...]] = [
-        (person, names[person], *(" ".join(found.get((person, p), ["-"])) for p in purposes)) for person in signers
-    ]
-    total: tuple[Node, ...] = (plural(sum(map(len, found.values())), "signature"), "", *(_count(found, p) for p in purposes))
-    each = [commands.signed_by(ceremony.folder.name, p, [s for s in signers if (s, p) in found]) for p in purposes]
-    return join(table(("Position", "Name", *purposes), [*rows, total], class_="ticks"), *(check(command) for command in each))
-
-
-def _count(found: dict[tuple[str, str], list[str]], purpose: str) -> str:
-    return str(sum(len(numbers) for key, numbers in found.items() if key[1] == purpose))
 
 
 def _files(ceremony: Ceremony) -> Html:

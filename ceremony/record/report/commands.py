@@ -7,17 +7,21 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable
 
+from ceremony.record.entries import ALL
+
 SETUP = r"""d=$(mktemp -d)
 jq -r '.people[] | .person + " " + .key' 0001-keygen/charter.json > "$d/signers"
 same() { [ "$1" = "$2" ] && echo same || { echo "DIFFERENT: $1"; return 1; }; }
 entry() { sed -n "$2p" "$1/transcript.jsonl" | jq -r "$3"; }
 bytes() { tr a-f A-F | basenc --base16 -d; }
 signed() { # folder, entry: the signature in this entry is by its actor's key of the charter, of the kind given
-  entry "$1" "$2" .body.blob | fold -w 70 |
+  sed -n "$2p" "$1/transcript.jsonl" > "$d/entry"
+  jq -r '.body.blob, .actor, .body.file // ""' "$d/entry" > "$d/said"
+  sed -n 1p "$d/said" | fold -w 70 |
     sed -e '1i -----BEGIN SSH SIGNATURE-----' -e '$a -----END SSH SIGNATURE-----' > "$d/signature"
-  name=$(entry "$1" "$2" '.body.file // empty')
-  if [ -n "$name" ]; then cat "$1/$name"; else sed -n "$2p" "$1/transcript.jsonl" | jq -j .body.text; fi |
-    ssh-keygen -Y verify -f "$d/signers" -I "$(entry "$1" "$2" .actor)" -n "$3" -s "$d/signature"; }
+  name=$(sed -n 3p "$d/said")
+  if [ -n "$name" ]; then cat "$1/$name"; else jq -j .body.text "$d/entry"; fi |
+    ssh-keygen -Y verify -f "$d/signers" -I "$(sed -n 2p "$d/said")" -n "$3" -s "$d/signature"; }
 signed_by() { # folder, purpose, people: each of them signed for this purpose, and each such signature is good
   folder=$1 purpose=$2 kind=$2@cold-ceremony; shift 2
   case $purpose in opening|phase|adjournment) kind=checkpoint@cold-ceremony;; esac
@@ -27,6 +31,12 @@ signed_by() { # folder, purpose, people: each of them signed for this purpose, a
     [ -n "$found" ] || { echo "NOT SIGNED by $person"; return 1; }
     for number in $found; do signed "$folder" "$number" "$kind" || return 1; done
   done; }
+stated() { # folder: every signed checkpoint states the digest of the entry that it names
+  jq -r 'select(.type == "signature" and .body.namespace == "checkpoint@cold-ceremony").body.text |
+    split("\n") | (.[1] | split(" ")[5]) + " " + .[2]' "$1/transcript.jsonl" | sort -u |
+    while read -r number digest; do
+      same "$(sed -n "${number}p" "$1/transcript.jsonl" | sha256sum | cut -c 1-64)" "$digest" || return 1
+    done; }
 hsm_signed() { # folder, entry, input, digest: the HSM's signature of this input is by its recorded key, over this digest
   entry "$1" "$2" ".body.signatures[] | select(.input == \"$3\") | .public, .raw" > "$d/pair"
   { printf 3036301006072a8648ce3d020106052b8104000a032200; sed -n 1p "$d/pair" | tr -d '\n'; } | bytes > "$d/key"
@@ -95,13 +105,20 @@ def signed_by(folder: str, purpose: str, people: Iterable[str]) -> str:
     return f"signed_by {folder} {purpose} {' '.join(people)}"
 
 
-def all_of_type(kind: str, columns: str) -> str:
-    """What all entries of one type say, over the whole register, to be compared by eye."""
-    query = f'select(.type == "{kind}") | [{columns}] | join(" ")'
+def all_of(kind: type, columns: str) -> str:
+    """What all entries of one kind say, over the whole register, to be compared by eye."""
+    name = next(name for name, cls in ALL.items() if cls is kind)
+    query = f'select(.type == "{name}") | [{columns}] | join(" ")'
     return f"cat {_TRANSCRIPTS} | jq -r {shlex.quote(query)}"
 
 
-def none_of_type(kinds: Iterable[str], count: int) -> str:
-    """How many entries of these types the whole register has."""
-    wanted = " or ".join(f'.type == "{kind}"' for kind in kinds)
-    return same(f"cat {_TRANSCRIPTS} | jq -c {shlex.quote(f'select({wanted})')} | wc -l", str(count))
+def entries_of(*kinds: type) -> str:
+    """Every entry of these kinds in the whole register, to be compared by eye; nothing is printed if there is none."""
+    wanted = " or ".join(f'.type == "{name}"' for name, kind in ALL.items() if kind in kinds)
+    return f"cat {_TRANSCRIPTS} | jq -c {shlex.quote(f'select({wanted})')}"
+
+
+def approvals_name(folder: str, request: str) -> str:
+    """Every approval of a ceremony is of this signing request."""
+    query = 'select(.type == "signature" and .body.purpose == "approval").body.text | fromjson.request'
+    return same(f"jq -r {shlex.quote(query)} {folder}/transcript.jsonl | sort -u", request)

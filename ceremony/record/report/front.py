@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ceremony.base.amounts import format_btc, grouped
 from ceremony.base.words import spoken
 from ceremony.record import entries
-from ceremony.record.charter import Charter
 from ceremony.record.ledger import VOID
 from ceremony.record.register import Ceremony, Register
 from ceremony.record.report import commands, facts
 from ceremony.record.report.facts import Place, Transfer
-from ceremony.record.report.html import Html, Node, check, digest, el, elsewhere, fields, join, lines, listed, moment, plural, section
+from ceremony.record.report.html import Html, Node, check, digest, el, elsewhere, fields, join, lines, moment, plural, section
 from ceremony.record.report.tell import held
 from ceremony.record.verify import Verdict
 
@@ -37,33 +36,36 @@ def verdict(found: Verdict, register: Register) -> Html:
         el("h1", "Report of the register of ", charter.organisation),
         el(
             "p",
-            f"{plural(len(register.ceremonies), 'ceremony').replace('ceremonys', 'ceremonies')}, {_span(register)}. "
+            f"Ceremonies: {len(register.ceremonies)}, {_span(register)}. "
             + ("A practice register: no production money, key or network. " if charter.mark == "practice" else "")
             + "Confidential: it shows holdings and holders.",
-            class_="note",
+            class_="note whole",
         ),
-        el("div", el("strong", found.word), MEANING[found.word], class_="verdict" if found.code == 0 else "verdict undecided"),
-        fields(
-            [
-                (
-                    f"Genesis, {given}",
-                    join(_spoken(found.genesis), check(commands.sha256_is("0001-keygen/charter.json", found.genesis))),
-                ),
-                (f"Head, {given}", join(_spoken(found.head), check(commands.head_is(last, found.head)))),
-            ]
+        el(
+            "div",
+            el("strong", found.word),
+            el("p", MEANING[found.word]),
+            el("p", el("b", summary(register))),
+            class_="verdict" if found.code == 0 else "verdict undecided",
+        ),
+        el(
+            "div",
+            _end(f"Genesis, {given}", found.genesis, commands.sha256_is("0001-keygen/charter.json", found.genesis)),
+            _end(f"Head, {given}", found.head, commands.head_is(last, found.head)),
+            class_="pair",
         ),
     )
+
+
+def _end(name: str, hexadecimal: str, command: str) -> Html:
+    """One end of the chain: a digest in digits, its first 128 bits in PGP words, each with its place, and its check."""
+    words = (el("li", f"{place} {word}") for place, word in enumerate(spoken(hexadecimal), start=1))
+    return el("div", el("h4", name), digest(hexadecimal), el("ol", *words, class_="words"), check(command))
 
 
 def _span(register: Register) -> str:
     times = [e.line.time for c in register.ceremonies for e in c.state.entries]
     return f"{moment(times[0])} to {moment(times[-1])}"
-
-
-def _spoken(hexadecimal: str) -> Html:
-    """A digest in digits, and its first 128 bits in PGP words, each with its place."""
-    words = (el("li", f"{place} {word}") for place, word in enumerate(spoken(hexadecimal), start=1))
-    return join(digest(hexadecimal), el("ol", *words, class_="words"))
 
 
 def moved(register: Register) -> Html:
@@ -122,8 +124,10 @@ def _spent(transfer: Transfer) -> list[tuple[str, Node]]:
             ),
         ),
         (
-            "Change to our own",
-            lines(join(_address(c.address), f"  {format_btc(c.amount)}, key {c.path}") for c in seen.change) if seen.change else NOTHING,
+            "Change",
+            lines(join(_address(c.address), f"  {format_btc(c.amount)}, to our own key {c.path}") for c in seen.change)
+            if seen.change
+            else NOTHING,
         ),
         ("Transaction (txid)", join(digest(checked.txid), check(txid))),
         ("Block", _block(transfer)),
@@ -144,83 +148,43 @@ def _block(transfer: Transfer) -> Html:
     )
 
 
-def people(register: Register) -> Html:
-    """Who approved and who was present: positions and names, for each transfer; then for each key generation."""
-    charter = register.charter
-    parts: list[Node] = []
-    for transfer in facts.transfers(register):
-        parts += [el("h3", f"Ceremony {transfer.ceremony.number}: transfer"), _transfer_people(transfer, charter)]
-    for ceremony in register.ceremonies:
-        if ceremony.kind == "keygen":
-            parts += [
-                el("h3", f"Ceremony {ceremony.number}: key generation"),
-                fields(_roll(ceremony, charter, ("key-record", "adjournment"))),
-            ]
-    return section("Who", *parts)
-
-
-_PURPOSES = {
-    "opening": "Signed the opening",
-    "approval": "Approved",
-    "key-record": "Signed the key record",
-    "adjournment": "Signed the adjournment",
-    "receipt": "Signed the receipt",
-    "authorization": "Authorized",
-}
-
-
-def _transfer_people(transfer: Transfer, charter: Charter) -> Html:
-    ceremony, wanted, confirmed = transfer.ceremony, transfer.authorization, transfer.confirmation
-    rows: list[tuple[str, Node]] = []
-    if wanted is not None:
-        rows.append(("Requested", named(charter, [wanted.requester])))
-        rows.append(_signed(ceremony, charter, "authorization"))
-    if confirmed is not None:
-        _, who = _signed(ceremony, charter, "confirmation")
-        asked = f", who asked {confirmed.spoken_with} by {confirmed.channel}, {moment(confirmed.time)}"
-        rows.append(("Payee confirmed", join(named(charter, [confirmed.checker]), asked, who)))
-    rows += _roll(ceremony, charter, ("approval", "adjournment"))
-    opened = tuple(dict.fromkeys(e.actor for e in ceremony.state.entries if isinstance(e.body, entries.Unlocked)))
-    rows.append(("Shares unlocked", named(charter, opened)))
-    if transfer.received is not None and transfer.receipt is not None:
-        name, who = _signed(transfer.received, charter, "receipt")
-        rows.append((name, join(who, f"Broadcast by {transfer.receipt.broadcaster}.")))
-    return fields(rows)
-
-
-def _roll(ceremony: Ceremony, charter: Charter, purposes: Iterable[str]) -> list[tuple[str, Node]]:
-    present = ceremony.state.actors(entries.Present)
-    _, opening = _signed(ceremony, charter, "opening", named_too=False)
-    return [("Present", join(named(charter, present), opening)), *(_signed(ceremony, charter, purpose) for purpose in purposes)]
-
-
-def _signed(ceremony: Ceremony, charter: Charter, purpose: str, *, named_too: bool = True) -> tuple[str, Node]:
-    """Who signed for a purpose, and the command that verifies each of them."""
-    signers = ceremony.state.signers(purpose)
-    if not signers:
-        return (_PURPOSES.get(purpose, purpose), NOTHING if named_too else "")
-    who: Node = named(charter, signers) if named_too and purpose != "confirmation" else ""
-    return (_PURPOSES.get(purpose, purpose), join(who, check(commands.signed_by(ceremony.folder.name, purpose, signers))))
-
-
-def named(charter: Charter, present: Iterable[str]) -> Html:
-    """Positions with names."""
-    known = {member.person: member.name for member in charter.people}
-    found = [join(el("strong", person), f" {known.get(person, '')}") for person in present]
-    return listed(found) if found else join(NOTHING)
-
-
 def exceptions(register: Register) -> Html:
     """What did not go as planned, and the findings that stand; `none` is said where there is none."""
-    rows: list[tuple[str, Node]] = [
+    rows = [
         ("Exceptions", "none: this release grants no exception to any control"),
-        *((name, _told(register, kinds, tell)) for name, kinds, tell in _UNPLANNED),
-        ("Void ceremonies", _ended(register, lambda c: c.state.closed is not None and c.state.closed.outcome == VOID)),
-        ("Not ended", _ended(register, lambda c: c.state.closed is None)),
-        ("Without a receipt", _awaiting(register)),
-        *((name, _standing(register, kind, tell)) for name, kind, tell in _STANDING),
+        *((name, lines(told) if told else NOTHING) for name, told in _unplanned(register).items()),
     ]
-    return section("What did not go as planned", fields(rows))
+    standing = [(name, _standing(register, kind, tell)) for name, kind, tell in _STANDING]
+    shown = commands.entries_of(*(kind for kind, _ in _TOLD.values()))
+    return section(
+        "What did not go as planned",
+        fields(rows, class_="columns"),
+        el("h3", "Findings that stand"),
+        fields(standing),
+        check(shown),
+    )
+
+
+def summary(register: Register) -> str:
+    """The same in one line, for the verdict itself."""
+    counts = {"Exceptions": 0, **{name: len(told) for name, told in _unplanned(register).items()}}
+    return "; ".join(f"{name}: {count or NOTHING}" for name, count in counts.items()) + "."
+
+
+def _unplanned(register: Register) -> dict[str, list[str]]:
+    """What did not go as planned -> each time that it happened, in words."""
+    told = {name: [_where(p) + tell(p) for p in facts.places(register, kind)] for name, (kind, tell) in _TOLD.items()}
+    closed = [(c.folder.name, c.state.closed) for c in register.ceremonies]
+    return {
+        **told,
+        "Void ceremonies": [f"{name}: {end.reason}" for name, end in closed if end is not None and end.outcome == VOID],
+        "Not ended": [name for name, end in closed if end is None],
+        "Without a receipt": [t.folder for t in facts.transfers(register) if t.transaction is not None and t.receipt is None],
+    }
+
+
+def _where(place: Place) -> str:
+    return f"{place.folder}, entry {place.seq}, {moment(place.entry.line.time)}: "
 
 
 def _refusal(place: Place) -> str:
@@ -230,34 +194,15 @@ def _refusal(place: Place) -> str:
 
 def _resumed(place: Place) -> str:
     body = place.entry.body
-    kept = f"; kept aside: {', '.join(body.found)}" if body.found else "; nothing was torn"
-    return f"cut off after entry {body.after}{kept}"
+    kept = f"kept aside: {', '.join(body.found)}" if body.found else "nothing was torn"
+    return f"cut off after entry {body.after}, {kept}"
 
 
-_UNPLANNED: tuple[tuple[str, tuple[type, ...], Callable[[Place], str]], ...] = (
-    ("Refusals", (entries.Refusal,), _refusal),
-    ("Interruptions", (entries.Resumed,), _resumed),
-    ("Shares set aside", (entries.SetAside,), lambda p: f"{p.entry.body.position}: {p.entry.body.reason}"),
-)
-
-
-def _told(register: Register, kinds: tuple[type, ...], tell: Callable[[Place], str]) -> Html:
-    found = list(facts.places(register, *kinds))
-    names = [next(name for name, cls in entries.ALL.items() if cls is kind) for kind in kinds]
-    count = check(commands.none_of_type(names, len(found)))
-    if not found:
-        return join(NOTHING, count)
-    return join(lines(f"{p.folder}, entry {p.seq}, {moment(p.entry.line.time)}: {tell(p)}" for p in found), count)
-
-
-def _ended(register: Register, wanted: Callable[[Ceremony], bool]) -> Node:
-    found = [c for c in register.ceremonies if wanted(c)]
-    return lines(f"{c.folder.name}{': ' + c.state.closed.reason if c.state.closed else ''}" for c in found) if found else NOTHING
-
-
-def _awaiting(register: Register) -> Node:
-    found = [t.folder for t in facts.transfers(register) if t.transaction is not None and t.receipt is None]
-    return ", ".join(found) or NOTHING
+_TOLD: Mapping[str, tuple[type, Callable[[Place], str]]] = {
+    "Refusals": (entries.Refusal, _refusal),
+    "Interruptions": (entries.Resumed, _resumed),
+    "Shares set aside": (entries.SetAside, lambda p: f"{p.entry.body.position}: {p.entry.body.reason}"),
+}
 
 
 def _missing(body: entries.Vault) -> str:
@@ -266,6 +211,7 @@ def _missing(body: entries.Vault) -> str:
 
 _STANDING: tuple[tuple[str, type, Callable[[Any], str]], ...] = (
     ("Production would refuse", entries.Machine, lambda b: "; ".join(b.findings)),
+    ("HSM", entries.Hsm, lambda b: "; ".join(b.findings)),
     ("Protection not held", entries.Vault, lambda b: "" if held(b) == len(b.protection) else _missing(b)),
     ("Import key", entries.Imported, lambda b: "" if b.attested == "attested" else f"made in the HSM, but {b.attested}"),
     ("Nonces", entries.HsmSigned, lambda b: b.nonces),

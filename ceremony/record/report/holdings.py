@@ -109,8 +109,8 @@ def _health(register: Register, key: Key) -> Html:
     commitments = f"jq -r '.custodian_commitments | to_entries[] | .key + \" \" + .value' {key.ceremony.folder.name}/key-record.json"
     return join(
         el("p", note, class_="note"),
-        table(("Position", "Name", "Sealing", "Proven", "Unlocked in", "Sealed share (SHA-256), and commitment"), rows),
-        check(commands.all_of_type("proven", columns)),
+        table(("Position", "Sealing", "Proven", "Unlocked in", "SHA-256"), rows),
+        check(commands.all_of(entries.Proven, columns)),
         check(commitments),
     )
 
@@ -124,5 +124,6 @@ def _share(share: Share, charter: Charter, key: Key) -> tuple[Node, ...]:
     unlocked = ", ".join(dict.fromkeys(str(p.ceremony.number) for p in share.unlocked)) or "none"
     sealed = digest(newest.entry.body.sha256) if newest else "none"
     commitment = digest(key.record.custodian_commitments[share.position])
-    name = charter.member(share.position).name
-    return (share.position, name, el("strong", number), when, unlocked, lines((sealed, commitment)))
+    who = join(share.position, " ", el("span", charter.member(share.position).name, class_="plain"))
+    named = lines((join(el("span", "sealed share ", class_="note"), sealed), join(el("span", "commitment ", class_="note"), commitment)))
+    return (who, el("strong", number), when, unlocked, named)

@@ -60,9 +60,9 @@ def table(head: Sequence[Node], rows: Iterable[Sequence[Node]], class_: str = ""
     return el("div", el("table", top, body, class_=class_), class_="wide")
 
 
-def fields(rows: Iterable[tuple[str, Node]]) -> Html:
+def fields(rows: Iterable[tuple[str, Node]], class_: str = "") -> Html:
     """Names and values."""
-    return el("dl", *(el("div", el("dt", name), el("dd", value)) for name, value in rows))
+    return el("dl", *(el("div", el("dt", name), el("dd", value)) for name, value in rows), class_=class_)
 
 
 def check(command: str) -> Html:

@@ -9,7 +9,7 @@ from ceremony.record.register import Register
 from ceremony.record.report import commands, facts
 from ceremony.record.report.facts import Place, Transfer
 from ceremony.record.report.html import Html, Node, check, digest, el, fields, join, lines, moment, plural, section, table
-from ceremony.record.report.tell import held
+from ceremony.record.report.tell import KINDS, held
 
 
 def transactions(register: Register) -> Html:
@@ -27,12 +27,13 @@ def _transaction(transfer: Transfer) -> Html:
     assert made is not None  # noqa: S101 (the caller looked)
     size = len(made.stripped)
     bodies = f"tail -c +{_start(size)} {folder}/request.psbt | head -c {size} | od -An -v -tx1 | tr -d ' \\n'"
-    approved = '[.body.text | select(. != null) | fromjson? | select(.type == "approval") | .request] | unique | .[]'
-    asked = f"jq -s -r '[.[] | select(.type == \"signature\")] | map({approved})[]' {folder}/transcript.jsonl | sort -u"
     rows: list[tuple[str, Node]] = [
         ("Signing request", join(digest(seen.digest), check(commands.sha256_is(f"{folder}/request.psbt", seen.digest)))),
-        ("Every approval names it", check(commands.same(asked, seen.digest))),
-        ("The transaction is the request, signed", check(f'same "$({bodies})" "$(body {folder} {size})"')),
+        ("Every approval names it", join("the digest above, and nothing else", check(commands.approvals_name(folder, seen.digest)))),
+        (
+            "Signed transaction",
+            join("the request byte for byte, with signatures added", check(f'same "$({bodies})" "$(body {folder} {size})"')),
+        ),
         *((f"Output {i}", _output(transfer, i, size)) for i in range(len(made.outputs))),
         *((f"Input {i}", f"{coin.txid}:{coin.vout}, {coin.amount} sat, our key {coin.path}") for i, coin in enumerate(seen.inputs)),
     ]
@@ -62,7 +63,7 @@ def hsm(register: Register) -> Html:
             row for place in facts.places(register, *_TELL) if place.ceremony is ceremony for row in _TELL[type(place.entry.body)](place)
         ]
         if rows:
-            parts += [el("h3", f"Ceremony {ceremony.number}: {ceremony.kind}"), fields(rows)]
+            parts += [el("h3", f"Ceremony {ceremony.number}: {KINDS[ceremony.kind]}"), fields(rows)]
     for transfer in facts.transfers(register):
         if transfer.ceremony.state.last(entries.HsmSigned) is not None:
             parts += [el("h3", f"Ceremony {transfer.ceremony.number}: signatures of the HSM"), _signatures(transfer)]
@@ -75,8 +76,9 @@ Rows = list[tuple[str, Node]]
 def _identity(place: Place) -> Rows:
     body = place.entry.body
     told = f"{body.label}, serial number {body.serial}, {body.manufacturer}, {body.model}, firmware {body.firmware}"
-    before = f"; {plural(body.objects, 'object')} in it before use" + (f": {', '.join(body.findings)}" if body.findings else "")
-    return [("HSM", join(told + before + f" (entry {place.seq})", check(commands.show_entry(place.folder, place.seq))))]
+    before = f"; {plural(body.objects, 'object')} in it before use (entry {place.seq})"
+    rows: Rows = [("HSM", join(told + before, check(commands.show_entry(place.folder, place.seq))))]
+    return [*rows, ("Findings", lines(body.findings))] if body.findings else rows
 
 
 def _imported(place: Place) -> Rows:
@@ -111,12 +113,12 @@ def _signatures(transfer: Transfer) -> Html:
     assert place is not None  # noqa: S101 (the caller looked)
     wanted = {s.index: s.digest.hex() for s in transfer.sighashes}
     note = "The digest of each input is computed from the signing request (BIP-143, SIGHASH_ALL); the signature is r and s from the HSM."
-    rows = []
+    parts: list[Node] = [el("p", note, class_="note")]
     for made in place.entry.body.signatures:
-        facts_ = fields([("Public key", digest(made.public)), ("Digest", digest(wanted[made.input])), ("Signature", digest(made.raw))])
+        told = fields([("Public key", digest(made.public)), ("Digest", digest(wanted[made.input])), ("Signature", digest(made.raw))])
         command = f"hsm_signed {transfer.folder} {place.seq} {made.input} {wanted[made.input]}"
-        rows.append((f"Input {made.input}", made.path, join(facts_, check(command))))
-    return join(el("p", note, class_="note"), table(("", "Key", "Signature"), rows))
+        parts += [el("h4", f"Input {made.input}, key {made.path}"), told, check(command)]
+    return join(*parts)
 
 
 def vault(register: Register) -> Html:
@@ -127,13 +129,12 @@ def vault(register: Register) -> Html:
     rows = [(p.folder, str(p.seq), moment(p.entry.line.time), p.entry.body.process, _protection(p)) for p in found]
     ends = list(facts.places(register, entries.VaultEnded))
     gone = lines(f"{p.folder}, entry {p.seq}, {moment(p.entry.line.time)}: {p.entry.body.reason}" for p in ends)
-    counted = check(commands.none_of_type(("vault-ended",), len(ends)))
     return section(
         "Vault",
         table(("Ceremony", "Entry", "Began", "Process", "Protection"), rows),
         el("h3", "Ended"),
         gone if ends else el("p", "Not recorded."),
-        counted,
+        check(commands.entries_of(entries.Vault, entries.VaultEnded)),
     )
 
 

@@ -11,6 +11,9 @@ from ceremony.record import entries
 from ceremony.record.report.html import plural
 from ceremony.record.state import Recorded
 
+KINDS = {"keygen": "key generation", "transfer": "transfer", "receipt": "receipt"}
+"""Kind of ceremony -> what people call it."""
+
 _SIGNED = {
     "charter": "signed the charter (before this ceremony)",
     "policy": "signed the policy (before this ceremony)",

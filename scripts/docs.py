@@ -1,4 +1,4 @@
-"""Writes what of docs/ is generated from the code: docs/controls.md whole, and the marked tables of docs/formats.md.
+"""Writes what of docs/ is generated from the code: controls.md whole, and the marked tables of formats.md and architecture.md.
 
 `scripts/docs` writes, `scripts/docs --check` says what is stale (exit 1). tests/test_docs.py runs the same functions."""
 
@@ -231,7 +231,48 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", "\\n")
 
 
-MARKED = re.compile(r"<!-- (entries|forms|fields)(?: ([A-Za-z0-9_.:]+))? -->\n(.*?)<!-- end -->", re.DOTALL)
+# --- docs/architecture.md -------------------------------------------------------------------------------------------
+
+
+def house_tree(_: str) -> str:
+    """Every module with the first sentence of its docstring."""
+    lines = ["```text"]
+    folder = ""
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py"), key=lambda path: (str(path.parent), path.name)):
+            said = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"), str(path)))
+            if said is None and path.name == "__init__.py":
+                continue
+            here = str(path.parent.relative_to(ROOT))
+            if here != folder:
+                lines.append(f"{here}/")
+                folder = here
+            lines.append(f"  {path.name:<18} {_sentence(said or '')}")
+    return "\n".join([*lines, "```"])
+
+
+def _sentence(text: str) -> str:
+    first = " ".join(text.partition("\n\n")[0].split())
+    return re.split(r"(?<=[a-z0-9)`])[.](?:\s|$)", first)[0]
+
+
+def script_table(kind: str) -> str:
+    """The script of one kind of ceremony."""
+    from ceremony.script.table import SCRIPTS  # noqa: PLC0415
+
+    rows = ["| step | phase | title | who | minutes | controls | ends with |", "|---|---|---|---|---|---|---|"]
+    for step in SCRIPTS[kind]:
+        ends = "administrator and witness sign" if step.staff_signs else ""
+        ends += "; lost with the vault, then repeated" if step.live else ""
+        controls = ", ".join(step.controls)
+        rows.append(
+            f"| {step.number} | {step.phase} | {step.title} | {step.who} | {step.minutes} | {controls} | {ends.removeprefix('; ')} |"
+        )
+    return "\n".join(rows)
+
+
+MARKED = re.compile(r"<!-- (entries|forms|fields|tree|script)(?: ([A-Za-z0-9_.:]+))? -->\n(.*?)<!-- end -->", re.DOTALL)
+MAKERS: dict[str, Callable[[str], str]] = {"entries": entries_table, "forms": forms_table, "tree": house_tree, "script": script_table}
 
 
 def regenerated(text: str) -> str:
@@ -239,7 +280,7 @@ def regenerated(text: str) -> str:
 
     def table(match: re.Match[str]) -> str:
         kind, argument, old = match[1], match[2] or "", match[3]
-        made = fields_table(argument, old) if kind == "fields" else {"entries": entries_table, "forms": forms_table}[kind](argument)
+        made = fields_table(argument, old) if kind == "fields" else MAKERS[kind](argument)
         start = match[0].partition("\n")[0]
         return f"{start}\n{made}\n<!-- end -->"
 
@@ -248,10 +289,11 @@ def regenerated(text: str) -> str:
 
 def pages(root: Path = ROOT) -> dict[Path, Callable[[], str]]:
     """Each generated document and how it is made."""
-    formats = root / "docs" / "formats.md"
+    formats, architecture = root / "docs" / "formats.md", root / "docs" / "architecture.md"
     return {
         root / "docs" / "controls.md": lambda: controls_page(held(), broken(root)),
         formats: lambda: regenerated(formats.read_text(encoding="utf-8")),
+        architecture: lambda: regenerated(architecture.read_text(encoding="utf-8")),
     }
 
 

@@ -122,6 +122,29 @@ def test_what_did_not_go_as_planned_is_on_page_one_and_in_the_verdict(page: Page
     assert "swap is on (ceremony 1)" in page.text
 
 
+@pytest.mark.parametrize(
+    ("cut", "told"),
+    [
+        (entries.Authorized, "none yet: nothing was signed"),
+        (entries.Signing, "not assembled yet: the HSM may have signed"),
+        (entries.Checked, "no receipt yet: a signed transaction does not expire"),
+    ],
+)
+def test_an_unfinished_transfer_says_what_may_be_signed(anchored: Anchor, tmp_path: Path, cut: type, told: str) -> None:
+    for name in ("0001-keygen", "0002-transfer"):
+        shutil.copytree(anchored.register / name, tmp_path / name)
+    lines: list[bytes] = []
+    for entry in Register.open(anchored.register).ceremonies[1].state.entries:
+        lines.append(entry.line.raw)
+        if isinstance(entry.body, cut):
+            break
+    (tmp_path / "0002-transfer" / "transcript.jsonl").write_bytes(b"".join(lines))
+    register = Register.open(tmp_path)
+    shown = read(report(register, _verdict(register, "INCOMPLETE"))).text
+    assert told in shown
+    assert f"Without a receipt: {'none' if cut is entries.Authorized else 1}" in shown
+
+
 def test_none_is_said_where_nothing_happened(tmp_path: Path) -> None:
     plain = read(_page(write(tmp_path / "register")))
     quiet = ("Refusals", "Interruptions", "Shares set aside", "Void ceremonies", "Not ended", "Without a receipt")
@@ -197,6 +220,12 @@ def test_a_command_fails_when_its_claim_does_not_hold(page: Page, anchored: Anch
     codes = [code for _, code, _ in run(commands.SETUP, found, register)]
     assert codes
     assert all(codes)
+
+
+def test_a_value_in_a_command_is_only_a_value(anchored: Anchor) -> None:
+    ((_, code, shown),) = run(commands.SETUP, [commands.same("printf %s other", HOSTILE)], anchored.register)
+    assert (code, shown) == (1, "DIFFERENT: other\n")
+    assert not (anchored.register / "pwned").exists()
 
 
 def test_an_extra_file_is_seen(page: Page, anchored: Anchor, tmp_path: Path) -> None:

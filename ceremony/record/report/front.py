@@ -9,7 +9,7 @@ from ceremony.base.amounts import format_btc, grouped
 from ceremony.base.words import spoken
 from ceremony.record import entries
 from ceremony.record.ledger import VOID
-from ceremony.record.register import Ceremony, Register
+from ceremony.record.register import Register
 from ceremony.record.report import commands, facts
 from ceremony.record.report.facts import Place, Transfer
 from ceremony.record.report.html import Html, Node, check, digest, el, elsewhere, fields, join, lines, moment, plural, section
@@ -77,7 +77,9 @@ def moved(register: Register) -> Html:
 
 def _moved(transfer: Transfer) -> Html:
     wanted = transfer.authorization
-    title = f"Ceremony {transfer.ceremony.number}: {_outcome(transfer.ceremony)}"
+    closed, received = transfer.ceremony.state.closed, transfer.received
+    outcome = "not ended" if closed is None else closed.outcome
+    title = f"Ceremony {transfer.ceremony.number}: {outcome}" + (f", receipt in ceremony {received.number}" if received else "")
     if wanted is None:
         return join(el("h3", title), el("p", "Nothing was authorized in it yet, and nothing moved."))
     path = f"{transfer.folder}/authorization.json"
@@ -93,11 +95,6 @@ def _moved(transfer: Transfer) -> Html:
     return join(el("h3", title), fields(rows))
 
 
-def _outcome(ceremony: Ceremony) -> str:
-    closed = ceremony.state.closed
-    return "not ended" if closed is None else closed.outcome
-
-
 def _address(text: str) -> Html:
     return el("span", grouped(text), class_="address")
 
@@ -110,7 +107,7 @@ def _spent(transfer: Transfer) -> list[tuple[str, Node]]:
     """Fee, change, transaction and block; or in words that nothing was signed."""
     place, seen = facts.at(transfer.ceremony, entries.Checked), transfer.review
     if place is None or seen is None or transfer.transaction is None:
-        return [("Transaction", "none: nothing was signed that could leave")]
+        return [("Transaction", _unsigned(transfer))]
     checked, size = place.entry.body, len(transfer.transaction.stripped)
     txid = commands.same(f"body {transfer.folder} {size} | txid", checked.txid)
     rate = -(-checked.fee * 4_000 // checked.weight)
@@ -133,6 +130,20 @@ def _spent(transfer: Transfer) -> list[tuple[str, Node]]:
         ("Block", _block(transfer)),
     ]
     return rows
+
+
+def _unsigned(transfer: Transfer) -> str:
+    """BRD-06: why there is no transaction, and what that means for the amount."""
+    closed = transfer.ceremony.state.closed
+    if closed is not None:
+        return "none: the ceremony is void and signed nothing"
+    if _may_have_signed(transfer):
+        return "not assembled yet: the HSM may have signed, so that amount and coins stay reserved and the ceremony cannot be void"
+    return "none yet: nothing was signed; amount and coins are reserved"
+
+
+def _may_have_signed(transfer: Transfer) -> bool:
+    return transfer.ceremony.state.last(entries.Signing) is not None
 
 
 def _block(transfer: Transfer) -> Html:
@@ -179,7 +190,7 @@ def _unplanned(register: Register) -> dict[str, list[str]]:
         **told,
         "Void ceremonies": [f"{name}: {end.reason}" for name, end in closed if end is not None and end.outcome == VOID],
         "Not ended": [name for name, end in closed if end is None],
-        "Without a receipt": [t.folder for t in facts.transfers(register) if t.transaction is not None and t.receipt is None],
+        "Without a receipt": [t.folder for t in facts.transfers(register) if _may_have_signed(t) and t.receipt is None],
     }
 
 

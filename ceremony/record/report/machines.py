@@ -126,7 +126,10 @@ def vault(register: Register) -> Html:
     found = list(facts.places(register, entries.Vault))
     if not found:
         return section("Vault", el("p", "No vault process ran yet."))
-    rows = [(p.folder, str(p.seq), moment(p.entry.line.time), p.entry.body.process, _protection(p)) for p in found]
+    rows = [
+        (str(p.ceremony.number), str(p.seq), el("span", moment(p.entry.line.time), class_="time"), p.entry.body.process, _protection(p))
+        for p in found
+    ]
     ends = list(facts.places(register, entries.VaultEnded))
     gone = lines(f"{p.folder}, entry {p.seq}, {moment(p.entry.line.time)}: {p.entry.body.reason}" for p in ends)
     return section(

@@ -37,7 +37,7 @@ SENTENCES: dict[type, Callable[[Any], str]] = {
     entries.Vault: lambda b: f"vault process {b.process} began: {held(b)} of {plural(len(b.protection), 'protection')} held",
     entries.VaultEnded: lambda b: f"both vault processes ended: {b.reason}",
     entries.Hsm: lambda b: f"HSM opened: {b.label}, serial number {b.serial}, {plural(b.objects, 'object')} in it",
-    entries.ImportPath: lambda b: f"import path proven with a throw-away key: {', '.join(b.steps)}",
+    entries.ImportPath: lambda b: f"import path proven with a throw-away key: {', '.join(s for s in b.steps if '=' not in s)}",
     entries.Generated: lambda b: f"secret generated from {' and '.join(b.sources)}, and split; {b.commitments} commitments recorded",
     entries.Sealing: lambda b: f"share locked, sealing number {b.number}",
     entries.Proven: lambda b: f"sealed share {b.number} read back from its medium, opened, equal to its commitment",

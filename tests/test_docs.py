@@ -118,6 +118,20 @@ def test_every_kind_of_file_and_signature_is_described(names: tuple[str, ...] | 
     assert [name for name in listed if f"`{name}`" not in text] == []
 
 
+def test_every_control_that_a_document_names_is_in_the_catalogue() -> None:
+    named = re.compile(rf"\b(?:{'|'.join(SECTIONS)})-[0-9]{{2}}\b")
+    found = {name for path in sorted((ROOT / "docs").glob("*.md")) for name in named.findall(path.read_text())}
+    assert len(found) > 50
+    assert found - set(CATALOGUE) == set()
+
+
+def test_links_within_a_document_lead_somewhere() -> None:
+    for path in sorted((ROOT / "docs").glob("*.md")):
+        text = path.read_text()
+        titles = {re.sub(r"[^a-z0-9 _-]", "", line.lstrip("# ").lower()).replace(" ", "-") for line in re.findall(r"(?m)^#+ .*$", text)}
+        assert set(re.findall(r"\]\(#([^)]+)\)", text)) - titles == set(), path.name
+
+
 COMMANDS = re.findall(r"```sh in ([0-9a-z-]+)\n(.*?)```", FORMATS.read_text(), flags=re.DOTALL) if FORMATS.exists() else []
 
 

@@ -162,6 +162,7 @@ ANSWERS: tuple[tuple[str, Answer], ...] = (
     (r"Path of ([^\r\n:]+): ", lambda c, m: c.papers[m[1]]),
     (r"Custodians who are here: ", lambda c, _m: " ".join(c.custodians_here)),
     (r"Who unlocks next \(([^)]*)\)\? ", lambda _c, m: m[1].split()[-1]),
+    (r"another medium \(m\), or set this share aside for today \(s\)\? ", lambda _c, _m: "s"),
     (r"Type (SIGN|CLOSE|VOID|BROADCAST)(?: to sign this, anything else to stop)?: ", lambda _c, m: m[1]),
     (r"[Tt]he last 8 characters of the address[^\r\n]*: ", lambda c, _m: c.hears[-8:]),
     (r"\[Enter\] ", lambda _c, _m: ""),

@@ -81,12 +81,14 @@ class Stage:
     module: str = "/usr/lib/softhsm/libsofthsm2.so"
     seconds: dict[str, float] = field(default_factory=dict)
     """Act -> how long it took."""
+    extra: Mapping[str, str] = field(default_factory=dict)
+    """More of the environment (where temporary files go)."""
 
     @property
     def environment(self) -> Mapping[str, str]:
         """What commands see: the software HSM's configuration, a plain terminal, nothing secret."""
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-        return {**kept, "TERM": "xterm-256color", "SOFTHSM2_CONF": str(self.folder / "hsm" / "softhsm2.conf")}
+        return {**kept, **self.extra, "TERM": "xterm-256color", "SOFTHSM2_CONF": str(self.folder / "hsm" / "softhsm2.conf")}
 
     def act(self, title: str, *commands: Sequence[str]) -> str:
         """Play commands of `ceremony` one after the other; what the last one showed."""

@@ -21,6 +21,7 @@ from ceremony.script.room import Entry, Room, Steps
 from ceremony.vault.orders import Orders
 from ceremony.vault.protocol import Interrupted, WrongSecret
 from shares.envelope import Header
+from shares.plan import Terms
 from transfer.bitcoin.assemble import assemble
 from transfer.bitcoin.check import check
 from transfer.request import SigningRequest
@@ -104,7 +105,7 @@ def _unlock_one(room: Room, position: str) -> Steps:
         check_undamaged(room.book, position, header, sealed)
         yield from _tries(room, position, sealed, acceptable(room.book, position, header.sealing))
     except (Refused, Malformed) as trouble:
-        room.screen.say(str(trouble))
+        room.screen.say(str(trouble) if isinstance(trouble, Refused) else f"{position}: {trouble}")
         if isinstance(trouble, Refused):
             yield ("tool", _refusal(trouble))
         room.media.pop(position, None)
@@ -144,8 +145,10 @@ def check_undamaged(book: Register, position: str, header: Header, sealed: bytes
     """REC-03: a sealed share that says it is the recorded one has exactly the recorded bytes; it is never mended silently.
 
     Anything else about it (another set, position or number) is refused by its header, in the vault."""
-    recorded = book.sealed_digest(position, header.sealing)
-    if header.position == position and recorded not in (None, sha256(sealed)):
+    record, recorded = book.key_record, book.sealed_digest(position, header.sealing)
+    terms = Terms(mark=record.mark, scheme=record.scheme, plan=record.plan)
+    due = Header.of(terms, record.set_identifier, position, header.profile, header.sealing)
+    if header == due and recorded not in (None, sha256(sealed)):
         refuse(
             "REC-03",
             f"the sealed share of {position} is damaged",

@@ -1,0 +1,150 @@
+"""The canary: known passphrases, PIN, shares and keys, searched for everywhere while a ceremony runs and afterwards; found nowhere."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+from mnemonic import Mnemonic
+
+from ceremony import demonstration
+from ceremony.cast import Pace
+from ceremony.demonstration import Stage
+from ceremony.record.keyrecord import KeyRecord
+from ceremony.record.register import Register
+from shares.envelope import unseal
+from shares.schemes import scheme_of
+from tests.ceremony import rehearsal
+from tests.ceremony.test_interruptions import ancestors
+from transfer.bitcoin import bip32
+
+OWN = {
+    "A1": "canary one sings 0001 in the mine",
+    "A2": "canary two sings 0002 in the mine",
+    "B1": "canary three sings 3 in the mine",
+    "B2": "canary four sings 44 in the mine",
+    "C1": "canary five sings 55 in the mine",
+    "C2": "canary six sings 666 in the mine",
+}
+
+
+@dataclass(slots=True)
+class Watch(Pace):
+    """At each prompt, before it is answered: looks into the processes of the ceremony."""
+
+    canaries: dict[str, bytes] = field(default_factory=dict)
+    found: list[str] = field(default_factory=list)
+    looks: int = 0
+    opener_knew: set[str] = field(default_factory=set)
+
+    def before_answer(self) -> None:
+        self.looks += 1
+        for pid, words in processes():
+            where = b" ".join(words).decode(errors="replace")[-60:]
+            self._search(f"argv of {where}", b"\0".join(words))
+            self._search(f"environment of {where}", read(Path(f"/proc/{pid}/environ")))
+            if b"ceremony.vault" not in words:
+                self._search(f"memory of the screen ({where})", memory(pid))
+            elif b"opener" in words and self.looks % 5 == 0:
+                self.opener_knew |= {name for name, canary in self.canaries.items() if canary in memory(pid)}
+
+    def _search(self, where: str, raw: bytes) -> None:
+        self.found += [f"{name} in {where}" for name, canary in self.canaries.items() if canary in raw]
+
+
+def processes() -> list[tuple[int, list[bytes]]]:
+    """Processes that descend from this test."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        words = read(path).split(b"\0")
+        pid = int(path.parent.name)
+        if b"ceremony" in b" ".join(words) and os.getpid() in ancestors(pid):
+            found.append((pid, words))
+    return found
+
+
+def read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def memory(pid: int) -> bytes:
+    found = bytearray()
+    try:
+        with Path(f"/proc/{pid}/maps").open() as maps, Path(f"/proc/{pid}/mem").open("rb", 0) as mem:
+            for line in maps:
+                place, rights = line.split()[:2]
+                start, end = (int(part, 16) for part in place.split("-"))
+                if rights.startswith("rw"):
+                    try:
+                        mem.seek(start)
+                        found += mem.read(end - start)
+                    except OSError:
+                        continue
+    except OSError:
+        pass
+    return bytes(found)
+
+
+def everything_secret(set_: Stage) -> dict[str, bytes]:
+    """What the ceremony must never show: computed here from the sealed shares, with the passphrases that the test chose."""
+    book = Register.open(set_.folder / "register")
+    record: KeyRecord = book.key_record
+    found = {f"passphrase of {p}": text.encode() for p, text in OWN.items()}
+    found["PIN"] = set_.cast.pin.encode()
+    shares = {}
+    for position, text in OWN.items():
+        (path,) = (set_.folder / "custodians" / position).glob("*.sealed")
+        shares[position] = unseal(path.read_bytes(), text.encode())
+        found[f"share of {position}"] = shares[position]
+    scheme = scheme_of(record.scheme)
+    sites = {x: scheme.combine_site(record.plan, x, {1: shares[f"{x}1"], 2: shares[f"{x}2"]}) for x in "AB"}
+    found |= {f"share of site {x}": share for x, share in sites.items()}
+    found["secret"] = secret = scheme.combine_sites(record.plan, sites)
+    found["seed"] = seed = Mnemonic.to_seed(Mnemonic("english").to_mnemonic(secret), "")
+    account = bip32.master(seed, "test").derive(bip32.parse_path(record.accounts[0].path))
+    found["account key"] = account.key
+    assert account.public.text == record.accounts[0].xpub
+    hexed = {f"{name} in hexadecimal": value.hex().encode() for name, value in found.items() if "passphrase" not in name and name != "PIN"}
+    return found | hexed
+
+
+def files_with(canaries: dict[str, bytes], folder: Path) -> list[str]:
+    return [
+        f"{name} in {path.relative_to(folder)}"
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+        for name, canary in canaries.items()
+        if canary in path.read_bytes()
+    ]
+
+
+@pytest.mark.control("GEN-09")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may read another process's memory")
+def test_no_secret_is_found_anywhere(founded: Stage) -> None:
+    temporary = founded.folder / "tmp"
+    temporary.mkdir()
+    founded.cast.own = OWN
+    early = {f"passphrase of {p}": text.encode() for p, text in OWN.items()} | {"PIN": founded.cast.pin.encode()}
+    founded.cast.pace = watch = Watch(canaries=early)
+    founded = replace(founded, extra={"TMPDIR": str(temporary)})
+    shown, code = rehearsal.run(founded, *demonstration.keygen_command(founded))
+    assert code == 0, shown[-2000:]
+    canaries = everything_secret(founded)
+    watch.canaries = canaries
+    said = [shown]
+    demonstration.fund(founded)
+    demonstration.authorize(founded)
+    for words in (demonstration.prepare_command(founded), demonstration.transfer_command(founded)):
+        shown, code = rehearsal.run(founded, *words)
+        assert code == 0, shown[-2000:]
+        said.append(shown)
+    assert watch.found == []
+    assert watch.looks > 100
+    assert "passphrase of A1" in watch.opener_knew, "the canary would have been found where it must be"
+    assert [name for name, canary in canaries.items() for text in said if canary in text.encode()] == []
+    assert files_with(canaries, founded.folder) == []

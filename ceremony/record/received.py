@@ -152,7 +152,8 @@ def _ceremony(bundle: Bundle, papers: Papers) -> Ceremony:
         raise Malformed(f"{_TRANSCRIPT}: ends in the middle of a line")
     state = fold(lines, _TRANSCRIPT)
     _equal("the transcript's head", lines[-1].digest, manifest.head)
-    _equal("the transcript's first entry", first.type, "opened")
+    openings = [line.seq for line in lines if line.type == "opened"]
+    _equal("the transcript's openings", ", ".join(map(str, openings)) or "none", "1")
     opened = state.opened
     for what, mark in (("transcript", opened.mark), ("bundle", manifest.mark)):
         if mark != papers.charter.mark:
@@ -160,6 +161,7 @@ def _ceremony(bundle: Bundle, papers: Papers) -> Ceremony:
     _equal("the transcript's kind of ceremony", opened.kind, "transfer")
     _equal("the transcript's ceremony", str(opened.ceremony), str(manifest.ceremony))
     _equal("the transcript's genesis", opened.genesis, papers.genesis)
+    _equal("the transcript's outcome", state.closed.outcome if state.closed else "open", "open")
     return Ceremony(opened.ceremony, opened.kind, Path(_TRANSCRIPT), state, first.prev, b"")
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -83,6 +85,11 @@ def instead(kind: type, /, **values: Any) -> Callable[[str, Any], Iterable[Entry
     return lambda actor, body: [(actor, replace(body, **values) if isinstance(body, kind) else body)]
 
 
+def after(kind: type, more: Any) -> Callable[[str, Any], Iterable[Entry]]:
+    """Adds an entry after every one of a kind."""
+    return lambda actor, body: [(actor, body), *([("tool", more)] if isinstance(body, kind) else [])]
+
+
 def test_a_bundle_is_received_on_one_screen(made: Outbound, run: Run) -> None:
     folder = made.bundle()
     code, out, err = run("online", "receive", folder, *made.papers)
@@ -107,6 +114,16 @@ def test_the_real_command(made: Outbound) -> None:
     done = ceremony("online", "receive", made.bundle("unreal", {"request.psbt": b"psbt"}), *made.papers)
     assert (done.returncode, done.stderr[:7]) == (1, "TXN-08 ")
     assert "Traceback" not in done.stderr
+
+
+def test_the_online_extra_is_enough(made: Outbound) -> None:
+    """The libraries of the cold host are not there: key sharing, HSM, QR codes, mnemonics."""
+    cold = ("pkcs11", "pyshamir", "mnemonic", "qrcode", "PIL", "zxingcpp", "pyzbar", "pexpect")
+    program = f"import sys; sys.modules.update(dict.fromkeys({cold!r})); from ceremony.cli import main; main()"
+    for arguments in (("receive", made.bundle("extra"), *made.papers), ("close", "--help")):
+        command = [sys.executable, "-c", program, "online", *map(str, arguments)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, cwd=Path(__file__).parents[2])
+        assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_only_receive_makes_the_proof(made: Outbound) -> None:
@@ -397,6 +414,9 @@ def test_too_few_custodians(tmp_path: Path) -> None:
         instead(entries.Opened, genesis="11" * 32),
         instead(entries.Opened, kind="receipt"),
         instead(entries.Opened, ceremony=3),
+        without(entries.Opened),
+        lambda actor, body: [(actor, body)] * (2 if isinstance(body, entries.Opened) else 1),
+        after(entries.Checked, entries.Closed(outcome="void", reason="")),
     ],
 )
 def test_a_transcript_of_something_else(change: Callable[[str, Any], Iterable[Entry]], tmp_path: Path, made: Outbound, named: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import os
 import re
 import subprocess
 import sys
@@ -143,9 +144,10 @@ def register(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("number", range(len(COMMANDS)))
-def test_the_commands_of_formats_work_on_a_register(register: Path, number: int) -> None:
+def test_the_commands_of_formats_work_on_a_register(register: Path, number: int, tmp_path: Path) -> None:
     folder, commands = COMMANDS[number]
-    done = subprocess.run(["sh", "-eu", "-c", commands], cwd=register / folder, capture_output=True, text=True, check=False)
+    command, environment = ["sh", "-eu", "-c", commands], {**os.environ, "TMPDIR": str(tmp_path)}
+    done = subprocess.run(command, cwd=register / folder, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     if "ssh-keygen" in commands:
         assert done.stdout.startswith("Good ")

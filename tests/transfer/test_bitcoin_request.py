@@ -106,6 +106,23 @@ def changed(**changes: Any) -> psbt.Psbt:
     return replace(found, transaction=replace(found.transaction, **changes))
 
 
+@pytest.mark.parametrize(
+    ("how", "says"),
+    [
+        ("a key twice", "is there twice"),
+        ("sighash SINGLE", "expected ALL"),
+        ("an uncompressed key", "not a compressed key"),
+        ("a witness utxo", "input 0 has the keys"),
+        ("another order of keys", "the one way that is allowed"),
+    ],
+)
+def test_a_refusal_says_what_is_wrong(how: str, says: str) -> None:
+    parts = maps(request().raw)
+    BREAKS[how](parts)
+    with pytest.raises(Refused, match=says):
+        psbt.parse(written(parts))
+
+
 @pytest.mark.control("TXN-08")
 def test_order_duplicates_and_signatures_are_refused() -> None:
     inside = psbt.parse(request().raw).transaction

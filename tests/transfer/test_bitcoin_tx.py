@@ -111,6 +111,17 @@ def test_numbers_come_back(number: int) -> None:
     assert Cursor(compact(number), "number").compact(2**64) == number
 
 
+def test_a_cursor_never_goes_beyond_its_bytes_or_limits() -> None:
+    with pytest.raises(Malformed, match="2 bytes too early"):
+        Cursor(b"abc", "bytes").take(5)
+    with pytest.raises(Malformed, match="found 4 at byte 0, expected at most 3"):
+        Cursor(b"\x04abcd", "bytes").sized(3)
+    with pytest.raises(Malformed, match="1 bytes too many after byte 2"):
+        cursor = Cursor(b"abc", "bytes")
+        cursor.take(2)
+        cursor.end()
+
+
 def test_limits() -> None:
     one = tx.TxIn("11" * 32, 0, b"", 0)
     with pytest.raises(Malformed, match="more than there can be"):

@@ -40,7 +40,7 @@ def in_block(seen: Sighting | None, checked: Checked) -> InBlock:
     """The sighting as one in a block; Undecided (exit 3) while there is none yet, BRD-03 if it is of other bytes."""
     if seen is not None:
         check_same(seen, checked)
-    if seen is None or seen.block_hash is None or seen.height is None or seen.confirmations < 1:
+    if seen is None or seen.block_hash is None or seen.height is None:
         raise Undecided(
             f"AWAITING: the transaction is in no block yet\n"
             f"  found     {'nothing' if seen is None else 'waiting to be mined'}, says the node, of {checked.txid}\n"

@@ -18,6 +18,7 @@ from ceremony.base.data import dump, encode, load
 from ceremony.base.lines import Line, parse_chain, parse_line
 from ceremony.base.words import spoken
 from ceremony.record import entries
+from ceremony.record.checkpoint import Statement
 from ceremony.record.entries import type_of
 from ceremony.record.received import Papers, Received, receive
 from ceremony.record.state import fold
@@ -192,6 +193,20 @@ def test_another_key_record(identifier: str, changes: dict[str, Any], made: Outb
     with pytest.raises(Refused) as error:
         receive(bundles.read(folder), Papers(made.sample.charter, made.sample.policy, record, made.genesis))
     assert error.value.identifier == identifier
+
+
+@pytest.mark.control("AUT-01")
+def test_another_policy(made: Outbound) -> None:
+    with pytest.raises(Refused) as error:
+        Papers(made.sample.charter, replace(made.sample.policy, charter="11" * 32), made.key_record, made.genesis)
+    assert error.value.identifier == "AUT-01"
+
+
+@pytest.mark.control("EXP-03")
+def test_production_refuses_a_medium_that_practice_only_tells_of(made: Outbound, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ceremony.cli.online.permits", lambda *_: False)
+    code, out, err = run("online", "receive", made.bundle("medium"), *made.papers)
+    assert (code, out, err[:7]) == (1, "", "EXP-03 ")
 
 
 def test_an_account_of_somebody_else_in_the_key_record(made: Outbound) -> None:
@@ -377,14 +392,35 @@ def test_no_approval_at_all(tmp_path: Path) -> None:
 
 
 @pytest.mark.control("AUT-03")
-def test_an_approval_that_somebody_else_signed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("purpose", ["approval", "opening", "adjournment"])
+def test_a_signature_that_somebody_else_made(purpose: str, made: Outbound, tmp_path: Path) -> None:
     def swap(actor: str, body: Any) -> Iterable[Entry]:
-        if isinstance(body, entries.Signature) and body.purpose == "approval" and actor == "B1":
-            desk = Outbound(tmp_path / "another").desk
-            return [(actor, replace(body, blob=desk.sign("A1", body.text.encode(), body.namespace).blob))]
+        if isinstance(body, entries.Signature) and body.purpose == purpose and actor == "B1":
+            return [(actor, replace(body, blob=made.desk.sign("A1", (body.text or "").encode(), body.namespace).blob))]
         return [(actor, body)]
 
     refused("AUT-03", *changed(tmp_path, swap))
+
+
+@pytest.mark.control("AUD-02")
+def test_a_signed_checkpoint_of_another_transcript(made: Outbound, tmp_path: Path) -> None:
+    text = Statement(mark="practice", genesis=made.genesis, ceremony=3, seq=5, head="11" * 32).text
+    blob = made.desk.sign("witness", text.encode(), "checkpoint@cold-ceremony").blob
+    said = entries.Signature(namespace="checkpoint@cold-ceremony", purpose="phase", text=text, blob=blob)
+    refused("AUD-02", *changed(tmp_path, lambda a, b: [(a, b), *([("witness", said)] if isinstance(b, entries.Armed) else [])]))
+
+
+@pytest.mark.control("AUD-02")
+def test_an_adjournment_that_was_signed_before_the_transaction_was_checked(tmp_path: Path) -> None:
+    kept: list[Entry] = []
+
+    def later(actor: str, body: Any) -> Iterable[Entry]:
+        if isinstance(body, entries.Checked):
+            kept.append((actor, body))
+            return []
+        return [*kept, (actor, body)] if isinstance(body, entries.Step) and body.title == "Adjourn" else [(actor, body)]
+
+    refused("AUD-02", *changed(tmp_path, later))
 
 
 @pytest.mark.control("ASM-01")

@@ -111,7 +111,8 @@ def changed(**changes: Any) -> psbt.Psbt:
     [
         ("a key twice", "is there twice"),
         ("sighash SINGLE", "expected ALL"),
-        ("an uncompressed key", "not a compressed key"),
+        ("a short path", "not a compressed key with a path of 5 steps"),
+        ("an uncompressed key", "expected at most 34"),
         ("a witness utxo", "input 0 has the keys"),
         ("another order of keys", "the one way that is allowed"),
     ],

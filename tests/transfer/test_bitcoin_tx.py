@@ -116,9 +116,9 @@ def test_a_cursor_never_goes_beyond_its_bytes_or_limits() -> None:
         Cursor(b"abc", "bytes").take(5)
     with pytest.raises(Malformed, match="found 4 at byte 0, expected at most 3"):
         Cursor(b"\x04abcd", "bytes").sized(3)
+    cursor = Cursor(b"abc", "bytes")
+    cursor.take(2)
     with pytest.raises(Malformed, match="1 bytes too many after byte 2"):
-        cursor = Cursor(b"abc", "bytes")
-        cursor.take(2)
         cursor.end()
 
 

@@ -234,7 +234,7 @@ def _check_sealing(header: Header, expected: Expected) -> None:
         do = "Stop. Fetch the newest register; compare its head with the closing slips."
         found, due = f"sealing number {header.sealing}, newer than the register", f"{newest or 'no sealing'}: the register was rolled back"
     else:
-        do = f"Bring the card that ceremony {newest} sealed, and report this one: it should have been destroyed."
+        do = f"Bring the card with sealing number {newest}, and report this one: it should have been destroyed."
         known = "an old card" if header.sealing in expected.sealings else "an old card that the register does not know"
         found, due = f"sealing number {header.sealing}, {known}", f"{newest}"
     refuse("REC-12", f"sealed share {header.position}", found=found, expected=due, do=do)

@@ -68,13 +68,14 @@ def parse_line(raw: bytes, where: str) -> Line:
 
 
 @control("AUD-01")
-def parse_chain(raw: bytes, prev: str, where: str) -> tuple[tuple[Line, ...], bytes]:
+def parse_chain(raw: bytes, prev: str, where: str, time: str = "") -> tuple[tuple[Line, ...], bytes]:
     """All whole entries of a transcript that continues from `prev`, and the torn tail (bytes after the last newline).
+
+    `time`: of the entry before the first, if there is one.
 
     AUD-01: refuses a broken chain, a gap in the numbers, and a time that goes backwards."""
     *whole, torn = raw.split(b"\n")
     lines: list[Line] = []
-    time = ""
     for number, text in enumerate(whole, start=1):
         line = parse_line(text + b"\n", f"{where}, line {number}")
         _follows(line, number, prev, time, where)

@@ -77,9 +77,8 @@ class Step:
 
 @record
 class Present:
-    """The actor is in the room; their own signature over the opening follows (ASM-01)."""
+    """The actor is in the room; their own signature over the opening follows (ASM-01). Names stand in the charter alone."""
 
-    name: Text
     factors: tuple[Text, ...]
 
 

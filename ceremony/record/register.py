@@ -38,11 +38,18 @@ class Ceremony:
     state: State
     prev: str
     torn: bytes
+    after: str = ""
+    """Time of the last entry of the ceremony before; empty for the first."""
 
     @property
     def head(self) -> str:
         """Digest of its last entry."""
         return self.state.entries[-1].line.digest if self.state.entries else self.prev
+
+    @property
+    def time(self) -> str:
+        """When its last entry was written; if it has none, that of the ceremony before."""
+        return self.state.entries[-1].line.time if self.state.entries else self.after
 
     def load(self, cls: type[T], kind: str) -> T:
         """The newest file of one kind, as a record; its digest must be the recorded one."""
@@ -82,7 +89,7 @@ class Register:
             raise Malformed(f"{folder}: there is no register")
         names = sorted(p.name for p in folder.iterdir())
         genesis = _genesis(folder, names)
-        prev = genesis
+        prev, time = genesis, ""
         found: list[Ceremony] = []
         for number, name in enumerate(names, start=1):
             match = _FOLDER.fullmatch(name)
@@ -90,15 +97,20 @@ class Register:
                 refuse("AUD-08", "the register's numbers", found=name, expected=f"ceremony {number:04d}", do=_COPY)
             if found and found[-1].state.closed is None:
                 refuse("AUD-08", name, found=f"{found[-1].folder.name} has not ended", expected="one open ceremony, the last", do=_COPY)
-            ceremony = _read(folder / name, number, match[2], prev)
+            ceremony = _read(folder / name, number, match[2], prev, time)
             found.append(ceremony)
-            prev = ceremony.head
+            prev, time = ceremony.head, ceremony.time
         return cls(folder, genesis, tuple(found))
 
     @property
     def head(self) -> str:
         """Digest of the newest entry of all."""
         return self.ceremonies[-1].head if self.ceremonies else self.genesis
+
+    @property
+    def time(self) -> str:
+        """When the newest entry of all was written; empty if there is none."""
+        return self.ceremonies[-1].time if self.ceremonies else ""
 
     @property
     def unfinished(self) -> Ceremony | None:
@@ -226,14 +238,14 @@ def _check_file(ceremony: Ceremony, name: str, path: Path | None, listed: entrie
         refuse("AUD-01", f"{where} is changed", found=sha256(raw), expected=listed.sha256, do=_COPY)
 
 
-def _read(folder: Path, number: int, kind: str, prev: str) -> Ceremony:
+def _read(folder: Path, number: int, kind: str, prev: str, after: str) -> Ceremony:
     path = folder / NAME
     raw = read_file(path, MAX_TRANSCRIPT) if path.exists() else b""
     _check_continues(raw, prev, folder.name)
-    lines, torn = parse_chain(raw, prev, folder.name)
+    lines, torn = parse_chain(raw, prev, folder.name, after)
     state = fold(lines, folder.name)
     _check_shape(folder.name, number, kind, state)
-    return Ceremony(number=number, kind=kind, folder=folder, state=state, prev=prev, torn=torn)
+    return Ceremony(number=number, kind=kind, folder=folder, state=state, prev=prev, torn=torn, after=after)
 
 
 @control("AUD-03")

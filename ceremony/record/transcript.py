@@ -20,23 +20,25 @@ MAX_TRANSCRIPT = 256_000_000
 class Transcript:
     """One ceremony's folder, open for appending. `state` is always the fold of what is on disk."""
 
-    def __init__(self, folder: Path, state: State, prev: str) -> None:
+    def __init__(self, folder: Path, state: State, prev: str, time: str) -> None:
         self.folder = folder
         self.state = state
         self._prev = prev
+        self._time = time
 
     @classmethod
-    def create(cls, folder: Path, prev: str) -> Transcript:
-        """A new, empty transcript that continues from `prev` (the head of the ceremony before, or the genesis digest)."""
+    def create(cls, folder: Path, prev: str, time: str = "") -> Transcript:
+        """A new, empty transcript that continues from `prev` (the head of the ceremony before, or the genesis digest) and from
+        `time` (of that head's entry, if there is one)."""
         folder.mkdir()
-        return cls(folder, State(()), prev)
+        return cls(folder, State(()), prev, time)
 
     @classmethod
-    def open(cls, folder: Path, prev: str) -> tuple[Transcript, bytes]:
+    def open(cls, folder: Path, prev: str, time: str = "") -> tuple[Transcript, bytes]:
         """The transcript in a folder, and its torn tail, which is no entry."""
         raw = read_file(folder / NAME, MAX_TRANSCRIPT) if (folder / NAME).exists() else b""
-        lines, torn = parse_chain(raw, prev, folder.name)
-        return cls(folder, fold(lines, folder.name), prev), torn
+        lines, torn = parse_chain(raw, prev, folder.name, time)
+        return cls(folder, fold(lines, folder.name), prev, time), torn
 
     @property
     def head(self) -> str:
@@ -47,8 +49,9 @@ class Transcript:
     def append(self, actor: str, body: Any, time: str) -> Recorded:
         """ASM-04: write one entry and sync it; its time is never before the last one's."""
         last = self.state.entries[-1].line if self.state.entries else None
-        if last is not None and time < last.time:
-            refuse("ASM-04", "the clock went backwards", found=time, expected=f"{last.time} or later", do="Set the clock, then resume.")
+        earliest = last.time if last else self._time
+        if time < earliest:
+            refuse("ASM-04", "the clock went backwards", found=time, expected=f"{earliest} or later", do="Set the clock, then resume.")
         line = Line(
             seq=last.seq + 1 if last else 1,
             time=time,

@@ -114,7 +114,7 @@ def begin(  # noqa: PLR0913, PLR0917
     In the first one the genesis charter lies beside the transcript before its first entry: the chain begins at its digest."""
     number = 1 if register is None else len(register.ceremonies) + 1
     prev = genesis if register is None else register.head
-    transcript = Transcript.create(folder / f"{number:04d}-{kind}", prev)
+    transcript = Transcript.create(folder / f"{number:04d}-{kind}", prev, register.time if register else "")
     if charter:
         write_new(transcript.folder / "charter.json", charter)
     body = entries.Opened(
@@ -135,7 +135,7 @@ def reopen(ceremony: Ceremony, now: str) -> Transcript:
     """An interrupted ceremony, opened again: what was torn or unlisted is kept aside and recorded first thing."""
     if not ceremony.state.entries:
         raise Malformed(f"{ceremony.folder.name} was cut off before its first entry; remove this empty folder and begin again")
-    transcript, torn = Transcript.open(ceremony.folder, ceremony.prev)
+    transcript, torn = Transcript.open(ceremony.folder, ceremony.prev, ceremony.after)
     if torn:
         transcript.keep_torn(torn)
     found = tuple(_set_aside(path, len(transcript.state.entries)) for path in leftovers(ceremony))

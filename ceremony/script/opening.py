@@ -86,7 +86,7 @@ def _sign_in(room: Room, people: Sequence[str]) -> Steps:
         room.screen.enter(f"{person}, {charter.member(person).name}: sign the opening.")
         signature = room.sign_checkpoint(person, "opening", text)
         if person not in room.state.actors(entries.Present):
-            yield (person, entries.Present(name=charter.member(person).name, factors=("signing key", "seen by administrator and witness")))
+            yield (person, entries.Present(factors=("signing key", "seen by administrator and witness")))
         yield signature
 
 

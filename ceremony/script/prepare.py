@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from ceremony.base.amounts import format_btc
 from ceremony.base.control import control, refuse
@@ -115,15 +114,8 @@ def start_vault(room: Room) -> Steps:
     for name, ready in sorted(room.vault.ready.items()):
         body = entries.Vault(process=name, protection={p.name: p.state for p in ready.protection})
         yield ("tool", body)
-        missing = [f"{p.name}: {p.state}" for p in ready.protection if p.essential == "yes" and p.state != "held"]
-        if missing and not permits(charter.mark, "machine checks"):
-            refuse(
-                "REC-10",
-                f"protection of the {name}",
-                found="; ".join(missing),
-                expected="every essential one held",
-                do="Use the cold host.",
-            )
+    for sentence in room.vault.check_protection(charter.mark):
+        room.screen.say(sentence)
     opened = _open_token(room, charter.hsm)
     finding = check_hsm(room, opened)
     yield (
@@ -239,8 +231,3 @@ def agreed(room: Room) -> Agreed:
     unsigned = SigningRequest("bitcoin", here.raw("request"))
     now = room.clock()
     return agree(proof, review(unsigned, account), second.read(unsigned, account), book.policy, book.spent(here.number), now)
-
-
-def module_default() -> Path:
-    """Where Debian installs SoftHSM."""
-    return Path("/usr/lib/softhsm/libsofthsm2.so")

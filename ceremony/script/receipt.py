@@ -16,6 +16,7 @@ from ceremony.record.signed import read_signed
 from ceremony.screen import panels
 from ceremony.script.opening import take_signatures
 from ceremony.script.room import Room, Steps
+from transfer.authorization import Authorization
 from transfer.bitcoin.reading import review
 from transfer.receipt import Output, Receipt
 from transfer.request import SigningRequest
@@ -58,9 +59,7 @@ def check_receipt(book: Register, receipt: Receipt) -> None:
 
 
 def _outputs(book: Register, transfer: Ceremony) -> tuple[Output, ...]:
-    wanted = transfer.state.last(entries.Authorized)
-    assert wanted is not None  # noqa: S101 (it has a checked transaction)
-    account = book.key_record.accounts[0]
+    account = book.key_record.account(transfer.load(Authorization, "authorization").account)
     seen = review(SigningRequest("bitcoin", transfer.raw("request")), account)
     outputs = {o.index: Output(address=o.address, amount=o.amount) for o in seen.payments}
     outputs |= {o.index: Output(address=o.address, amount=o.amount) for o in seen.change}

@@ -9,7 +9,7 @@ import base64
 import hashlib
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ from ceremony.record.signers import NAMESPACES
 from ceremony.record.transcript import NAME, Transcript
 from ceremony.script.table import digest as script_digest
 from shares.plan import Plan
-from tests.desk import PEOPLE, Desk
+from tests.desk import Desk
 from transfer.authorization import Authorization, Confirmation
 from transfer.bitcoin import bip32, curve, rules, snapshot
 from transfer.bitcoin.account import opened
@@ -73,7 +73,9 @@ class Play:
     wanted: Mapping[str, Any] = field(default_factory=dict)
     confirmed: Mapping[str, Any] = field(default_factory=dict)
     nonce: int = 0
-    """The first input's nonce, the next one's is one more; 0: as RFC 6979 has it."""
+    """The first input's nonce; 0: as RFC 6979 has it."""
+    apart: int = 1
+    """How far the next input's nonce is from it."""
     coins: int = 0
     """Whose coins are spent: those of the ceremony itself (0), or of this number."""
 
@@ -161,7 +163,7 @@ class Scribe:
 
     def roll_call(self, people: Iterable[str]) -> None:
         for person in people:
-            self.add(person, entries.Present(name=f"Person {person}", factors=("signing key",)))
+            self.add(person, entries.Present(factors=("signing key",)))
         self.checkpoint("opening", people)
 
 
@@ -377,7 +379,7 @@ class Sample:
         scribe.add("tool", entries.Signing(request=request.digest))
         node = bip32.master(SEED, "test").derive(bip32.parse_path(PATH))
         nonce = self.play.nonce
-        raws = [raw_signature(node.derive(bip32.parse_path(s.path)).key, s.digest, nonce and nonce + s.index) for s in wanted]
+        raws = [raw_signature(node.derive(bip32.parse_path(s.path)).key, s.digest, nonce and nonce + s.index * self.play.apart) for s in wanted]
         made = tuple(
             entries.HsmSignature(input=s.index, path=s.path, public=s.public_key.hex(), raw=raw.hex())
             for s, raw in zip(wanted, raws, strict=True)
@@ -481,6 +483,3 @@ def _void(sample: Sample, number: int, prev: str) -> list[Line]:
         add(person, entries.Signature(namespace=signed.namespace, purpose="phase", text=said, blob=signed.blob))
     add("tool", entries.Closed(outcome="void", reason="a rehearsal of many"))
     return lines
-
-
-__all__ = ["PEOPLE", "ROOM", "Anchor", "Play", "many", "replace", "write"]

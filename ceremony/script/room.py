@@ -48,7 +48,7 @@ class Room:
     transcript: Transcript
     given: dict[str, str]
     """What the command line gave: paths of documents and of the HSM's module; asked for when it is not there."""
-    clock: Callable[[], str] = utc_now
+    clock: Callable[[], str] = field(default_factory=lambda: utc_now)
     media: dict[str, Path] = field(default_factory=dict)
     vault: Vault | None = None
     _charter: Charter | None = None

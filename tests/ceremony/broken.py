@@ -1,7 +1,9 @@
 """Runs `ceremony` with one fault put in, named by the first argument. The rest is the command line.
 
 `kill:N`: the process kills itself (SIGKILL) right after its N-th transcript entry is on disk.
-`torn:N`: it kills itself in the middle of writing its N-th entry."""
+`torn:N`: it kills itself in the middle of writing its N-th entry.
+`clock:TIME`: the machine's clock says TIME.
+`without:MODULE.FUNCTION`: that function checks nothing."""
 
 from __future__ import annotations
 
@@ -11,8 +13,10 @@ import sys
 from pathlib import Path
 
 from ceremony.base import files
+from ceremony.cli import cold
 from ceremony.cli import main as command
 from ceremony.record import transcript
+from ceremony.script import loop, room
 
 
 def _die() -> None:
@@ -37,9 +41,11 @@ def _killing(after: int, *, torn: bool) -> None:
 
 def main() -> None:
     """Put the fault in, then run the command."""
-    fault, value = sys.argv[1].split(":")
+    fault, value = sys.argv[1].split(":", 1)
     if fault in ("kill", "torn"):
         _killing(int(value), torn=fault == "torn")
+    elif fault == "clock":
+        loop.utc_now = cold.utc_now = room.utc_now = lambda: value
     elif fault == "without":
         module, name = value.rsplit(".", 1)
         setattr(__import__(module, fromlist=[name]), name, lambda *_args, **_kwargs: None)

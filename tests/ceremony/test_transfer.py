@@ -1,0 +1,216 @@
+"""A transfer at the command line: what it must refuse, from a spent authorization to a receipt that too few people signed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ceremony import demonstration
+from ceremony.demonstration import Stage, key
+from ceremony.record.register import Register
+from tests.ceremony import rehearsal
+from tests.softhsm import make_shim
+
+
+def refused(set_: Stage, identifier: str, *words: str) -> str:
+    shown, code = rehearsal.run(set_, *words)
+    assert code == 1, shown[-2000:]
+    assert any(line.startswith(identifier + " ") for line in shown.splitlines()), shown[-2000:]
+    return shown
+
+
+def body(set_: Stage, kind: str, ceremony: int = -1) -> dict[str, str]:
+    (found,) = [e["body"] for e in rehearsal.entries(set_, ceremony) if e["type"] == kind]
+    assert isinstance(found, dict)
+    return found
+
+
+def close(set_: Stage) -> None:
+    """Broadcast, a block, two receipts, close."""
+    demonstration.receipt(set_)
+
+
+@pytest.mark.control("AUT-05")
+def test_an_authorization_is_used_once(carried_out: Stage) -> None:
+    close(carried_out)
+    refused(carried_out, "AUT-05", *demonstration.prepare_command(carried_out))
+
+
+@pytest.mark.control("AUT-05")
+def test_a_voided_ceremony_has_used_its_authorization_up(prepared: Stage) -> None:
+    genesis = demonstration.transfer_command(prepared)[1:5]
+    shown, code = rehearsal.run(prepared, "void", *genesis, "--reason", "the payee called it off")
+    assert code == 0, shown[-2000:]
+    refused(prepared, "AUT-05", *demonstration.prepare_command(prepared))
+
+
+@pytest.mark.control("AUD-10")
+def test_an_authorization_of_a_newer_register_shows_a_rollback(authorized: Stage) -> None:
+    path = authorized.folder / "office" / "authorization.json"
+    drafted = json.loads(path.read_text())
+    for name in ("authorization.json", "authorization.signatures", "confirmation.json", "confirmation.signatures"):
+        (authorized.folder / "office" / name).unlink()
+    lines = (authorized.folder / "register" / "0001-keygen" / "transcript.jsonl").read_bytes().splitlines(keepends=True)
+    assert drafted["register_head"] == Register.open(authorized.folder / "register").head
+    newer = "ab" * 32
+    authorize_against(authorized, newer)
+    assert lines
+    refused(authorized, "AUD-10", *demonstration.prepare_command(authorized))
+
+
+def authorize_against(set_: Stage, head: str) -> None:
+    """The officers authorize against a head that they saw elsewhere."""
+    original = Register.head.fget
+    Register.head = property(lambda _self: head)  # type: ignore[method-assign,assignment]
+    try:
+        demonstration.authorize(set_)
+    finally:
+        Register.head = property(original)  # type: ignore[method-assign,assignment,arg-type]
+
+
+@pytest.mark.control("TXN-09")
+def test_a_coin_whose_previous_transaction_says_otherwise_is_refused(authorized: Stage) -> None:
+    path = authorized.folder / "online" / "snapshot.json"
+    snapshot = json.loads(path.read_text())
+    snapshot["coins"][0]["amount"] = str(int(snapshot["coins"][0]["amount"]) + 1)
+    path.write_text(json.dumps(snapshot, sort_keys=True, separators=(",", ":")) + "\n")
+    refused(authorized, "TXN-09", *demonstration.prepare_command(authorized))
+
+
+@pytest.mark.control("AUD-09")
+def test_another_register_is_refused(prepared: Stage) -> None:
+    words = list(demonstration.transfer_command(prepared))
+    words[words.index("--genesis") + 1] = "00" * 32
+    refused(prepared, "AUD-09", *words)
+
+
+@pytest.mark.control("AUD-05")
+def test_a_changed_file_in_the_register_stops_the_next_ceremony(authorized: Stage) -> None:
+    (authorized.folder / "register" / "0001-keygen" / "notes.txt").write_text("mine\n")
+    refused(authorized, "AUD-05", *demonstration.prepare_command(authorized))
+
+
+@pytest.mark.control("ASM-01")
+def test_a_key_that_is_not_the_persons_own_is_refused(prepared: Stage) -> None:
+    mine, theirs = (prepared.folder / key(person) for person in ("A1", "A2"))
+    shutil.copy(theirs, mine)
+    shutil.copy(theirs.with_suffix(".pub"), mine.with_suffix(".pub"))
+    refused(prepared, "ASM-01", *demonstration.transfer_command(prepared))
+
+
+@pytest.mark.control("ASM-04")
+def test_a_clock_that_went_backwards_is_refused(prepared: Stage) -> None:
+    words = demonstration.transfer_command(prepared)
+    shown, code = rehearsal.run_broken(prepared, "clock:2025-01-01T00:00:00Z", words)
+    assert code == 1
+    assert "ASM-04" in shown
+
+
+@pytest.mark.control("AIR-05")
+def test_another_hsm_is_refused(authorized: Stage) -> None:
+    conf = authorized.folder / "hsm" / "softhsm2.conf"
+    (authorized.folder / "hsm" / "softhsm2.conf.faults").write_text("rename\n")
+    assert conf.exists()
+    words = list(demonstration.prepare_command(authorized))
+    words[words.index("--module") + 1] = make_shim(authorized.folder)
+    refused(authorized, "AIR-05", *words)
+
+
+@pytest.mark.control("REC-07")
+def test_nothing_enters_the_hsm_in_plaintext(approved: Stage) -> None:
+    words = list(demonstration.transfer_command(approved, "resume"))
+    words[words.index("--module") + 1] = make_shim(approved.folder)
+    shown, code = rehearsal.run(approved, *words)
+    assert code == 0, shown[-2000:]
+    calls = (approved.folder / "hsm" / "softhsm2.conf.calls").read_text()
+    assert "C_UnwrapKey" in calls
+    assert "C_Sign" in calls
+    assert "C_CreateObject" not in calls
+
+
+@pytest.mark.control("SIG-06")
+def test_a_request_that_changed_after_approval_is_refused(approved: Stage) -> None:
+    path = approved.folder / "register" / "0002-transfer" / "request.psbt"
+    raw = bytearray(path.read_bytes())
+    raw[-3] ^= 1
+    path.write_bytes(raw)
+    refused(approved, "AUD-01", *demonstration.transfer_command(approved, "resume"))
+
+
+@pytest.mark.control("GEN-10")
+def test_a_medium_with_somebody_elses_share_is_refused(founded: Stage) -> None:
+    shown, code = rehearsal.run(founded, *demonstration.keygen_command(founded))
+    assert code == 0, shown[-2000:]
+    again = rehearsal.copy(founded, founded.folder.with_name("again"))
+    shutil.rmtree(again.folder / "register")
+    for path in sorted((again.folder / "custodians").rglob("*.sealed")):
+        path.rename(again.folder / "custodians" / "A1" / path.name) if path.parent.name == "A2" else path.unlink()
+    refused(again, "GEN-10", *demonstration.keygen_command(again))
+
+
+@pytest.mark.control("BRD-04")
+def test_a_receipt_needs_two_custodians(carried_out: Stage) -> None:
+    def one_signs(set_: Stage) -> None:
+        path = set_.folder / "online" / "receipt.signatures"
+        path.write_bytes(path.read_bytes().splitlines(keepends=True)[0])
+
+    shown = receipt_with(carried_out, one_signs)
+    assert "BRD-04" in shown
+
+
+@pytest.mark.control("BRD-05")
+def test_a_receipt_of_another_transaction_does_not_close(carried_out: Stage) -> None:
+    def another(set_: Stage) -> None:
+        path = set_.folder / "online" / "receipt.json"
+        changed = json.loads(path.read_text())
+        changed["txid"] = "ab" * 32
+        path.write_text(json.dumps(changed, sort_keys=True, separators=(",", ":")) + "\n")
+
+    shown = receipt_with(carried_out, another)
+    assert "BRD-05" in shown
+
+
+def receipt_with(set_: Stage, change: object) -> str:
+    """Broadcast, a block, two receipts; then `change`; then the attempt to close: what it showed."""
+    act = set_.act
+
+    def acting(self: Stage, title: str, *commands: tuple[str, ...]) -> str:
+        if title != "Receipt and close":
+            return act(title, *commands)
+        act(title, *commands[:-1])
+        change(self)  # type: ignore[operator]
+        shown, code = rehearsal.run(self, *commands[-1])
+        assert code == 1
+        raise Stopping(shown)
+
+    original = Stage.act
+    Stage.act = acting  # type: ignore[method-assign,assignment]
+    try:
+        demonstration.receipt(set_)
+    except Stopping as stopped:
+        return str(stopped)
+    finally:
+        Stage.act = original  # type: ignore[method-assign]
+    raise AssertionError("it closed")
+
+
+class Stopping(Exception):
+    """The attempt to close was refused; its message is what was shown."""
+
+
+def test_the_bundle_is_closed_and_read_only(carried_out: Stage) -> None:
+    out = carried_out.folder / "outbound"
+    assert sorted(p.name for p in out.iterdir()) == [
+        "approvals.jsonl",
+        "authorization.json",
+        "authorization.signatures",
+        "manifest.json",
+        "request.psbt",
+        "transaction",
+        "transcript.jsonl",
+    ]
+    assert all(Path(p).stat().st_mode & 0o222 == 0 for p in out.iterdir())
+    assert body(carried_out, "exported")["frames"] == str(len(list(Path(f"{out}-qr").iterdir())))

@@ -15,14 +15,32 @@ LC_ALL=C
 export LC_ALL
 umask 077
 
+said= # set by the four ways to end; a tool that fails unexpectedly must not look like one of them
+tmp=
+ended() {
+    code=$?
+    rm -rf "$tmp"
+    [ -n "$said" ] || { printf 'AUD-01 not verified: a tool failed with code %s\n' "$code" >&2 && exit 1; }
+}
+trap ended EXIT
+trap 'exit 130' HUP INT TERM
+
 usage() {
     printf '%s\nusage: sh verify-transcript.sh REGISTER [GENESIS HEAD]\n' "$1" >&2
+    said=2
     exit 2
 }
 
 refuse() { # control, what is wrong
     printf '%s %s\n' "$1" "$2" >&2
+    said=1
     exit 1
+}
+
+verdict() { # words, exit code
+    printf '%s\n' "$1"
+    said=$2
+    exit "$2"
 }
 
 is_digest() {
@@ -39,9 +57,7 @@ fi
 for tool in jq ssh-keygen sha256sum split; do
     command -v "$tool" >/dev/null || usage "This needs the program $tool."
 done
-tmp=$(mktemp -d -p /dev/shm 2>/dev/null || mktemp -d) # in memory if there is such a folder: the chain needs a file for each line
-trap 'rm -rf "$tmp"' EXIT
-trap 'exit 130' HUP INT TERM
+tmp=$(mktemp -d -p "${TMPDIR:-/dev/shm}" 2>/dev/null || mktemp -d) # in memory if there is such a folder: the chain needs many small files
 cd -- "$1" 2>/dev/null || usage "There is no folder $1."
 
 # --- 1 One folder for each ceremony, numbered without a gap; in them regular files only, no link and no folder -------------
@@ -216,7 +232,7 @@ def body($e): $e.body as $b | $e.type as $t
     elif $t == "vault-ended" then .armed = false
     elif $t == "closed" then closed($b) else . end;
 
-def opened($e): . as $old | fresh + {from: .at, key_record: .key_record, out: [], at: .at, seq: 1, opened: true,
+def opened($e): . as $old | fresh + {from: .at, key_record: .key_record, out: [], at: .at, seq: 1, time: .time,
     number: ($e.body.ceremony | tonumber? // 0), kind: $e.body.kind, folder: "\(("000" + $e.body.ceremony)[-4:])-\($e.body.kind)"}
   | need($old.at == 0 or $old.closed; "AUD-08"; "the ceremony before has not ended")
   | need($e.body.mark == $mark and $e.body.genesis == $genesis; "AUD-03"; "of another genesis, or practice for production")
@@ -261,6 +277,7 @@ cmp -s "$tmp/listed" "$tmp/present" || refuse AUD-01 "changed: $(comm -13 "$tmp/
 # --- 8 Documents: every .json file is one line in its one spelling; the payee was confirmed by someone else than the requester -
 cat -- */*.json >"$tmp/documents"
 jq -cSa . "$tmp/documents" 2>/dev/null | cmp -s - "$tmp/documents" || refuse AUD-01 "a document is not JSON in its one spelling"
+[ "$(wc -l <"$tmp/documents")" -eq "$(printf '%s\n' */*.json | wc -l)" ] || refuse AUD-01 "a document is not one line"
 jq -nr 'reduce inputs as $d ({}; (input_filename[:4]) as $n | if $d.type == "authorization" then .[$n].requester = $d.requester
     elif $d.type == "confirmation" then .[$n].checker = $d.checker else . end)
   | to_entries[] | "\(.key | tonumber)\t\(.value.requester)\t\(.value.checker)"' -- */*.json >"$tmp/confirmed"
@@ -303,12 +320,6 @@ while IFS=$tab read -r folder purpose namespace actor file text time blob; do
 done <"$tmp/S"
 
 printf '%s ceremonies, %s entries, %s signatures\ngenesis %s\nhead    %s\n' "$count" "$(wc -l <"$tmp/all")" "$signatures" "$found" "$last"
-if [ -z "$head" ]; then
-    printf 'CONSISTENT, NOT ANCHORED\n'
-    exit 3
-fi
-if [ "$(wc -l <"$tmp/C")" -ne "$count" ]; then
-    printf 'INCOMPLETE\n'
-    exit 3
-fi
-printf 'VERIFIED\n'
+[ -n "$head" ] || verdict "CONSISTENT, NOT ANCHORED" 3
+[ "$(wc -l <"$tmp/C")" -eq "$count" ] || verdict INCOMPLETE 3
+verdict VERIFIED 0

@@ -157,7 +157,7 @@ def _check_whole(register: Register) -> None:
                 name,
                 found="no entry at all",
                 expected="its opening",
-                do="Remove this folder if it was cut off just now, or " + COPY,
+                do="Remove this folder if it was cut off just now; else use an undamaged copy.",
             )
         if ceremony.torn:
             refuse(

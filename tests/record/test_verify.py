@@ -6,12 +6,15 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ceremony.base.control import Refused
 from ceremony.base.data import Malformed
+from ceremony.base.lines import sha256
+from ceremony.record import entries
 from ceremony.record.verify import Anchored, verify
 from tests.desk import ceremony
 from tests.record import sample, tamper
@@ -84,9 +87,9 @@ def test_the_genuine_charter_does_not_carry_forged_signatures(anchor: Anchor, tm
     forger = sample.FastDesk(tmp_path, fresh="attacker")
 
     def change(_kind: str, actor: str, body: object) -> list[tuple[str, object]]:
-        if isinstance(body, sample.entries.Signature) and body.purpose == "adjournment" and body.text:
+        if isinstance(body, entries.Signature) and body.purpose == "adjournment" and body.text:
             blob = forger.sign(actor, body.text.encode(), body.namespace).blob
-            body = sample.replace(body, blob=blob)
+            body = replace(body, blob=blob)
         return [(actor, body)]
 
     forged = sample.write(tmp_path / "forged", Play(change=change))
@@ -213,7 +216,7 @@ def test_an_unfinished_ceremony_is_incomplete(anchor: Anchor, tmp_path: Path, ke
     for path in transcript.parent.iterdir():
         if path != transcript and path.name not in listed:
             path.unlink()
-    head = sample.sha256(lines[-1])
+    head = sha256(lines[-1])
     verdict = verify(copy, anchor.genesis, head)
     assert (verdict.word, verdict.code, verdict.anchored) == ("INCOMPLETE", 3, None)
     assert "0002-transfer: INCOMPLETE: it has not ended" in verdict.notes

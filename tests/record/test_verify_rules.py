@@ -1,0 +1,388 @@
+"""Registers whose chain is whole and whose people really signed, but in which a rule was broken: each is refused by its control.
+
+The stock tools say so too wherever they can; what they cannot know (the Bitcoin transaction, limits, sealing numbers) is None."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ceremony.base.control import Refused
+from ceremony.base.data import canonical
+from ceremony.record import entries
+from ceremony.record.signers import NAMESPACES
+from ceremony.record.verify import verify
+from tests.record import sample
+from tests.record.sample import Change, Entry, FastDesk, Play
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "verify-transcript.sh"
+Test = Callable[[str, Any], bool]
+
+
+def of(cls: type, **wanted: Any) -> Test:
+    """Bodies of this kind with these fields."""
+    return lambda _actor, body: isinstance(body, cls) and all(getattr(body, name) == value for name, value in wanted.items())
+
+
+def by(actor: str, purpose: str) -> Test:
+    """The signature of one person for one purpose."""
+    return lambda who, body: who == actor and isinstance(body, entries.Signature) and body.purpose == purpose
+
+
+def here(person: str) -> Test:
+    """The entry that says that this person is in the room."""
+    return lambda who, body: who == person and isinstance(body, entries.Present)
+
+
+def at(kind: str, test: Test, instead: Callable[[str, Any], Iterable[Entry]], only: int | None = None) -> Change:
+    """A change of the entries of one kind of ceremony that `test` is true of; of the `only`-th one if that is given."""
+    count = 0
+
+    def change(where: str, actor: str, body: Any) -> Iterable[Entry]:
+        nonlocal count
+        if where != kind or not test(actor, body):
+            return [(actor, body)]
+        count += 1
+        return instead(actor, body) if only in (None, count - 1) else [(actor, body)]
+
+    return change
+
+
+def drop(kind: str, test: Test, only: int | None = None) -> Change:
+    return at(kind, test, lambda _actor, _body: [], only)
+
+
+def put(kind: str, test: Test, only: int | None = None, **fields: Any) -> Change:
+    return at(kind, test, lambda actor, body: [(actor, replace(body, **fields))], only)
+
+
+def signed(actor: str, body: entries.Signature, text: str) -> Entry:
+    """The same signature entry over another text, really signed."""
+    blob = FastDesk(Path()).sign(actor, text.encode(), NAMESPACES[body.purpose]).blob
+    return (actor, replace(body, text=text, blob=blob))
+
+
+def early_adjournment() -> Change:
+    """Everyone signs at the end what they signed at the beginning: a checkpoint that covers nothing of what was done."""
+    opening: dict[str, str] = {}
+
+    def change(kind: str, actor: str, body: Any) -> Iterable[Entry]:
+        if kind == "transfer" and isinstance(body, entries.Signature) and body.text:
+            if body.purpose == "opening":
+                opening[actor] = body.text
+            elif body.purpose == "adjournment":
+                return [signed(actor, body, opening[actor])]
+        return [(actor, body)]
+
+    return change
+
+
+def armed_before_approvals() -> Change:
+    """The vault is armed after the review, and people approve later."""
+    held: list[Entry] = []
+
+    def change(kind: str, actor: str, body: Any) -> Iterable[Entry]:
+        if kind == "transfer" and isinstance(body, entries.Signature) and body.purpose == "approval":
+            held.append((actor, body))
+            return []
+        if kind == "transfer" and isinstance(body, entries.Recovered):
+            return [*held, (actor, body)]
+        return [(actor, body)]
+
+    return change
+
+
+def relocked_after_export() -> Change:
+    held: list[Entry] = []
+
+    def change(kind: str, actor: str, body: Any) -> Iterable[Entry]:
+        if kind == "transfer" and isinstance(body, entries.Proven | entries.Removed) and body.position == "A1":
+            held.append((actor, body))
+            return []
+        if kind == "transfer" and isinstance(body, entries.Exported):
+            return [(actor, body), *held]
+        return [(actor, body)]
+
+    return change
+
+
+def swapped_signatures(_actor: str, body: entries.HsmSigned) -> Iterable[Entry]:
+    first, second = body.signatures
+    yield ("tool", replace(body, signatures=(replace(first, raw=second.raw), replace(second, raw=first.raw))))
+
+
+def twice(actor: str, body: Any) -> Iterable[Entry]:
+    return [(actor, body), (actor, body)]
+
+
+def other_head(actor: str, body: entries.Signature) -> Iterable[Entry]:
+    assert body.text is not None
+    document = json.loads(body.text)
+    yield signed(actor, body, canonical({**document, "head": "ab" * 32}).decode())
+
+
+@dataclass(frozen=True)
+class Case:
+    """A way to break a rule: the control that must refuse, and the one that the stock tools name (None: they cannot see it)."""
+
+    name: str
+    control: str
+    stock: str | None
+    play: Callable[[], Play]
+    transfers: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.control}: {self.name}"
+
+
+def case(name: str, control: str, stock: str | None, change: Callable[[], Change]) -> Case:
+    return Case(name, control, stock, lambda: Play(change=change()))
+
+
+def document(name: str, control: str, stock: str | None, file: str, edit: Callable[[bytes], bytes]) -> Case:
+    return Case(name, control, stock, lambda: Play(file=lambda found, raw: edit(raw) if found == file else raw))
+
+
+def wanted(name: str, control: str, stock: str | None, **fields: Any) -> Case:
+    return Case(name, control, stock, lambda: Play(wanted=fields))
+
+
+def confirmed(name: str, control: str, stock: str | None, **fields: Any) -> Case:
+    return Case(name, control, stock, lambda: Play(confirmed=fields))
+
+
+K, T = "keygen", "transfer"
+E = entries
+OTHER: str = f"cold-ceremony checkpoint, practice\ngenesis {'ab' * 32} ceremony 2 entry 1\n{'cd' * 32}\n"
+
+COMMON = (
+    case("practice opened as production", "SET-08", "AUD-03", lambda: put(T, of(E.Opened), mark="production")),
+    case("another genesis", "AUD-03", "AUD-03", lambda: put(K, of(E.Opened), genesis="ab" * 32)),
+    case("a number twice", "AUD-08", "AUD-08", lambda: put("receipt", of(E.Opened), ceremony=1)),
+    case("two openings", "AUD-08", "AUD-08", lambda: at("receipt", of(E.Opened), twice)),
+    case("entries after the closing", "AUD-08", "AUD-08", lambda: at(T, of(E.Closed), twice)),
+    case("an outcome of another kind", "AUD-08", "AUD-08", lambda: put(K, of(E.Closed), outcome="carried out")),
+    case("never closed, yet another follows", "AUD-08", "AUD-08", lambda: drop(T, of(E.Closed))),
+    case("a file listed twice", "AUD-05", "AUD-05", lambda: at(T, of(E.File, kind="request"), twice)),
+    case("the transcript lists itself", "AUD-05", "AUD-05", lambda: put(T, of(E.File, kind="snapshot"), name="transcript.jsonl")),
+    case("a step left out", "SET-06", "SET-06", lambda: drop(T, of(E.Step, number=5))),
+    case("a step twice", "SET-06", "SET-06", lambda: at(T, of(E.Step, number=5), twice)),
+    case("steps out of order", "SET-06", "SET-06", lambda: put(T, of(E.Step, number=5), number=6)),
+    case("one of two signs the phase", "AUD-02", "AUD-02", lambda: drop(T, by("witness", "phase"), 1)),
+    case("another namespace", "AUT-03", "AUT-03", lambda: put(T, by("cfo", "authorization"), namespace="approval@cold-ceremony")),
+    case("the tool signs", "AUT-03", "AUT-03", lambda: at(T, by("A1", "opening"), lambda _, body: [("tool", body)])),
+    case("another person's signature", "AUT-03", "AUT-03", lambda: at(T, by("witness", "phase"), lambda a, b: [(a, b), ("A1", b)])),
+    case("a signature over another kind of file", "AUT-03", "AUT-03", lambda: put(T, by("cfo", "authorization"), file="snapshot.json")),
+    case("a signature over nothing", "AUT-03", "AUT-03", lambda: put(T, by("A1", "adjournment"), text=None)),
+    case(
+        "a checkpoint of another ceremony", "AUD-02", "AUD-02", lambda: at(T, by("A1", "adjournment"), lambda a, b: [signed(a, b, OTHER)])
+    ),
+)
+
+KEYGEN = (
+    case("a quorum not proven", "GEN-07", None, lambda: put(K, of(E.Quorums), whole=3)),
+    case("no quorum proven", "GEN-07", "GEN-07", lambda: drop(K, of(E.Quorums))),
+    case("a commitment too few", "GEN-08", None, lambda: put(K, of(E.Generated), commitments=15)),
+    case("another set", "GEN-08", None, lambda: put(K, of(E.Generated), set_identifier="ab" * 10)),
+    case("a share not proven", "GEN-14", "GEN-14", lambda: drop(K, of(E.Proven, position="C3"))),
+    case("another share proven", "GEN-14", "SEC-01", lambda: put(K, of(E.Proven, position="C3"), sha256="ab" * 32)),
+    case("a custodian was not there", "ASM-01", "ASM-01", lambda: drop(K, here("D1"))),
+    case("the witness was not there", "ASM-03", "ASM-01", lambda: drop(K, here("witness"))),
+    case("an opening not signed", "AUD-02", "AUD-02", lambda: drop(K, by("D1", "opening"))),
+    case("a key record not signed", "AUD-02", "AUD-02", lambda: drop(K, by("B2", "key-record"))),
+    case("an adjournment not signed", "AUD-02", "AUD-02", lambda: drop(K, by("A1", "adjournment"))),
+    case("a charter not signed", "AUD-02", "AUD-02", lambda: drop(K, by("cto", "charter"))),
+    case("a policy not signed", "AUD-02", "AUD-02", lambda: drop(K, by("witness", "policy"))),
+    document("a policy with another field", "SET-04", None, "policy.json", lambda raw: raw.replace(b'"number"', b'"numbers"')),
+    document(
+        "a key record of another plan",
+        "GEN-08",
+        "SIG-02",
+        "key-record.json",
+        lambda raw: raw.replace(b'"site_threshold":"3"', b'"site_threshold":"2"'),
+    ),
+    document("a document in another spelling", "AUD-01", "AUD-01", "snapshot.json", lambda raw: raw.replace(b'","', b'", "', 1)),
+)
+
+TRANSFER = (
+    case("one officer", "AUT-02", "AUD-02", lambda: drop(T, by("cfo", "authorization"))),
+    case("no confirmation", "AUT-08", "AUD-02", lambda: drop(T, by("witness", "confirmation"))),
+    confirmed("confirmed by the requester", "AUT-08", "AUT-08", checker="cfo"),
+    confirmed("another amount confirmed", "AUT-08", None, amount=1),
+    wanted("of another policy", "AUT-01", None, policy="ab" * 32),
+    wanted("expired", "AUT-04", None, expires="2026-11-20T09:00:00Z"),
+    wanted("an unknown payee", "AUT-06", None, payee="someone"),
+    wanted("above the limit", "AUT-07", None, greatest_fee=200_000),
+    wanted("a head that the register does not have", "AUD-10", None, register_head="ab" * 32),
+    case("another amount granted", "AUT-01", None, lambda: put(T, of(E.Authorized), amount=1)),
+    case("another authorization granted", "AUT-01", "AUT-01", lambda: put(T, of(E.Authorized), authorization="ab" * 32)),
+    case("never granted", "TXN-01", "TXN-01", lambda: drop(T, of(E.Authorized))),
+    case("another fee agreed", "TXN-01", None, lambda: put(T, of(E.Agreed), fee=1)),
+    case("other coins agreed", "TXN-01", None, lambda: put(T, of(E.Agreed), coins=("x:0",))),
+    case("another request agreed", "SIG-06", "SIG-06", lambda: put(T, of(E.Agreed), request="ab" * 32)),
+    case("another request reviewed", "SIG-06", "SIG-06", lambda: put(T, of(E.Reviewed), 0, request="ab" * 32)),
+    case("another request signed", "SIG-06", "SIG-06", lambda: put(T, of(E.HsmSigned), request="ab" * 32)),
+    case("the witness did not approve", "SIG-02", "SIG-02", lambda: drop(T, by("witness", "approval"))),
+    case("a custodian did not approve", "SIG-02", "SIG-02", lambda: drop(T, by("B3", "approval"))),
+    case("approved after the vault was armed", "SIG-02", "SIG-02", armed_before_approvals),
+    case("approved after another transcript", "SIG-02", "SIG-02", lambda: at(T, by("B3", "approval"), other_head)),
+    case("armed for one who did not approve", "SIG-02", "SIG-02", lambda: put(T, of(E.Armed), positions=(*sample.ROOM, "D1"))),
+    case("no throw-away key before", "AIR-07", "AIR-07", lambda: drop(T, of(E.ImportPath))),
+    case("unlocked without being armed", "SIG-08", "SIG-08", lambda: drop(T, of(E.Armed))),
+    case(
+        "unlocked after the vault ended",
+        "SIG-08",
+        "SIG-08",
+        lambda: at(T, of(E.Armed), lambda a, b: [(a, b), (a, E.VaultEnded(reason="gone"))]),
+    ),
+    case("a position that was not armed", "SIG-08", "SIG-08", lambda: put(T, of(E.Unlocked, position="A2"), position="D1")),
+    case("an old card", "REC-12", "SEC-01", lambda: put(T, of(E.Unlocked, position="A2"), number=2)),
+    case("a share that was not unlocked", "REC-01", None, lambda: drop(T, of(E.Unlocked, position="A2"))),
+    case("too few shares", "REC-01", None, lambda: put(T, of(E.Recovered), positions=sample.ROOM[:5])),
+    case("no public key compared", "REC-06", None, lambda: put(T, of(E.Recovered), accounts=())),
+    case("never recovered", "REC-06", "REC-06", lambda: drop(T, of(E.Recovered))),
+    case("never imported", "REC-07", "REC-07", lambda: drop(T, of(E.Imported))),
+    case("another key imported", "REC-09", None, lambda: put(T, of(E.Imported), paths=("0/7",))),
+    case("the word was not typed", "SIG-08", "SIG-08", lambda: drop(T, of(E.Signing))),
+    case("signatures of other inputs", "SIG-03", None, lambda: at(T, of(E.HsmSigned), swapped_signatures)),
+    case("never signed", "SIG-03", None, lambda: drop(T, of(E.HsmSigned))),
+    case("keys left in the HSM", "SEC-03", "SEC-03", lambda: put(T, of(E.Absent), remaining=1)),
+    case("absence not shown", "SEC-03", "SEC-03", lambda: drop(T, of(E.Absent))),
+    case("another transaction checked", "SIG-03", None, lambda: put(T, of(E.Checked), txid="ab" * 32)),
+    case("another fee checked", "SIG-03", None, lambda: put(T, of(E.Checked), fee=1)),
+    case("exported unchecked", "SIG-03", "SIG-03", lambda: drop(T, of(E.Checked))),
+    case("never exported", "EXP-01", "EXP-01", lambda: drop(T, of(E.Exported))),
+    case("exported before a share was locked again", "SEC-01", "SEC-01", relocked_after_export),
+    case("the old sealing proven again", "SEC-01", "SEC-01", lambda: put(T, of(E.Proven, position="A1"), number=1)),
+    case("another share proven again", "SEC-01", "SEC-01", lambda: put(T, of(E.Proven, position="A1"), sha256="ab" * 32)),
+    case("the new share removed", "SEC-01", None, lambda: put(T, of(E.Removed, position="A1"), number=2)),
+    case("a sealing number twice", "REC-12", "SEC-01", lambda: put(T, of(E.Sealing, position="A1"), number=1)),
+    case("a custodian was not there at the transfer", "ASM-01", "ASM-01", lambda: drop(T, here("B3"))),
+    case("the administrator was not there", "ASM-03", "ASM-03", lambda: drop(T, here("administrator"))),
+    case("the adjournment covers nothing", "AUD-02", "AUD-02", early_adjournment),
+    case("void after it was signed", "BRD-06", "BRD-06", lambda: put(T, of(E.Closed), outcome="void")),
+    document("another transaction", "SIG-06", None, "transaction.hex", lambda raw: raw[:-9] + b"1" + raw[-8:]),
+    document("bytes after the request", "TXN-08", "SIG-06", "request.psbt", lambda raw: raw + b"\0"),
+    document("a snapshot with another field", "AUD-01", None, "snapshot.json", lambda raw: raw.replace(b'"rate"', b'"ratee"')),
+    Case("an r twice in one signing", "SIG-05", "SIG-05", lambda: Play(nonce=7, apart=0)),
+    Case("an r of an earlier transfer", "SIG-05", "SIG-05", lambda: Play(nonce=7), transfers=2),
+    Case("coins of an earlier transfer", "BRD-06", None, lambda: Play(coins=2), transfers=2),
+    Case("an authorization used twice", "AUT-05", None, lambda: Play(wanted={"identifier": "t-2"}), transfers=2),
+)
+
+
+R = "receipt"
+RECEIPT = (
+    case("one person signs the receipt", "BRD-04", "BRD-04", lambda: drop(R, by("B1", "receipt"))),
+    case("nothing was seen", "BRD-03", "BRD-03", lambda: drop(R, of(E.Sighting))),
+    case("another transaction was seen", "BRD-03", None, lambda: put(R, of(E.Sighting), txid="ab" * 32)),
+    document("a receipt of another transaction", "BRD-03", None, "receipt.json", lambda raw: _with(raw, txid="ab" * 32)),
+    document(
+        "a receipt of another amount",
+        "BRD-03",
+        None,
+        "receipt.json",
+        lambda raw: raw.replace(b'"amount":"25000000"', b'"amount":"25000001"'),
+    ),
+    document("a receipt of no confirmation", "BRD-03", None, "receipt.json", lambda raw: _with(raw, confirmations="0")),
+)
+
+
+def _with(raw: bytes, **fields: str) -> bytes:
+    return canonical({**json.loads(raw), **fields})
+
+
+CASES = (*COMMON, *KEYGEN, *TRANSFER, *RECEIPT)
+
+
+@pytest.mark.parametrize("broken", [pytest.param(case, marks=pytest.mark.control(case.control), id=str(case)) for case in CASES])
+def test_a_broken_rule_is_refused_by_its_control(broken: Case, tmp_path: Path) -> None:
+    made = sample.write(tmp_path / "register", broken.play(), transfers=broken.transfers)
+    with pytest.raises(Refused) as caught:
+        verify(made.register, made.genesis, made.head)
+    assert caught.value.identifier == broken.control
+    done = subprocess.run(["dash", str(SCRIPT), str(made.register), made.genesis, made.head], capture_output=True, text=True, check=False)
+    assert done.stderr.split(" ")[0] == (broken.stock or ""), done.stderr
+    assert done.returncode == (1 if broken.stock else 0)
+
+
+def cut_off() -> Change:
+    """A cut-off after the word SIGN: the vault is armed anew, shares are unlocked again, the same request is signed."""
+    run: list[Entry] = []
+
+    def change(kind: str, actor: str, body: Any) -> Iterable[Entry]:
+        if kind == "transfer" and isinstance(body, E.Armed | E.Unlocked | E.Recovered | E.Imported | E.Signing):
+            run.append((actor, body))
+        if kind == "transfer" and isinstance(body, E.HsmSigned):
+            again = [("tool", E.Resumed(after=80, found=())), *run]
+            return [*again[:-3], ("tool", E.Step(number=7, title="Unlock the shares")), *again[-3:], (actor, body)]
+        return [(actor, body)]
+
+    return change
+
+
+def absence_after_a_cut_off() -> Change:
+    """A cut-off after the signatures: the resumed run shows the absence of the keys, then the transaction is assembled."""
+    run: list[Entry] = []
+
+    def change(kind: str, actor: str, body: Any) -> Iterable[Entry]:
+        if kind == "transfer" and isinstance(body, E.Armed | E.Unlocked):
+            run.append((actor, body))
+        if kind == "transfer" and isinstance(body, E.Absent):
+            again = [("tool", E.Resumed(after=80, found=())), *run, ("tool", E.Step(number=7, title="Unlock the shares"))]
+            return [*again, (actor, replace(body, destroyed=0))]
+        return [(actor, body)]
+
+    return change
+
+
+def torn_line(kind: str, actor: str, body: Any) -> Iterable[Entry]:
+    """A phase that one person signed before the cut-off, and both afterwards."""
+    if kind == "transfer" and isinstance(body, E.Step) and body.number == 10:
+        return [
+            ("tool", E.Refusal(identifier="EXP-01", what="w", found="f", expected="e")),
+            ("tool", E.Resumed(after=90, found=())),
+            (actor, body),
+        ]
+    return [(actor, body)]
+
+
+@pytest.mark.parametrize("change", [cut_off, absence_after_a_cut_off, lambda: torn_line])
+def test_what_was_cut_off_and_resumed_is_verified(change: Callable[[], Change], tmp_path: Path) -> None:
+    made = sample.write(tmp_path / "register", Play(change=change()))
+    verdict = verify(made.register, made.genesis, made.head)
+    assert verdict.word == "VERIFIED"
+    assert "0002-transfer: interrupted 1 time(s)" in verdict.notes
+    done = subprocess.run(["dash", str(SCRIPT), str(made.register), made.genesis, made.head], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_two_transfers_are_verified_and_the_second_awaits_its_receipt(tmp_path: Path) -> None:
+    made = sample.write(tmp_path / "register", transfers=2)
+    verdict = verify(made.register, made.genesis, made.head)
+    assert verdict.word == "VERIFIED"
+    assert any(note.startswith("0003-transfer: no receipt yet of ") for note in verdict.notes)
+
+
+def test_a_prepared_transfer_may_be_void(tmp_path: Path) -> None:
+    """Nothing was signed: nothing must be locked again, and no receipt is awaited. The file that came later is gone too."""
+    over = False
+
+    def change(kind: str, actor: str, body: Any) -> Iterable[Entry]:
+        nonlocal over
+        if over:
+            return []
+        over = kind == "transfer" and isinstance(body, E.Step) and body.number == 6
+        return [(actor, body), ("tool", E.Closed(outcome="void", reason="the payee called it off"))] if over else [(actor, body)]
+
+    made = sample.write(tmp_path / "register", Play(change=change), receipt=False)
+    (made.register / "0002-transfer" / "transaction.hex").unlink()
+    verdict = verify(made.register, made.genesis, made.head)
+    assert verdict.word == "VERIFIED"
+    assert "0002-transfer: void: the payee called it off" in verdict.notes

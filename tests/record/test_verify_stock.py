@@ -1,0 +1,194 @@
+"""The verifier of stock tools (AUD-04): the same words and exit codes as the tool's own, without any of its code."""
+
+from __future__ import annotations
+
+import json
+import re
+import resource
+import shutil
+import subprocess
+from collections.abc import Callable, Iterable
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from ceremony.base.data import canonical
+from ceremony.base.lines import sha256
+from ceremony.record.verify import verify
+from tests.record import sample, tamper
+from tests.record.sample import Anchor
+from tests.record.tamper import Damage
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "verify-transcript.sh"
+CONTROL = re.compile(r"(AUD|AUT|SIG|ASM)-[0-9]{2} ")
+
+
+@pytest.fixture(scope="module")
+def anchor(tmp_path_factory: pytest.TempPathFactory) -> Anchor:
+    return sample.write(tmp_path_factory.mktemp("stock") / "register")
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["dash", str(SCRIPT), *map(str, arguments)], capture_output=True, text=True, check=False, timeout=300)
+
+
+def refused(anchor: Anchor, damages: Iterable[Damage], folder: Path) -> int:
+    """How many damages there were; each one is refused, with a control and nothing on standard output."""
+    count = 0
+    for count, damage in enumerate(damages, start=1):  # noqa: B007
+        copy = folder / "copy" / "register"
+        shutil.copytree(anchor.register, copy)
+        damage.apply(copy)
+        done = run(copy, anchor.genesis, anchor.head)
+        assert (done.returncode, done.stdout) == (1, ""), damage
+        assert CONTROL.match(done.stderr), (damage, done.stderr)
+        shutil.rmtree(folder / "copy")
+    return count
+
+
+@pytest.mark.control("AUD-04")
+def test_what_is_whole_and_anchored_is_verified(anchor: Anchor) -> None:
+    done = run(anchor.register, anchor.genesis, anchor.head)
+    verdict = verify(anchor.register, anchor.genesis, anchor.head)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[-1] == verdict.word == "VERIFIED"
+    entries, signatures = sum(c.entries for c in verdict.ceremonies), sum(verdict.signatures.values())
+    assert lines[0] == f"3 ceremonies, {entries} entries, {signatures} signatures"
+    assert lines[1:3] == [f"genesis {anchor.genesis}", f"head    {anchor.head}"]
+
+
+@pytest.mark.control("AUD-09")
+def test_without_the_anchor_nothing_is_verified(anchor: Anchor) -> None:
+    done = run(anchor.register)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (3, "CONSISTENT, NOT ANCHORED")
+
+
+@pytest.mark.control("AUD-09")
+def test_a_register_forged_whole_with_fresh_keys_is_refused(anchor: Anchor, tmp_path: Path) -> None:
+    forged = sample.write(tmp_path / "register", fresh="attacker")
+    assert run(forged.register).returncode == 3
+    done = run(forged.register, anchor.genesis, anchor.head)
+    assert done.returncode == 1
+    assert done.stderr.startswith("AUD-09 ")
+
+
+@pytest.mark.control("AUD-10")
+def test_an_old_copy_is_refused_as_rolled_back(anchor: Anchor, tmp_path: Path) -> None:
+    old = tmp_path / "register"
+    shutil.copytree(anchor.register, old)
+    shutil.rmtree(old / "0003-receipt")
+    done = run(old, anchor.genesis, anchor.head)
+    assert done.returncode == 1
+    assert done.stderr.startswith("AUD-10 ")
+    assert run(old, anchor.genesis, verify(old).head).returncode == 0
+    earlier = run(anchor.register, anchor.genesis, verify(old).head)
+    assert earlier.stderr.startswith("AUD-09 ")
+
+
+def test_an_unfinished_ceremony_is_incomplete(anchor: Anchor, tmp_path: Path) -> None:
+    copy = tmp_path / "register"
+    shutil.copytree(anchor.register, copy)
+    shutil.rmtree(copy / "0003-receipt")
+    transcript = copy / "0002-transfer" / "transcript.jsonl"
+    lines = transcript.read_bytes().splitlines(keepends=True)[:-1]
+    transcript.write_bytes(b"".join(lines))
+    done = run(copy, anchor.genesis, sha256(lines[-1]))
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (3, "INCOMPLETE")
+
+
+@pytest.mark.control("AUD-01")
+def test_changed_bytes_are_refused(anchor: Anchor, tmp_path: Path) -> None:
+    assert refused(anchor, tamper.bytes_(anchor.register, 4_001), tmp_path) > 40
+
+
+@pytest.mark.control("AUD-01")
+def test_lines_dropped_moved_added_or_repeated_are_refused(anchor: Anchor, tmp_path: Path) -> None:
+    assert refused(anchor, tamper.lines(anchor.register, 60), tmp_path) > 30
+
+
+@pytest.mark.control("AUD-01")
+def test_other_spellings_are_refused(anchor: Anchor, tmp_path: Path) -> None:
+    assert refused(anchor, tamper.spellings(anchor.register), tmp_path) > 30
+
+
+@pytest.mark.control("AUD-05")
+@pytest.mark.parametrize("part", range(3))
+def test_extra_missing_and_odd_files_are_refused(anchor: Anchor, tmp_path: Path, part: int) -> None:
+    assert refused(anchor, islice(tamper.shapes(anchor.register), part, None, 3), tmp_path) > 15
+
+
+def recharter(anchor: Anchor, copy: Path, edit: Callable[[dict[str, object]], None]) -> subprocess.CompletedProcess[str]:
+    """A register whose charter alone is another; the chain is made to fit, so that only the charter itself can be refused."""
+    shutil.copytree(anchor.register, copy)
+    path = copy / "0001-keygen" / "charter.json"
+    document = json.loads(path.read_bytes())
+    edit(document)
+    path.write_bytes(canonical(document))
+    prev = genesis = sha256(path.read_bytes())
+    for transcript in (copy / p for p in tamper.transcripts(copy)):
+        lines = []
+        for line in transcript.read_bytes().replace(anchor.genesis.encode(), genesis.encode()).splitlines(keepends=True):
+            lines.append(canonical({**json.loads(line), "prev": prev}))
+            prev = sha256(lines[-1])
+        transcript.write_bytes(b"".join(lines))
+    return run(copy, genesis, prev)
+
+
+@pytest.mark.control("AUT-03")
+@pytest.mark.parametrize(
+    "key", ["* ssh-ed25519 AAAA", "ssh-ed25519 AAAA\n* ssh-ed25519 AAAA", 'x",cert-authority ssh-ed25519 AAAA', "ssh-ed25519"]
+)
+def test_nothing_in_a_charter_becomes_an_option_of_the_signers_file(anchor: Anchor, tmp_path: Path, key: str) -> None:
+    done = recharter(anchor, tmp_path / "register", lambda document: document["people"][0].update(key=key))  # type: ignore[index]
+    assert (done.returncode, done.stderr[:7]) == (1, "AUT-03 ")
+
+
+@pytest.mark.control("AUT-03")
+@pytest.mark.parametrize("person", ["*", "A1,cfo", "A1 namespaces=", "!A1", "a1", "A10", "A1\n"])
+def test_no_person_is_a_pattern(anchor: Anchor, tmp_path: Path, person: str) -> None:
+    done = recharter(anchor, tmp_path / "register", lambda document: document["people"][0].update(person=person))  # type: ignore[index]
+    assert (done.returncode, done.stderr[:7]) == (1, "AUT-03 ")
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), ("a", "b"), ("a", "b", "c", "d"), (".", "ab", "cd"), ("no-such-folder",), (".", "A" * 64, "a" * 64)]
+)
+def test_a_wrong_use_says_how(arguments: tuple[str, ...]) -> None:
+    done = run(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "usage: sh verify-transcript.sh REGISTER [GENESIS HEAD]" in done.stderr
+
+
+def test_it_leaves_nothing_behind_and_needs_no_code_of_the_project(anchor: Anchor, tmp_path: Path) -> None:
+    script = tmp_path / "verify.sh"
+    shutil.copy(SCRIPT, script)
+    (tmp_path / "tmp").mkdir()
+    environment = {"PATH": "/usr/bin:/bin", "TMPDIR": str(tmp_path / "tmp")}
+    command = ["sh", str(script), str(anchor.register), anchor.genesis, anchor.head]
+    assert subprocess.run(command, env=environment, check=False, capture_output=True, cwd="/").returncode == 0
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+@pytest.mark.control("AUD-01")
+def test_a_tool_that_fails_is_no_verdict(anchor: Anchor, tmp_path: Path) -> None:
+    """A full disk, a killed jq: whatever its exit code is, it must not be taken for one of the verdicts."""
+    for tool, code in (("cut", 3), ("sort", 2), ("xargs", 3), ("jq", 3), ("split", 2), ("sha256sum", 0)):
+        broken = tmp_path / tool
+        broken.mkdir()
+        (broken / tool).write_text(f"#!/bin/sh\nexit {code}\n")
+        (broken / tool).chmod(0o755)
+        command = ["dash", str(SCRIPT), str(anchor.register), anchor.genesis, anchor.head]
+        done = subprocess.run(command, env={"PATH": f"{broken}:/usr/bin:/bin"}, check=False, capture_output=True, text=True)
+        assert (done.returncode, done.stdout) == (1, ""), (tool, done)
+
+
+@pytest.mark.control("AUD-04")
+def test_ten_thousand_entries_take_a_tenth_of_a_minute(tmp_path: Path) -> None:
+    """Processor time, so that other work on the machine does not count; 100,000 entries take ten times as long (scripts/bench)."""
+    many = sample.many(tmp_path / "register", 10_000)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert run(many.register, many.genesis, many.head).returncode == 0
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 6

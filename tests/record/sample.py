@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
+import shutil
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -379,7 +381,9 @@ class Sample:
         scribe.add("tool", entries.Signing(request=request.digest))
         node = bip32.master(SEED, "test").derive(bip32.parse_path(PATH))
         nonce = self.play.nonce
-        raws = [raw_signature(node.derive(bip32.parse_path(s.path)).key, s.digest, nonce and nonce + s.index * self.play.apart) for s in wanted]
+        raws = [
+            raw_signature(node.derive(bip32.parse_path(s.path)).key, s.digest, nonce and nonce + s.index * self.play.apart) for s in wanted
+        ]
         made = tuple(
             entries.HsmSignature(input=s.index, path=s.path, public=s.public_key.hex(), raw=raw.hex())
             for s, raw in zip(wanted, raws, strict=True)
@@ -443,6 +447,16 @@ def write(folder: Path, play: Play | None = None, *, transfers: int = 1, receipt
     if receipt:
         head = sample.receipt(2 + transfers, head, of=2)
     return Anchor(folder, sample.charter.digest, head)
+
+
+def given(folder: Path) -> Anchor:
+    """The register that the tamper suite works on: the sample, or a copy of what a demonstration left in the folder TAMPER_DEMO."""
+    if "TAMPER_DEMO" not in os.environ:
+        return write(folder)
+    left = Path(os.environ["TAMPER_DEMO"])
+    shutil.copytree(left / "register", folder)
+    said = dict(line.split() for line in (left / "anchor").read_text().splitlines())
+    return Anchor(folder, said["genesis"], said["head"])
 
 
 def many(folder: Path, count: int) -> Anchor:

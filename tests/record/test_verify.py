@@ -27,7 +27,7 @@ STRIDE = int(os.environ.get("TAMPER_STRIDE", "61"))
 
 @pytest.fixture(scope="module")
 def anchor(tmp_path_factory: pytest.TempPathFactory) -> Anchor:
-    return sample.write(tmp_path_factory.mktemp("verify") / "register")
+    return sample.given(tmp_path_factory.mktemp("verify") / "register")
 
 
 def refused(anchor: Anchor, register: Path, *, anchored: bool = True) -> str:

@@ -26,7 +26,7 @@ CONTROL = re.compile(r"(AUD|AUT|SIG|ASM)-[0-9]{2} ")
 
 @pytest.fixture(scope="module")
 def anchor(tmp_path_factory: pytest.TempPathFactory) -> Anchor:
-    return sample.write(tmp_path_factory.mktemp("stock") / "register")
+    return sample.given(tmp_path_factory.mktemp("stock") / "register")
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:

@@ -43,7 +43,7 @@ class Ledger:
     """Position -> its sealed shares of the set in use."""
     spent: tuple[Spent, ...] = ()
     used: Mapping[str, int] = field(default_factory=dict)
-    """Digest or identifier of an authorization -> the ceremony that used it."""
+    """Digest or identifier of an authorization -> the ceremony that used it, also if it was voided."""
     coins: Mapping[str, int] = field(default_factory=dict)
     """Coin (`txid:vout`) -> the ceremony whose request spends it."""
     nonces: Mapping[str, str] = field(default_factory=dict)
@@ -67,18 +67,18 @@ class Ledger:
             kept = replace(kept, sealed=sealings(self.sealed, state.entries, self.key.set_identifier))
         if outcome == RECEIVED:
             return replace(kept, received=self.received | {s.txid for s in state.all(entries.Sighting)})
+        granted = [name for body in state.all(entries.Authorized) for name in (body.authorization, body.identifier)]
+        kept = replace(kept, used={**self.used, **dict.fromkeys(granted, ceremony.number)})
         return kept if outcome == VOID or ceremony.kind != "transfer" else _granted(kept, ceremony)
 
 
 def _granted(ledger: Ledger, ceremony: Ceremony) -> Ledger:
-    granted = [(e.line.time, e.body) for e in ceremony.state.entries if isinstance(e.body, entries.Authorized)]
-    names = [name for _, body in granted for name in (body.authorization, body.identifier)]
+    granted = [e for e in ceremony.state.entries if isinstance(e.body, entries.Authorized)]
     coins = [coin for body in ceremony.state.all(entries.Agreed) for coin in body.coins]
     txids = [body.txid for body in ceremony.state.all(entries.Checked)]
     return replace(
         ledger,
-        spent=(*ledger.spent, *(Spent(time=time, amount=body.amount) for time, body in granted)),
-        used={**ledger.used, **dict.fromkeys(names, ceremony.number)},
+        spent=(*ledger.spent, *(Spent(time=e.line.time, amount=e.body.amount) for e in granted)),
         coins={**ledger.coins, **dict.fromkeys(coins, ceremony.number)},
         carried={**ledger.carried, **dict.fromkeys(txids, ceremony)},
     )

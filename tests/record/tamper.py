@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ceremony.base.data import canonical
 from ceremony.base.lines import sha256
@@ -153,3 +154,15 @@ def _shift(register: Path) -> None:
     lines_ = second.read_bytes().splitlines(keepends=True)
     first.write_bytes(first.read_bytes() + lines_[0])
     second.write_bytes(b"".join(lines_[1:]))
+
+
+def rechain(register: Path, genesis: str, edit: Callable[[dict[str, Any]], dict[str, Any]]) -> str:
+    """Edits every line and makes the chain whole again, as a forger would; the new head. Signed checkpoints do not fit any more."""
+    prev = genesis
+    for transcript in (register / p for p in transcripts(register)):
+        found = []
+        for line in transcript.read_bytes().splitlines():
+            found.append(canonical({**edit(json.loads(line)), "prev": prev}))
+            prev = sha256(found[-1])
+        transcript.write_bytes(b"".join(found))
+    return prev

@@ -10,9 +10,11 @@ import subprocess
 from collections.abc import Callable, Iterable
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from ceremony.base.control import Refused
 from ceremony.base.data import canonical
 from ceremony.base.lines import sha256
 from ceremony.record.verify import verify
@@ -126,14 +128,8 @@ def recharter(anchor: Anchor, copy: Path, edit: Callable[[dict[str, object]], No
     document = json.loads(path.read_bytes())
     edit(document)
     path.write_bytes(canonical(document))
-    prev = genesis = sha256(path.read_bytes())
-    for transcript in (copy / p for p in tamper.transcripts(copy)):
-        lines = []
-        for line in transcript.read_bytes().replace(anchor.genesis.encode(), genesis.encode()).splitlines(keepends=True):
-            lines.append(canonical({**json.loads(line), "prev": prev}))
-            prev = sha256(lines[-1])
-        transcript.write_bytes(b"".join(lines))
-    return run(copy, genesis, prev)
+    genesis = sha256(path.read_bytes())
+    return run(copy, genesis, tamper.rechain(copy, genesis, lambda line: json.loads(json.dumps(line).replace(anchor.genesis, genesis))))
 
 
 @pytest.mark.control("AUT-03")
@@ -150,6 +146,34 @@ def test_nothing_in_a_charter_becomes_an_option_of_the_signers_file(anchor: Anch
 def test_no_person_is_a_pattern(anchor: Anchor, tmp_path: Path, person: str) -> None:
     done = recharter(anchor, tmp_path / "register", lambda document: document["people"][0].update(person=person))  # type: ignore[index]
     assert (done.returncode, done.stderr[:7]) == (1, "AUT-03 ")
+
+
+@pytest.mark.control("ASM-04")
+def test_time_does_not_go_back_from_one_ceremony_to_the_next(anchor: Anchor, tmp_path: Path) -> None:
+    def earlier(line: dict[str, Any]) -> dict[str, Any]:
+        return {**line, "time": "2026-01-01T00:00:00Z"} if line["type"] == "opened" and line["body"]["kind"] == "receipt" else line
+
+    assert both(anchor, tmp_path / "register", earlier) == "ASM-04"
+
+
+@pytest.mark.control("AUD-02")
+def test_a_chain_that_is_made_whole_again_does_not_fit_what_people_signed(anchor: Anchor, tmp_path: Path) -> None:
+    def other(line: dict[str, Any]) -> dict[str, Any]:
+        return {**line, "body": {**line["body"], "title": "Another title"}} if line["type"] == "step" else line
+
+    assert both(anchor, tmp_path / "register", other) == "AUD-02"
+
+
+def both(anchor: Anchor, copy: Path, edit: Callable[[dict[str, Any]], dict[str, Any]]) -> str:
+    """The control by which both verifiers refuse a register that was edited and chained anew, also without an anchor."""
+    shutil.copytree(anchor.register, copy)
+    tamper.rechain(copy, anchor.genesis, edit)
+    with pytest.raises(Refused) as caught:
+        verify(copy)
+    done = run(copy)
+    assert done.returncode == 1
+    assert done.stderr.split(" ")[0] == caught.value.identifier
+    return caught.value.identifier
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@
 # Bitcoin transaction, the policy's limits and the sealing numbers.
 set -eu
 LC_ALL=C
+CDPATH=
 export LC_ALL
 umask 077
 
@@ -23,7 +24,7 @@ ended() {
     [ -n "$said" ] || { printf 'AUD-01 not verified: a tool failed with code %s\n' "$code" >&2 && exit 1; }
 }
 trap ended EXIT
-trap 'exit 130' HUP INT TERM
+trap 'said=130; exit 130' HUP INT TERM
 
 usage() {
     printf '%s\nusage: sh verify-transcript.sh REGISTER [GENESIS HEAD]\n' "$1" >&2
@@ -58,6 +59,7 @@ for tool in jq ssh-keygen sha256sum split; do
     command -v "$tool" >/dev/null || usage "This needs the program $tool."
 done
 tmp=$(mktemp -d -p "${TMPDIR:-/dev/shm}" 2>/dev/null || mktemp -d) # in memory if there is such a folder: the chain needs many small files
+case $tmp in /*) ;; *) tmp=$(pwd)/$tmp ;; esac
 cd -- "$1" 2>/dev/null || usage "There is no folder $1."
 
 # --- 1 One folder for each ceremony, numbered without a gap; in them regular files only, no link and no folder -------------

@@ -26,6 +26,7 @@ def _authorized(_founded: Stage, tmp_path_factory: pytest.TempPathFactory) -> St
     set_ = rehearsal.copy(_founded, tmp_path_factory.mktemp("authorized") / "stage")
     demonstration.generate(set_)
     demonstration.fund(set_)
+    demonstration.snapshot(set_)
     demonstration.authorize(set_)
     return set_
 

@@ -138,6 +138,7 @@ def test_no_secret_is_found_anywhere(founded: Stage) -> None:
     watch.canaries = canaries
     said = [shown]
     demonstration.fund(founded)
+    demonstration.snapshot(founded)
     demonstration.authorize(founded)
     for words in (demonstration.prepare_command(founded), demonstration.transfer_command(founded)):
         shown, code = rehearsal.run(founded, *words)

@@ -1,0 +1,124 @@
+"""The figures of a release, each measured in this run and compared with its bound or with something beside it."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from ceremony import demonstration
+from ceremony.cast import Pace
+from tests import softhsm
+from tests.record import sample
+
+ROOT = Path(__file__).parents[1]
+CEREMONY = str(ROOT / ".venv" / "bin" / "ceremony")
+Row = tuple[str, str, str]
+
+
+def seconds(run: Callable[[], object]) -> float:
+    """How long one call takes."""
+    started = time.perf_counter()
+    run()
+    return time.perf_counter() - started
+
+
+def quiet(*command: str) -> None:
+    """Run a command, without what it prints."""
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def the_demo(folder: Path) -> list[Row]:
+    """The demonstration at production KDF strength, and where its time goes."""
+    shown: dict[str, str] = {}
+    stage = demonstration.stage(folder, "standard", Pace(), lambda _: None)
+    act = stage.cast.play
+
+    def playing(command: list[str], *rest: object) -> str:
+        text = act(command, *rest)  # type: ignore[arg-type]
+        shown[command[3] if len(command) > 3 else command[0]] = text
+        return text
+
+    stage.cast.play = playing  # type: ignore[method-assign,assignment]
+    whole = seconds(lambda: demonstration.play(stage))
+    rows = [("demonstration, standard KDF", f"{whole:.1f} s", "at most 60 s")]
+    rows += [(f"  {title}", f"{took:.1f} s ({100 * took / whole:.0f} %)", "") for title, took in stage.seconds.items()]
+    sitting = shown["transfer"].split("step 8 of 12", 1)[1].split("step 9 of 12", 1)[0].split("assemble the transaction", 1)[0]
+    machine = sum(float(t) for t in re.findall(r"done \((\d+\.\d) s\)", sitting))
+    return [*rows, ("last share to destroyed key, machine time", f"{machine:.1f} s", "at most 10 s")]
+
+
+def help_is_quick() -> list[Row]:
+    """`ceremony --help` beside a bare import of click, in turn."""
+    pairs = [(seconds(lambda: quiet(CEREMONY, "--help")), seconds(lambda: quiet(sys.executable, "-c", "import click"))) for _ in range(15)]
+    ours, bare = (statistics.median(column) for column in zip(*pairs, strict=True))
+    return [("ceremony --help : import click", f"{ours / bare:.2f} ({1000 * ours:.0f} ms : {1000 * bare:.0f} ms)", "at most 2.5")]
+
+
+def hsm_rate(folder: Path, count: int = 1000) -> list[Row]:
+    """Import and sign with `count` child keys, beside the HSM's raw rate: `count` signatures with one of these keys."""
+    from ceremony.vault.protocol import WrappedKey  # noqa: PLC0415
+    from ceremony.vault.token import Token, _ecdsa  # noqa: PLC0415
+    from ceremony.vault.wrapping import pkcs8, wrap  # noqa: PLC0415
+    from transfer.bitcoin import bip32  # noqa: PLC0415
+    from transfer.bitcoin.sighash import Sighash  # noqa: PLC0415
+
+    conf, serial = softhsm.make_token(folder, "bench", "4711-bench", "4711-so")
+    os.environ["SOFTHSM2_CONF"] = str(conf)
+    token = Token.log_in(softhsm.module(), "bench", serial, "4711-bench")
+    nodes = {f"0/{i}": bip32.master(secrets.token_bytes(32), "test") for i in range(count)}
+    spends = [
+        Sighash(index=i, path=path, public_key=node.public.key, digest=secrets.token_bytes(32))
+        for i, (path, node) in enumerate(nodes.items())
+    ]
+    token.try_import_path()
+    import_key = token.make_import_key()
+    aes, wrapped = wrap(import_key, [pkcs8(node.secret) for node in nodes.values()], secrets.token_bytes)
+    public = {path: node.public.key for path, node in nodes.items()}
+    keys = [WrappedKey(path=path, public=public[path], wrapped=raw) for path, raw in zip(nodes, wrapped, strict=True)]
+    imported = seconds(lambda: token.take(aes, keys, public))
+    signed = seconds(lambda: token.sign(spends, ()))
+    one = token._children["0/0"]  # (the HSM's own rate has no place in the vault's interface)
+    raw = seconds(lambda: [_ecdsa(one, spend.digest) for spend in spends])
+    token.destroy()
+    token.close()
+    ratio = (imported + signed) / raw
+    return [
+        (f"import + sign {count} child keys", f"{imported:.2f} + {signed:.2f} s", ""),
+        (f"  beside {count} bare signatures of the HSM", f"{raw:.2f} s, ratio {ratio:.1f}", ""),
+    ]
+
+
+def verification(folder: Path) -> list[Row]:
+    """Both verifiers over 1,000, 10,000 and 100,000 entries: the time per entry must not grow."""
+    rows = []
+    for count in (1_000, 10_000, 100_000):
+        place = folder / str(count)
+        anchor = sample.many(place, count)
+        ours = (CEREMONY, "audit", "verify", str(place), "--genesis", anchor.genesis, "--head", anchor.head)
+        stock = (str(ROOT / "scripts" / "verify-transcript.sh"), str(place), anchor.genesis, anchor.head)
+        took = [seconds(lambda words=words: quiet(*words)) for words in (ours, stock)]
+        each = " : ".join(f"{1_000_000 * t / count:.0f} us" for t in took)
+        rows.append((f"verify {count:>7,} entries, ceremony : stock", f"{took[0]:.1f} s : {took[1]:.1f} s ({each} each)", "linear; 60 s"))
+    return rows
+
+
+def main() -> None:
+    """All figures, as one table."""
+    with tempfile.TemporaryDirectory(prefix="cold-ceremony-bench-") as name:
+        folder = Path(name)
+        rows = [*the_demo(folder / "demo"), *help_is_quick(), *hsm_rate(folder / "hsm"), *verification(folder / "many")]
+    width = max(len(row[0]) for row in rows)
+    for what, figure, bound in rows:
+        print(f"{what:<{width}}  {figure:<44}  {bound}")
+
+
+if __name__ == "__main__":
+    main()

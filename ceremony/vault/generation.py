@@ -69,7 +69,7 @@ class Generation:
         if share is None:
             raise Malformed(f"the charter has no position {position}")
         header = Header.of(self._terms, self._record.set_identifier, position, self._profile, sealing)
-        passphrase = self._talk.choose(position, self._random)
+        passphrase = self._talk.choose(position, self._random, self._terms.mark)
         sealed = envelope.seal(header, share, passphrase, self._random(envelope.SALT))
         self._sealings[position] = sealing
         self._tries[position] = TRIES

@@ -12,6 +12,7 @@ from functools import cache
 from importlib import resources
 
 from ceremony.base.control import refuse
+from ceremony.base.data import Mark
 from ceremony.vault.prompt import Prompt
 
 COUNT = 6
@@ -67,12 +68,12 @@ class Passphrases:
         self._make = prompt
         self._prompt: Prompt | None = None
 
-    def choose(self, position: str, random: Random) -> bytearray:
-        """A new passphrase for one custodian. Raises Interrupted."""
+    def choose(self, position: str, random: Random, mark: Mark) -> bytearray:
+        """A new passphrase for one custodian, on a screen that carries the mark. Raises Interrupted."""
         prompt = self._ready()
         offered = offer(random)
         with prompt.aside():
-            typed = _typed_back(prompt, _page(position, offered), offered)
+            typed = _typed_back(prompt, _page(position, offered, mark), offered)
         return bytearray(" ".join(offered), "ascii") if typed else _own(prompt, position)
 
     def ask(self, position: str, purpose: str) -> bytearray:
@@ -99,9 +100,9 @@ class Passphrases:
         return self._prompt
 
 
-def _page(position: str, offered: tuple[str, ...]) -> tuple[str, ...]:
+def _page(position: str, offered: tuple[str, ...], mark: Mark) -> tuple[str, ...]:
     return (
-        f"{position}, your new passphrase. Nobody else looks at this screen now.",
+        f"{mark.upper()}  {position}, your new passphrase. Nobody else looks now.",
         "",
         *(f"    {number}  {word}" for number, word in enumerate(offered, 1)),
         "",

@@ -172,7 +172,7 @@ def random() -> Generator:
 def test_an_offered_passphrase_is_typed_back_and_gone_from_the_screen(person: Person) -> None:
     words = offer(random())
     talk = Passphrases(person.prompt)
-    answer = person.asked(lambda: talk.choose("A1", random()))
+    answer = person.asked(lambda: talk.choose("A1", random(), "practice"))
     person.type("> ", "\r")
     for number, word in enumerate(words, 1):
         if number == 3:
@@ -188,7 +188,7 @@ def test_an_offered_passphrase_is_typed_back_and_gone_from_the_screen(person: Pe
 
 
 def test_the_words_are_erased_when_somebody_interrupts(person: Person) -> None:
-    answer = person.asked(lambda: Passphrases(person.prompt).choose("A1", random()))
+    answer = person.asked(lambda: Passphrases(person.prompt).choose("A1", random(), "practice"))
     person.type("> ", "\r")
     person.type("Word 1 of 6: ", "\x03")
     with pytest.raises(Interrupted):
@@ -198,7 +198,7 @@ def test_the_words_are_erased_when_somebody_interrupts(person: Person) -> None:
 
 def test_an_own_passphrase_is_typed_twice_and_never_shows(person: Person) -> None:
     talk = Passphrases(person.prompt)
-    answer = person.asked(lambda: talk.choose("B2", random()))
+    answer = person.asked(lambda: talk.choose("B2", random(), "practice"))
     person.type("> ", "\r")
     person.type("Word 1 of 6: ", "o\r")
     person.type("Your own passphrase", "too short\r")
@@ -248,7 +248,7 @@ def test_rules_and_normal_form() -> None:
 
 def test_prompts_fit_the_screen(person: Person) -> None:
     """80 columns and 24 lines, before anything is typed."""
-    answer = person.asked(lambda: Passphrases(person.prompt).choose("A1", random()))
+    answer = person.asked(lambda: Passphrases(person.prompt).choose("A1", random(), "practice"))
     person.type("> ", "\r")
     person.wait("Word 1 of 6: ")
     assert all(len(line) <= 78 for line in person.shown.decode().replace("\x1b[2J\x1b[H", "").splitlines())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-import time
 
 from tests.node import PROGRAM, ROOT
 
@@ -14,9 +13,7 @@ SCRIPT = ROOT / "scripts" / "fetch-node"
 def test_a_second_run_does_nothing() -> None:
     assert PROGRAM.exists(), "run scripts/fetch-node first (scripts/test does)"
     before = PROGRAM.stat()
-    start = time.monotonic()
     done = subprocess.run([SCRIPT], capture_output=True, text=True, check=True)
-    assert time.monotonic() - start < 5
     assert (done.stdout, done.stderr) == (f"{PROGRAM}\n", "")
     assert (PROGRAM.stat().st_ino, PROGRAM.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,11 +46,9 @@ def blocks(folder: Path) -> list[Block]:
     return [load(Block, line + b"\n") for line in (folder / "blocks").read_bytes().splitlines()]
 
 
-def test_110_blocks_in_less_than_a_second(tmp_path: Path) -> None:
-    start = time.monotonic()
+def test_110_blocks(tmp_path: Path) -> None:
     with PracticeNode(tmp_path) as chain:
         assert chain.mine(110).height == 110
-    assert time.monotonic() - start < 1
 
 
 def test_snapshot_of_the_account(chain: PracticeNode, account: AccountKey) -> None:

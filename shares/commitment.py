@@ -36,7 +36,8 @@ def check_custodian(terms: Terms, position: Position, share: bytes, recorded: Di
     """REC-04, REC-05: a custodian share that does not match its recorded commitment is refused, and named.
 
     `unsealed` says that the share came out of a sealed share (or a mnemonic with a good checksum): it was then neither
-    mistyped nor damaged, and the refusal is REC-05, forged. For a bare share it is REC-04. Compares in constant time."""
+    mistyped nor damaged, and the refusal is REC-05, forged. For a bare share, or one that was split and locked a moment
+    ago, it is REC-04. Compares in constant time."""
     if hmac.compare_digest(custodian(terms, position, share), recorded):
         return
     what = f"custodian share {position}, position {position[1]} of site {position[0]}"
@@ -47,7 +48,7 @@ def check_custodian(terms: Terms, position: Position, share: bytes, recorded: Di
         what,
         found="a share that does not match its commitment",
         expected=f"the share that the key record commits to for {position}",
-        do=f"Enter it again, or let another custodian of site {position[0]} step in. Nothing was combined.",
+        do=f"Enter or lock it again, or let another custodian of site {position[0]} step in. Nothing was combined.",
     )
 
 

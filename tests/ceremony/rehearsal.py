@@ -62,6 +62,12 @@ def run_broken(set_: Stage, broken: str, words: Sequence[str]) -> tuple[str, int
     return set_.cast.run([sys.executable, str(harness), broken, *words], set_.folder, set_.environment)
 
 
+def run_lying(set_: Stage, lie: str, words: Sequence[str]) -> tuple[str, int]:
+    """A command whose screen process tells one lie (tests/ceremony/lying.py)."""
+    harness = Path(__file__).with_name("lying.py")
+    return set_.cast.run([sys.executable, str(harness), lie, *words], set_.folder, set_.environment)
+
+
 def entries(set_: Stage, ceremony: int = -1) -> list[dict[str, object]]:
     """A ceremony's transcript, line by line (the last ceremony's unless told otherwise)."""
     paths = sorted(set_.folder.glob("register/*/transcript.jsonl"))

@@ -4,6 +4,7 @@
  *   lie TYPE VALUE KEYTYPE   C_GetAttributeValue states VALUE (one byte) for this attribute of keys of this CKA_KEY_TYPE
  *   bend                     C_Sign flips a bit of each signature
  *   replay                   C_Sign gives the first signature of a digest again
+ *   spurn                    C_UnwrapKey takes no key under AES key wrap with padding
  *   keep                     C_DestroyObject says yes and does nothing
  *   rename                   C_GetTokenInfo tells of another manufacturer and model
  *   fail NAME                the function NAME answers CKR_DEVICE_ERROR
@@ -17,7 +18,7 @@ typedef unsigned long word;
 typedef word (*function)(word, word, word, word, word, word, word, word);
 struct list { unsigned char version[2]; function f[68]; };
 struct attribute { word type; void *value; word length; };
-enum { CKA_KEY_TYPE = 0x100, CKR_DEVICE_ERROR = 0x30 };
+enum { CKA_KEY_TYPE = 0x100, CKR_DEVICE_ERROR = 0x30, CKM_AES_KEY_WRAP_PAD = 0x210a };
 
 #define NAMES(X) X(0, Initialize) X(1, Finalize) X(2, GetInfo) X(3, GetFunctionList) X(4, GetSlotList) X(5, GetSlotInfo) \
  X(6, GetTokenInfo) X(7, GetMechanismList) X(8, GetMechanismInfo) X(9, InitToken) X(10, InitPIN) X(11, SetPIN) \
@@ -124,6 +125,7 @@ static word call(int n, word a, word b, word c, word d, word e, word f, word g, 
     note(n, b, c, d, e, f, g);
     if (fault(name)) return CKR_DEVICE_ERROR;
     if (n == 22 && fault("keep")) return 0;
+    if (n == 61 && *(word *)b == CKM_AES_KEY_WRAP_PAD && fault("spurn")) return CKR_DEVICE_ERROR;
     word answer = real->f[n](a, b, c, d, e, f, g, h);
     if (n == 6 && answer == 0 && fault("rename")) {
         memset((char *)b + 32, ' ', 48);

@@ -21,6 +21,7 @@ sys.path.insert(0, str(ROOT))
 from ceremony.base.catalogue import CATALOGUE, EVERY, SECTIONS, Control  # noqa: E402
 from ceremony.base.control import HELD  # noqa: E402
 from ceremony.base.data import Pattern  # noqa: E402
+from scripts.picture import picture  # noqa: E402
 
 PACKAGES = ("ceremony", "shares", "transfer")
 FORMS = (
@@ -72,10 +73,10 @@ def broken(root: Path) -> tuple[Broken, ...]:
 
 
 def _marks(decorator: ast.expr) -> Iterator[str]:
-    """The identifiers of `pytest.mark.control(...)`, also as a mark of one case."""
+    """The identifiers of `pytest.mark.control(...)`, also as a mark of one case; those that a test computes are not seen here."""
     for node in ast.walk(decorator):
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.mark.control":
-            yield from (ast.literal_eval(argument) for argument in node.args)
+            yield from (ast.literal_eval(argument) for argument in node.args if isinstance(argument, ast.Constant))
 
 
 def used(root: Path) -> Mapping[str, str]:
@@ -292,6 +293,7 @@ def pages(root: Path = ROOT) -> dict[Path, Callable[[], str]]:
     formats, architecture = root / "docs" / "formats.md", root / "docs" / "architecture.md"
     return {
         root / "docs" / "controls.md": lambda: controls_page(held(), broken(root)),
+        root / "docs" / "pictures" / "demo.svg": picture,
         formats: lambda: regenerated(formats.read_text(encoding="utf-8")),
         architecture: lambda: regenerated(architecture.read_text(encoding="utf-8")),
     }

@@ -67,11 +67,16 @@ def authorization(wanted: Authorization) -> tuple[str, ...]:
     )
 
 
+def payment(amount: int, destination: str) -> tuple[str, ...]:
+    """Who gets how much: stands wherever somebody signs or types a point of no return."""
+    return (*field("PAY", format_btc(amount)), *field("to", grouped(destination)))
+
+
 def review(seen: Review) -> tuple[str, ...]:
     """What the bytes of the signing request say, and nothing else (TXN-02)."""
     lines: list[str] = []
-    for payment in seen.payments:
-        lines += [*field("PAY", format_btc(payment.amount)), *field("to", grouped(payment.address))]
+    for paid in seen.payments:
+        lines += payment(paid.amount, paid.address)
     for change in seen.change:
         lines += [*field("back to us", format_btc(change.amount)), *field(f"own {change.path}", grouped(change.address))]
     lines += [

@@ -1,4 +1,4 @@
-"""The picture in README: two screens of a transfer, drawn from the panels that the tool itself shows (their empty lower halves left out)."""
+"""The picture in README: the upper halves of two screens of a transfer, drawn from the panels that the tool itself shows."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from ceremony.base.control import control, refuse
-from ceremony.base.data import Malformed
+from ceremony.base.data import Free, Malformed, decode
 from ceremony.base.files import locked, read_file
 from ceremony.base.lines import sha256
 from ceremony.record import charter as charters
@@ -18,14 +18,17 @@ from ceremony.record import entries
 from ceremony.record.entries import Kind
 from ceremony.record.register import Register
 from ceremony.record.transcript import Transcript
+from ceremony.record.verify import verify
 from ceremony.screen import panels
-from ceremony.screen.terminal import Stopped, Terminal
+from ceremony.screen.terminal import Stopped, Terminal, check_terminal
 from ceremony.script import loop
 from ceremony.script.generate import check_one_sitting
 from ceremony.script.room import Room, utc_now
-from ceremony.script.table import PREPARED
+from ceremony.script.table import PREPARED, in_one_sitting
 from ceremony.vault.protocol import Interrupted
 
+INTERRUPTED = 130
+"""The exit code of a command that somebody stopped."""
 MODULE = "/usr/lib/softhsm/libsofthsm2.so"
 
 register_option = click.option("--register", "folder", type=click.Path(path_type=Path), required=True, help="The register's folder.")
@@ -41,15 +44,17 @@ document = click.Path(exists=True, dir_okay=False)
 @module_option
 def keygen(folder: Path, charter: str, policy: str, module: str) -> None:
     """Generate the key and its shares, with every custodian in the room, in one sitting."""
+    check_terminal()
     raw = read_file(Path(charter))
     genesis = sha256(raw)
-    mark = charters.read(Path(charter)).mark
+    mark = charters.parse(raw, charter).mark
     folder.mkdir(exist_ok=True)
     with locked(folder):
         book = Register.open(folder) if any(folder.iterdir()) else None
         if book is not None:
             check_genesis(book, genesis)
             _nothing_unfinished(book)
+            verify(folder, genesis)
         transcript = loop.begin(book, folder, "keygen", mark, genesis, raw)
         _play(Room(Terminal(), folder, genesis, transcript, {"charter": charter, "policy": policy, "module": module}))
     click.echo(f"genesis {genesis}\nhead {Register.open(folder).head}")
@@ -64,6 +69,7 @@ def keygen(folder: Path, charter: str, policy: str, module: str) -> None:
 @click.argument("authorization", type=document)
 def prepare(folder: Path, genesis: str, authorization: str, **given: str) -> None:
     """Begin a transfer with administrator and witness alone: authorization, machine, HSM, signing request."""
+    check_terminal()
     begin(folder, genesis, "transfer", {"authorization": authorization, **given}, until=PREPARED)
     click.echo("Prepared. `ceremony transfer` goes on when the custodians are in the room.")
 
@@ -76,6 +82,7 @@ def prepare(folder: Path, genesis: str, authorization: str, **given: str) -> Non
 def transfer(folder: Path, genesis: str, **given: str) -> None:
     """The transfer itself, with custodians, administrator and witness in the room."""
     with _continued(folder, genesis, given, "transfer") as room:
+        verify(folder, genesis)
         _play(room)
     click.echo(f"Carried out: {given['out']}\nhead {Register.open(folder).head}")
 
@@ -89,6 +96,7 @@ def resume(folder: Path, genesis: str, **given: str | None) -> None:
     """Go on with the ceremony that was interrupted, where it stands."""
     with _continued(folder, genesis, {k: v for k, v in given.items() if v is not None}, None) as room:
         check_one_sitting(room.state)
+        verify(folder, genesis)
         _play(room)
     click.echo(f"head {Register.open(folder).head}")
 
@@ -99,9 +107,10 @@ def resume(folder: Path, genesis: str, **given: str | None) -> None:
 @click.option("--reason", required=True, help="Why it ends without a result.")
 def void(folder: Path, genesis: str, reason: str) -> None:
     """End an interrupted ceremony that signed nothing; administrator and witness sign."""
+    decode(Free, reason, "--reason")
     with _continued(folder, genesis, {}, None) as room:
         check_voidable(room)
-        _interruptible(lambda: _void(room, reason))
+        _interruptible(room, lambda: _void(room, reason))
     click.echo(f"Void. head {Register.open(folder).head}")
 
 
@@ -151,7 +160,7 @@ def begin(folder: Path, genesis: str, kind: Kind, given: dict[str, str], until: 
         book = Register.open(folder)
         check_genesis(book, genesis)
         _nothing_unfinished(book)
-        book.check_files()
+        verify(folder, genesis)
         mark = book.key_record.mark if kind != "keygen" else book.charter.mark
         transcript = loop.begin(book, folder, kind, mark, genesis)
         _play(Room(Terminal(), folder, genesis, transcript, given), until)
@@ -160,6 +169,7 @@ def begin(folder: Path, genesis: str, kind: Kind, given: dict[str, str], until: 
 @contextmanager
 def _continued(folder: Path, genesis: str, given: dict[str, str], kind: Kind | None) -> Iterator[Room]:
     """The unfinished ceremony of a register, opened again under its lock."""
+    check_terminal()
     with locked(_existing(folder)):
         book = Register.open(folder)
         check_genesis(book, genesis)
@@ -181,11 +191,14 @@ def _existing(folder: Path) -> Path:
 
 
 def _play(room: Room, until: int | None = None) -> None:
-    _interruptible(lambda: loop.play(room, until))
+    _interruptible(room, lambda: loop.play(room, until))
 
 
-def _interruptible(run: Callable[[], Any]) -> None:
+def _interruptible(room: Room, run: Callable[[], Any]) -> None:
     try:
         run()
-    except (Stopped, Interrupted):
+    except (Stopped, Interrupted, KeyboardInterrupt):
+        if in_one_sitting(room.state):
+            click.echo("\nStopped in the one sitting of a key generation: end it with `ceremony void`, which lists its media.", err=True)
+            raise click.exceptions.Exit(INTERRUPTED) from None
         raise KeyboardInterrupt from None

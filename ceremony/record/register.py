@@ -129,8 +129,17 @@ class Register:
 
     @cached_property
     def policy(self) -> Policy:
-        """The policy in force: the newest one."""
-        return self._newest("policy").load(Policy, "policy")
+        """The policy in force."""
+        if self.last_policy is None:
+            raise Undecided("This register has no policy yet; `ceremony keygen` takes one in.")
+        return self.last_policy
+
+    @cached_property
+    def last_policy(self) -> Policy | None:
+        """The newest policy of a ceremony that ended and was not voided; None if there is none."""
+        found = (c for c in reversed(self.ceremonies) if c.state.file("policy") is not None)
+        counts = (c for c in found if c.state.closed is not None and c.state.closed.outcome != "void")
+        return next((c.load(Policy, "policy") for c in counts), None)
 
     @cached_property
     def key_record(self) -> KeyRecord:
@@ -148,9 +157,6 @@ class Register:
     def key_ceremony(self) -> Ceremony:
         """The key generation whose set is in use."""
         return self._key_ceremony
-
-    def _newest(self, kind: str) -> Ceremony:
-        return next(c for c in reversed(self.ceremonies) if c.state.file(kind) is not None)
 
     def sealings(self, position: str) -> tuple[frozenset[int], int]:
         """REC-12: the sealing numbers of the set that a card may carry now, and the newest ever begun.

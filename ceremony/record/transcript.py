@@ -8,7 +8,7 @@ from typing import Any
 from ceremony.base.control import control, refuse
 from ceremony.base.data import encode
 from ceremony.base.files import append_line, read_file, write_new
-from ceremony.base.lines import Line, parse_chain, sha256
+from ceremony.base.lines import Line, parse_chain, parse_line, sha256
 from ceremony.record.entries import type_of
 from ceremony.record.state import Recorded, State, fold, recorded
 
@@ -60,7 +60,7 @@ class Transcript:
             actor=actor,
             body=encode(body),
         )
-        entry = recorded(line, self.folder.name)
+        entry = recorded(parse_line(line.raw, self.folder.name), self.folder.name)  # what could not be read again is not written
         append_line(self.folder / NAME, line.raw)
         self.state = self.state.then(entry)
         return entry

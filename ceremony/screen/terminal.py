@@ -4,22 +4,33 @@ from __future__ import annotations
 
 import re
 import sys
+import termios
+import textwrap
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ceremony.base.control import Refused
+from ceremony.base.data import Malformed
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+_WIDTH = 78
+_UNREADABLE = "\N{REPLACEMENT CHARACTER}"
 _INK, _PLAIN = "\x1b[38;2;0;0;0;48;2;255;255;255m", "\x1b[0m"
 HELP = "At any prompt: ? explains, q stops (resumable with `ceremony resume`)."
+AT_STAKE = "At any prompt: ? explains, q asks whether to stop."
 
 
 class Stopped(Exception):
-    """Somebody typed q, or the terminal is gone. Nothing is lost."""
+    """Somebody typed q, or the terminal is gone."""
+
+
+def check_terminal() -> None:
+    """Malformed unless a person can be asked here: what people agree to is typed at a terminal, never piped in."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise Malformed("a ceremony is held at a terminal; run this command in one, without redirection")
 
 
 class Terminal:
@@ -31,16 +42,21 @@ class Terminal:
         self._console: Console = Console(highlight=False, markup=False, soft_wrap=True, emoji=False)
         self._read = read
         self._head: tuple[str, ...] = ()
+        self._stake = ""
+        self._panel: list[str] = []
+        self._said: list[str] = []
+        self._rows = 0
 
-    def screen(self, head: Sequence[str]) -> None:
-        """Begin a new screen with this header."""
-        self._head = tuple(head)
+    def screen(self, head: Sequence[str], stake: str = "") -> None:
+        """Begin a new screen with this header. `stake`: what is lost for good if somebody stops here; empty if nothing is."""
+        self._head, self._stake = tuple(head), stake
         self._clear()
 
     def show(self, lines: Sequence[str]) -> None:
-        """Lines below what stands there."""
+        """Lines below what stands there; they stay when prompts fill the screen and it is drawn anew."""
+        self._panel.extend(lines)
         for line in lines:
-            self._console.print(line, style="bold" if line.isupper() else None)
+            self._print(line)
 
     def fresh(self, lines: Sequence[str]) -> None:
         """The same header, and these lines instead of what stood there."""
@@ -48,25 +64,41 @@ class Terminal:
         self.show(lines)
 
     def say(self, line: str) -> None:
-        """One plain line."""
-        self._console.print(line)
-
-    def refused(self, refusal: Refused) -> None:
-        """A refusal that can be mended in place."""
-        self._console.print(str(refusal), style="bold")
+        """One plain message, wrapped; what is indented stays indented."""
+        for part in line.splitlines() or [""]:
+            indent = part[: len(part) - len(part.lstrip())]
+            for row in textwrap.wrap(part, _WIDTH, subsequent_indent=indent, break_long_words=False) or [""]:
+                self._said.append(row)
+                self._print(row)
 
     def ask(self, prompt: str, expected: str, pattern: str = r".+", explain: str = "") -> str:
-        """One line that matches `pattern`; asks again with what was expected. `?` explains, `q` stops."""
+        """One line that matches `pattern`; asks again with what was expected. `?` explains, `q` stops.
+
+        What was typed is never shown once more: under stress people type a passphrase where none is asked for."""
+        hint = AT_STAKE if self._stake else HELP
         while True:
-            text = self._line(prompt)
+            try:
+                text = self._line(prompt)
+            except KeyboardInterrupt:
+                if not self._stake:
+                    raise
+                text = "q"
             if text == "?":
-                self.say(explain or f"Expected here: {expected}. {HELP}")
+                self.say(explain or f"Expected here: {expected}. {hint}")
             elif text == "q":
-                raise Stopped
+                self.stop()
             elif re.fullmatch(pattern, text):
                 return text
             else:
-                self.say(f"Found {text[:40]!r}, expected {expected}. {HELP}")
+                self.say(f"That is not what is asked for here. Expected {expected}. {hint}")
+
+    def stop(self) -> None:
+        """Stop here, if nothing is at stake or somebody says so once more."""
+        if self._stake:
+            self.say(f"\n{self._stake}")
+            if self._line("Type STOP to stop all the same, or only Enter to go on: ") != "STOP":
+                return
+        raise Stopped
 
     def enter(self, prompt: str, explain: str = "") -> None:
         """Wait for Enter alone."""
@@ -96,6 +128,7 @@ class Terminal:
     def working(self, what: str) -> Iterator[None]:
         """Say what is being done and how long it took."""
         started = time.monotonic()
+        self._rows += 1
         self._console.print(f"  {what} ...", end="")
         try:
             yield
@@ -105,13 +138,38 @@ class Terminal:
         self._console.print(f" done ({time.monotonic() - started:.1f} s)")
 
     def _line(self, prompt: str) -> str:
+        """One line that was typed after the prompt stood there: an Enter from before it agrees to nothing. No text of control
+        characters or of bytes in another encoding than the terminal's comes out."""
+        self._keep_in_sight()
+        self._rows += 1
         sys.stdout.flush()
+        if self._read is input and sys.stdin.isatty():
+            termios.tcflush(sys.stdin, termios.TCIFLUSH)
+        self._said = []
         try:
-            return self._read(prompt).strip()
+            text = self._read(prompt).strip()
         except EOFError:
             raise Stopped from None
+        except UnicodeDecodeError:
+            return _UNREADABLE
+        return text if text.isprintable() else _UNREADABLE
 
     def _clear(self) -> None:
         if self._console.is_terminal:
             self._console.clear()
-        self.show(self._head)
+        self._panel, self._said, self._rows = [], [], 0
+        for line in self._head:
+            self._print(line)
+
+    def _print(self, line: str) -> None:
+        self._rows += 1 + max(0, len(line) - 1) // self._console.size.width
+        self._console.print(line, style="bold" if line.isupper() else None)
+
+    def _keep_in_sight(self) -> None:
+        """Before a prompt would push the header out of sight, the screen is drawn anew: header, what was shown, what was said last."""
+        if self._console.is_terminal and self._rows + 2 > self._console.size.height:
+            kept, said = list(self._panel), list(self._said)
+            self._clear()
+            self.show(kept)
+            for row in said:
+                self._print(row)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from ceremony.base.amounts import grouped
@@ -12,7 +13,7 @@ from ceremony.record.signed import signatures_path
 from ceremony.record.transcript import MAX_TRANSCRIPT, NAME
 from ceremony.screen import panels
 from ceremony.script.prepare import end_vault
-from ceremony.script.room import Room, Steps
+from ceremony.script.room import Room, Steps, last_step
 from transfer.gap import bundle, qr, ur
 
 
@@ -31,7 +32,7 @@ def adjourn(room: Room) -> Steps:
 def adjourn_keygen(room: Room) -> Steps:
     """The last signatures of a key generation, and its end."""
     yield from adjourn(room)
-    yield ("tool", entries.Step(number=8, title="Adjourn"))
+    yield from last_step(room, 8, "Adjourn")
     yield ("tool", entries.Closed(outcome="key record signed", reason=""))
 
 
@@ -47,7 +48,7 @@ def carry_out(room: Room) -> Steps:
         )
     frames = ur.encode(raw)
     with room.screen.working(f"draw {len(frames)} QR frame(s), each read back by two readers"):
-        _draw(out.with_name(out.name + "-qr"), frames)
+        _draw(_frames(out), frames)
     room.screen.qr(frames)
     room.screen.show((*panels.field("txid", grouped(checked.txid)), *panels.words("bundle", written.digest)))
     names = (*sorted(written.files), bundle.MANIFEST)
@@ -56,9 +57,15 @@ def carry_out(room: Room) -> Steps:
 
 def _fresh(out: Path) -> Path:
     """A folder that an earlier, interrupted run wrote is another bundle (of a shorter transcript): it must not be mistaken for this."""
-    if out.exists():
-        raise Malformed(f"{out}: is there already; give a new folder for the outbound bundle")
+    for path in (out, _frames(out)):
+        if os.path.lexists(path):
+            raise Malformed(f"{path}: is there already; give a new folder for the outbound bundle")
     return out
+
+
+def _frames(out: Path) -> Path:
+    """Where the QR frames lie: beside the bundle."""
+    return out.with_name(out.name + "-qr")
 
 
 def _contents(room: Room) -> dict[str, bytes]:
@@ -78,11 +85,10 @@ def _contents(room: Room) -> dict[str, bytes]:
 
 def _draw(folder: Path, frames: tuple[str, ...]) -> None:
     """One PNG for each frame, and what the terminal shows, read back by both readers (EXP-02)."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir()
     for number, frame in enumerate(frames, start=1):
         path = folder / f"frame-{number}-of-{len(frames)}.png"
-        if not path.exists():
-            write_new(path, qr.png(frame))
+        write_new(path, qr.png(frame))
         qr.read_back(read_file(path), frame)
         qr.read_back(qr.rasterise(qr.terminal_lines(frame)), frame)
 
@@ -91,5 +97,5 @@ def close_transfer(room: Room) -> Steps:
     """The transfer's transcript ends here; the receipt is a ceremony of its own, later and without custodians (BRD-05)."""
     room.screen.say("The receipt follows later: `ceremony online receipt`, then `ceremony online close`.")
     room.screen.word("CLOSE", "End this transcript.")
-    yield ("tool", entries.Step(number=12, title="Close"))
+    yield from last_step(room, 12, "Close")
     yield ("tool", entries.Closed(outcome="carried out", reason="awaiting receipt"))

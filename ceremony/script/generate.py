@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from itertools import count
+from typing import TypeVar
+
 from ceremony.base.control import control, refuse
 from ceremony.base.data import dump, load
 from ceremony.base.lines import sha256
@@ -9,14 +14,13 @@ from ceremony.record import entries
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.state import State
 from ceremony.screen import panels
-from ceremony.screen.terminal import Stopped
 from ceremony.script import media
 from ceremony.script.prepare import alive, end_vault
 from ceremony.script.room import Room, Steps
+from ceremony.script.table import in_one_sitting
 from ceremony.vault.protocol import BeginKeygen, Interrupted, WrongSecret
 
-SIGNED = "Sign the key record"
-"""Title of the step from whose end on the set exists."""
+T = TypeVar("T")
 
 
 def generate(room: Room) -> Steps:
@@ -33,16 +37,15 @@ def generate(room: Room) -> Steps:
         made = alive(room).begin_keygen(order)
     record = load(KeyRecord, made.key_record, "key record")
     yield from room.keep("key-record.json", "key-record", made.key_record)
-    count = len(record.custodian_commitments) + len(record.site_commitments)
+    commitments = len(record.custodian_commitments) + len(record.site_commitments)
     sources = ("operating system", f"HSM {charter.hsm.label} (C_GenerateRandom)")
-    yield ("tool", entries.Generated(sources=sources, set_identifier=record.set_identifier, commitments=count))
+    yield ("tool", entries.Generated(sources=sources, set_identifier=record.set_identifier, commitments=commitments))
 
 
 @control("GEN-14")
 def check_one_sitting(state: State) -> None:
     """GEN-14: key generation is one sitting; cut off between its split and its signed key record, it is void for ever."""
-    signed = any(step.title == SIGNED for step in state.all(entries.Step))
-    if state.opened.kind == "keygen" and state.file("key-record") is not None and not signed:
+    if in_one_sitting(state):
         refuse(
             "GEN-14",
             "key generation was cut off before its key record was signed",
@@ -59,30 +62,43 @@ def lock_all(room: Room) -> Steps:
 
 
 def _lock_one(room: Room, position: str) -> Steps:
-    folder = room.medium(position)
-    room.screen.fresh((f"{position}, the keyboard is yours. Everyone else steps back.", ""))
-    try:
-        sealed = alive(room).lock(position, 1).sealed
-        identifier = room.here.load(KeyRecord, "key-record").set_identifier
-        yield (position, entries.Sealing(position=position, number=1, set_identifier=identifier, sha256=sha256(sealed)))
-        read_back = media.write(folder, position, 1, sealed)
+    """A passphrase that its custodian cannot type again three times is given up: the share is locked anew, under another one."""
+    room.medium(position)
+    identifier = room.here.load(KeyRecord, "key-record").set_identifier
+    for number in count(1):
+        room.screen.fresh((f"{position}, the keyboard is yours. Everyone else steps back.", ""))
+        sealed = _asked(room, partial(alive(room).lock, position, number)).sealed
+        yield (position, entries.Sealing(position=position, number=number, set_identifier=identifier, sha256=sha256(sealed)))
+        read_back = media.hand_over(room, position, number, sealed)
         room.screen.say(f"Written to the medium of {position} and read back. Now open it once more from there.")
-        _prove(room, position, read_back)
-    except Interrupted:
-        raise Stopped from None
-    yield (position, entries.Proven(position=position, number=1, sha256=sha256(read_back)))
+        if _opens(room, position, read_back):
+            break
+        room.screen.enter(f"{position}: this passphrase is given up. Choose another one.")
+    yield (position, entries.Proven(position=position, number=number, sha256=sha256(read_back)))
+    for gone in media.remove_older(room.medium(position), number):
+        yield (position, entries.Removed(position=position, number=gone))
 
 
-def _prove(room: Room, position: str, sealed: bytes) -> None:
+def _opens(room: Room, position: str, sealed: bytes) -> bool:
+    """Whether its custodian opens the share from the medium, within the tries that the vault gives."""
     while True:
         try:
-            alive(room).prove(position, sealed)
+            _asked(room, partial(alive(room).prove, position, sealed))
         except WrongSecret as wrong:
             room.screen.say(str(wrong))
             if not wrong.tries_left:
-                raise
+                return False
         else:
-            return
+            return True
+
+
+def _asked(room: Room, ask: Callable[[], T]) -> T:
+    """What the vault asks of a custodian. Ctrl-C there would end the sitting for all, so it is asked whether that is meant."""
+    while True:
+        try:
+            return ask()
+        except Interrupted:
+            room.screen.stop()
 
 
 def prove_quorums(room: Room) -> Steps:
@@ -100,9 +116,9 @@ def prove_quorums(room: Room) -> Steps:
             expected=f"{of_sites} + {whole}",
             do="This set is void. Begin again.",
         )
-    count = sum(1 for _ in plan.quorums())
-    yield ("tool", entries.Quorums(of_sites=of_sites, whole=whole, stand_for=count))
-    room.screen.say(f"{of_sites} quorums of custodians and {whole} of sites recovered: they prove all {count}.")
+    quorums = sum(1 for _ in plan.quorums())
+    yield ("tool", entries.Quorums(of_sites=of_sites, whole=whole, stand_for=quorums))
+    room.screen.say(f"{of_sites} quorums of custodians and {whole} of sites recovered: they prove all {quorums}.")
 
 
 def sign_key_record(room: Room) -> Steps:
@@ -113,7 +129,7 @@ def sign_key_record(room: Room) -> Steps:
     for person in (*room.charter.custodians, "administrator", "witness"):
         if person not in room.state.signers("key-record"):
             room.screen.enter(f"{person}: sign the key record.")
-            yield room.sign_file(person, "key-record@cold-ceremony", "key-record", "key-record.json")
+            yield room.sign_file(person, "key-record@cold-ceremony", "key-record")
 
 
 def summary(record: KeyRecord) -> tuple[str, ...]:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import stat
 import subprocess
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import NoReturn
 
 from ceremony.base.control import Refused, control, refuse
-from ceremony.base.data import Malformed, Mark
-from ceremony.base.files import PARTIAL, write_new
+from ceremony.base.data import MAX_FILE, Malformed, Mark
+from ceremony.base.files import PARTIAL, read_file, write_new
 from ceremony.base.lines import sha256
 from ceremony.record import entries
 from ceremony.record.register import Ceremony, Register, leftovers
 from ceremony.record.state import State
 from ceremony.record.transcript import Transcript
 from ceremony.screen import panels
-from ceremony.script.room import Room, Steps, utc_now
-from ceremony.script.table import SCRIPTS, Step, digest
+from ceremony.script.room import Room, Steps, refusal, utc_now
+from ceremony.script.table import SCRIPTS, Step, digest, in_one_sitting
+
+STAFF = {"administrator", "witness"}
+VOID_IF_STOPPED = "Key generation is one sitting: if it stops here, this set is void, its media must be destroyed, and all begins again."
 
 
 def play(room: Room, until: int | None = None) -> None:
@@ -25,7 +31,7 @@ def play(room: Room, until: int | None = None) -> None:
     try:
         while room.state.closed is None:
             step = next_step(script, room.state, alive=room.vault is not None)
-            if step is None or (until is not None and step.number > until):
+            if until is not None and step.number > until:
                 return
             _run(room, script, step)
     finally:
@@ -33,11 +39,11 @@ def play(room: Room, until: int | None = None) -> None:
             room.vault.end()
 
 
-def next_step(script: tuple[Step, ...], state: State, *, alive: bool) -> Step | None:
-    """The first step that is not done. If what it needs died with the vault, the first of the steps that must be repeated."""
-    at = next((i for i, step in enumerate(script) if not state.done(step.number)), None)
-    if at is None:
-        return None
+def next_step(script: tuple[Step, ...], state: State, *, alive: bool) -> Step:
+    """The first step that is not done; the last one until the ceremony is closed (it writes its own entry before the closing).
+
+    If what a step needs died with the vault, the first of the steps that must be repeated."""
+    at = next((i for i, step in enumerate(script) if not state.done(step.number)), len(script) - 1)
     while not alive and at > 0 and script[at - 1].live:
         at -= 1
     return script[at]
@@ -45,13 +51,26 @@ def next_step(script: tuple[Step, ...], state: State, *, alive: bool) -> Step | 
 
 @control("SET-06")
 def check_order(script: tuple[Step, ...], state: State) -> None:
-    """SET-06: steps are done in the order of the script, none is left out; only steps whose work died with the vault repeat."""
-    done = 0
-    for number in (s.number for s in state.all(entries.Step)):
-        repeats = number <= done and all(step.live for step in script[number - 1 : done])
-        if number != done + 1 and not repeats:
-            refuse("SET-06", "the order of the steps", found=f"step {number}", expected=f"step {done + 1}", do="Use an undamaged copy.")
-        done = number
+    """SET-06: steps are done in the order of the script, none is left out up to the end of a ceremony that was not voided; only
+    steps whose work died with the vault repeat. Where the script says so, administrator and witness have signed the step's end."""
+    done, signed = 0, set[str]()
+    for entry in state.entries:
+        if isinstance(entry.body, entries.Signature) and entry.body.purpose == "phase":
+            signed.add(entry.actor)
+        elif isinstance(entry.body, entries.Step):
+            number = entry.body.number
+            repeats = 1 <= number <= done and all(step.live for step in script[number - 1 : done])
+            if (number != done + 1 and not repeats) or number > len(script):
+                _out_of_order(f"step {number}", f"step {done + 1} of {len(script)}")
+            if script[number - 1].staff_signs and not signed >= STAFF:
+                _out_of_order(f"step {number}, signed by {', '.join(sorted(signed)) or 'nobody'}", "signed by administrator and witness")
+            done, signed = number, set()
+    if state.closed is not None and state.closed.outcome != "void" and done != len(script):
+        _out_of_order(f"the end after step {done}", f"step {done + 1} of {len(script)} first")
+
+
+def _out_of_order(found: str, expected: str) -> NoReturn:
+    refuse("SET-06", "the steps are not those of the script", found=found, expected=expected, do="Use an undamaged copy.")
 
 
 def _run(room: Room, script: tuple[Step, ...], step: Step) -> None:
@@ -66,13 +85,13 @@ def _run(room: Room, script: tuple[Step, ...], step: Step) -> None:
         title=step.title,
         minutes=left,
     )
-    room.screen.screen(panels.header(place))
+    room.screen.screen(panels.header(place), VOID_IF_STOPPED if in_one_sitting(room.state) else "")
     try:
         _append_all(room, step.function()(room))
         if step.staff_signs:
             _append_all(room, _staff_sign(room, step))
-    except Refused as refusal:
-        _record_refusal(room, refusal)
+    except Refused as refused:
+        room.transcript.append("tool", refusal(refused), room.clock())
         raise
     if room.state.closed is None:
         room.transcript.append("tool", entries.Step(number=step.number, title=step.title), room.clock())
@@ -83,25 +102,11 @@ def _append_all(room: Room, steps: Steps) -> None:
         room.transcript.append(actor, body, room.clock())
 
 
-def _record_refusal(room: Room, refusal: Refused) -> None:
-    body = entries.Refusal(
-        identifier=refusal.identifier,
-        what=_printable(refusal.what),
-        found=_printable(refusal.found),
-        expected=_printable(refusal.expected),
-    )
-    room.transcript.append("tool", body, room.clock())
-
-
-def _printable(text: str) -> str:
-    return "".join(c if " " <= c <= "~" else "?" for c in text)[:2000] or "-"
-
-
 def _staff_sign(room: Room, step: Step) -> Steps:
     """AUD-02: administrator and witness sign the checkpoint at the end of a phase."""
     text = room.statement()
-    room.screen.say(f"End of the phase {step.phase!r}: administrator and witness sign the transcript so far.")
-    for person in ("administrator", "witness"):
+    room.screen.say(f"End of the phase {step.phase!r}: administrator and witness sign the transcript.")
+    for person in sorted(STAFF):
         room.screen.enter(f"{person}: sign.")
         yield room.sign_checkpoint(person, "phase", text)
 
@@ -114,20 +119,28 @@ def begin(  # noqa: PLR0913, PLR0917
     In the first one the genesis charter lies beside the transcript before its first entry: the chain begins at its digest."""
     number = 1 if register is None else len(register.ceremonies) + 1
     prev = genesis if register is None else register.head
-    transcript = Transcript.create(folder / f"{number:04d}-{kind}", prev, register.time if register else "")
-    if charter:
-        write_new(transcript.folder / "charter.json", charter)
     body = entries.Opened(
         kind=kind, mark=mark, ceremony=number, genesis=genesis, script=digest(kind), tool=version("cold-ceremony"), commit=commit()
     )
+    transcript = Transcript.create(folder / f"{number:04d}-{kind}", prev, register.time if register else "")
+    if register is None:
+        write_new(transcript.folder / CHARTER, charter)
     transcript.append("tool", body, utc_now())
     return transcript
 
 
+CHARTER = "charter.json"
+
+
 def commit() -> str:
-    """The commit that this code was checked out from, `self-reported` (SET-02); `unknown` outside a checkout."""
+    """The commit that this code was checked out from, `self-reported` (SET-02); `unknown` outside a checkout, or without git."""
     here = Path(__file__).resolve().parents[2]
-    done = subprocess.run(["git", "-C", str(here), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    if not (here / ".git").exists():
+        return "unknown"  # a repository further up is somebody else's
+    try:
+        done = subprocess.run(["git", "-C", str(here), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    except OSError:
+        return "unknown"
     return done.stdout.strip() or "unknown"
 
 
@@ -138,25 +151,56 @@ def reopen(ceremony: Ceremony, now: str) -> Transcript:
     transcript, torn = Transcript.open(ceremony.folder, ceremony.prev, ceremony.after)
     if torn:
         transcript.keep_torn(torn)
-    found = tuple(_set_aside(path, len(transcript.state.entries)) for path in leftovers(ceremony))
-    kept = tuple(path for path in found if path is not None)
-    if not kept and isinstance(transcript.state.entries[-1].body, entries.Step):
-        return transcript  # left between two steps, as after `prepare`: nothing was interrupted
+    found = list(leftovers(ceremony))
+    unlisted = [path for path in found if ceremony.number > 1 or path.name != CHARTER]
+    _check_leftovers(unlisted)
+    seq = len(transcript.state.entries)
+    kept = tuple(dict.fromkeys(aside for aside in (_set_aside(path, seq) for path in unlisted) if aside is not None))
+    if not found and _between_steps(transcript.state):
+        return transcript
     transcript.append("tool", entries.Resumed(after=len(transcript.state.entries), found=tuple(p.name for p in kept)), now)
     for path in kept:
-        raw = path.read_bytes()
-        kind: entries.FileKind = "torn" if path.name.startswith("torn-") else "leftover"
-        transcript.append("tool", entries.File(name=path.name, kind=kind, sha256=sha256(raw), size=len(raw)), now)
+        _list(transcript, path, "torn" if path.name.startswith("torn-") else "leftover", now)
+    if len(unlisted) < len(found):
+        _list(transcript, ceremony.folder / CHARTER, "charter", now)  # the chain begins at its digest: it stays where it is
     return transcript
 
 
+def _between_steps(state: State) -> bool:
+    """Whether it was left after one step and goes on with the next, as after `prepare`: nothing was interrupted."""
+    last, script = state.entries[-1].body, SCRIPTS[state.opened.kind]
+    return isinstance(last, entries.Step) and next_step(script, state, alive=False).number == last.number + 1
+
+
+def _list(transcript: Transcript, path: Path, kind: entries.FileKind, now: str) -> None:
+    raw = read_file(path)
+    transcript.append("tool", entries.File(name=path.name, kind=kind, sha256=sha256(raw), size=len(raw)), now)
+
+
+def _check_leftovers(found: Sequence[Path]) -> None:
+    """AUD-05: an interruption leaves regular files of a size that a register can have; nothing else is taken into the record."""
+    for path in found:
+        status = path.lstat()
+        if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_FILE:
+            refuse(
+                "AUD-05",
+                f"{path.parent.name} holds something that no ceremony leaves there",
+                found=ascii(path.name)[1:-1][:200],
+                expected=f"regular files of at most {MAX_FILE} bytes",
+                do="Find out who put it there, take it away, then resume.",
+            )
+
+
 def _set_aside(path: Path, seq: int) -> Path | None:
-    """Half-written files go; whole files that no entry lists keep their bytes under another name."""
+    """Half-written files go; whole files that no entry lists keep their bytes under a name that says what they are.
+
+    Their own name may be anything: it is not taken over."""
     if path.name.startswith(PARTIAL):
         path.unlink()
         return None
-    if path.name.startswith(("torn-", "leftover-")):
+    digest_of = sha256(read_file(path))[:16]
+    if path.name.startswith("torn-") and path.name.endswith(f"-{digest_of[:8]}.bytes") and path.name.count("-") == 2:
         return path
-    aside = path.with_name(f"leftover-{seq}-{path.stem}.bytes")
+    aside = path.with_name(f"leftover-{seq}-{digest_of}.bytes")
     path.rename(aside)
     return aside

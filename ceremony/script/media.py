@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ceremony.base.control import control, refuse
+from ceremony.base.control import Refused, control, refuse
 from ceremony.base.data import Malformed
 from ceremony.base.files import destroy, read_file, write_new
+from ceremony.script.room import TRIES, Room
 from shares.envelope import SEALED, Header
 
 SUFFIX = ".sealed"
@@ -41,8 +42,26 @@ def write(folder: Path, position: str, sealing: int, sealed: bytes) -> bytes:
     write_new(path, sealed, mode=0o600)
     raw = read_file(path, SEALED)
     if raw != sealed:
+        destroy(path)  # else it would be the newest share on this medium
         raise Malformed(f"{position}: the medium reads back something else than was written; use a new medium")
     return raw
+
+
+def hand_over(room: Room, position: str, sealing: int, sealed: bytes) -> bytes:
+    """Write a sealed share to its custodian's medium; one that is full, read-only or the wrong one is told, and another asked for.
+
+    The vault stays alive meanwhile: a bad stick must not end a sitting."""
+    tries = TRIES
+    while True:
+        try:
+            return write(room.medium(position), position, sealing, sealed)
+        except (OSError, Malformed, Refused) as trouble:
+            room.media.pop(position, None)
+            tries -= 1
+            if not tries:
+                raise
+            said = f"{trouble.strerror} ({trouble.filename})" if isinstance(trouble, OSError) else str(trouble)
+            room.screen.say(f"{position}: nothing was written. {said}\nInsert a medium that can be written, your own.")
 
 
 def remove_older(folder: Path, sealing: int) -> tuple[int, ...]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
-from ceremony.base.control import refuse
 from ceremony.base.signatures import Namespace, Signature
 from ceremony.record import charter as charters
 from ceremony.record import entries, policy
@@ -26,7 +24,9 @@ def constitution(room: Room) -> Steps:
     raw, signed = read_signed(room.path("policy", "the signed policy"))
     rules = policy.parse(raw, "policy")
     policy.check(rules, charter, room.genesis)
-    policy.check_follows(rules, None)
+    before = room.book.last_policy
+    if rules != before:
+        policy.check_follows(rules, before)
     charters.verify_all(signed, raw, SIGNERS, charter, "policy@cold-ceremony")
     yield from room.keep("policy.json", "policy", raw)
     yield from take_signatures(room, signed, "policy@cold-ceremony", "policy", "policy.json")
@@ -49,8 +49,11 @@ def roll_call_of_all(room: Room) -> Steps:
 
 
 def roll_call(room: Room) -> Steps:
-    """A transfer: the custodians who are here, administrator and witness. ASM-01: enough of them, each on their own."""
-    yield from _sign_in(room, (*_custodians_here(room), "administrator", "witness"))
+    """A transfer: the custodians who are here, administrator and witness. ASM-01: enough of them, each on their own.
+
+    Who signed in before an interruption stays one of them: they are in the record as present."""
+    here = dict.fromkeys((*custodians(room), *_custodians_here(room)))
+    yield from _sign_in(room, (*sorted(here), "administrator", "witness"))
 
 
 def custodians(room: Room) -> tuple[str, ...]:
@@ -82,22 +85,9 @@ def _sign_in(room: Room, people: Sequence[str]) -> Steps:
     for person in people:
         if person in room.state.signers("opening"):
             continue
-        _own_key(room, person)
+        room.medium(person)
         room.screen.enter(f"{person}, {charter.member(person).name}: sign the opening.")
         signature = room.sign_checkpoint(person, "opening", text)
         if person not in room.state.actors(entries.Present):
             yield (person, entries.Present(factors=("signing key", "seen by administrator and witness")))
         yield signature
-
-
-def _own_key(room: Room, person: str) -> None:
-    folder: Path = room.medium(person)
-    if not any((folder / name).exists() for name in ("id_signing", "id_signing.pub")):
-        del room.media[person]
-        refuse(
-            "ASM-01",
-            f"{person} has no signing key here",
-            found=f"no id_signing in {folder.name}",
-            expected="the signing key that the charter lists",
-            do="Insert the right medium, then resume.",
-        )

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Sequence
+from itertools import count
+from pathlib import Path
 
 from ceremony.base.amounts import format_btc
 from ceremony.base.control import control, refuse
-from ceremony.base.data import load
+from ceremony.base.data import Malformed, load
+from ceremony.base.files import read_file
 from ceremony.base.mark import permits
+from ceremony.base.signatures import Signature
 from ceremony.machine import preflight
 from ceremony.record import entries
-from ceremony.record.charter import Hsm
+from ceremony.record.charter import Charter, Hsm
+from ceremony.record.policy import bound
 from ceremony.record.register import Register
 from ceremony.record.signed import read_signed
 from ceremony.screen import panels
@@ -20,7 +26,16 @@ from ceremony.vault.process import Vault
 from ceremony.vault.protocol import TokenOpened, WrongSecret
 from ceremony.vault.token import check_identity
 from transfer.agree import Agreed, agree
-from transfer.authorization import Authorization, Authorized, Confirmation, binds, signed_by
+from transfer.authorization import (
+    OFFICERS,
+    Authorization,
+    Authorized,
+    Confirmation,
+    check_confirmation,
+    check_officers,
+    check_valid,
+    signed_by,
+)
 from transfer.bitcoin import second
 from transfer.bitcoin.build import Order, build
 from transfer.bitcoin.reading import review
@@ -40,20 +55,41 @@ def authorization(room: Room) -> Steps:
     wanted = load(Authorization, raw, path.name)
     confirmation_path = room.path("confirmation", "the signed confirmation of the payee")
     confirmation_raw, confirmed = read_signed(confirmation_path)
-    load(Confirmation, confirmation_raw, confirmation_path.name)
-    book.check_unspent(wanted.digest, wanted.identifier, room.here.number)
-    _check_of_this_register(book, wanted)
+    said = load(Confirmation, confirmation_raw, confirmation_path.name)
+    signed = tuple(s for s in signed if s.signer in OFFICERS)
+    confirmed = tuple(s for s in confirmed if s.signer == said.checker)
+    _check_wanted(room, book, wanted, signed)
+    _confirmed(wanted, said, confirmed, book.charter)
     yield from room.keep("authorization.json", "authorization", raw)
     yield from take_signatures(room, signed, "authorization@cold-ceremony", "authorization", "authorization.json")
     yield from room.keep("confirmation.json", "confirmation", confirmation_raw)
     yield from take_signatures(room, confirmed, "confirmation@cold-ceremony", "confirmation", "confirmation.json")
     proof = authorized(room)
-    check_payee(book.policy, wanted, room.clock())
-    check_limits(book.policy, wanted, book.spent(room.here.number), room.clock())
     room.screen.show(panels.authorization(wanted))
     if room.state.last(entries.Authorized) is None:
         yield ("tool", _granted(proof))
     room.screen.enter("administrator and witness: this is the transfer that you prepare.")
+
+
+def _check_wanted(room: Room, book: Register, wanted: Authorization, signed: Sequence[Signature]) -> None:
+    """Everything of an authorization that one file can be wrong in, before a byte of it is taken into the record."""
+    now = room.clock()
+    book.check_unspent(wanted.digest, wanted.identifier, room.here.number)
+    _check_of_this_register(book, wanted)
+    check_officers(wanted, signed, _keys(book.charter))
+    check_valid(wanted, now)
+    check_payee(book.policy, wanted, now)
+    check_limits(book.policy, wanted, book.spent(room.here.number), now)
+
+
+def _confirmed(wanted: Authorization, said: Confirmation, signed: Sequence[Signature], charter: Charter) -> None:
+    if not signed:
+        refuse("AUT-08", "nobody confirmed", found="no signature of the checker", expected=f"that of {said.checker}", do="Let them sign.")
+    check_confirmation(wanted, said, signed[0], _keys(charter))
+
+
+def _keys(charter: Charter) -> dict[str, str]:
+    return {member.person: member.key for member in charter.people}
 
 
 def _granted(proof: Authorized) -> entries.Authorized:
@@ -69,19 +105,33 @@ def _granted(proof: Authorized) -> entries.Authorized:
 
 
 def authorized(room: Room) -> Authorized:
-    """The proof, made anew from the register's own files and signatures each time it is needed."""
-    here, charter = room.here, room.charter
+    """The proof, made anew from the register's own files and signatures each time it is needed; unspent each time, too (AUT-05)."""
+    book = room.book
+    here = book.ceremonies[-1]
     wanted = here.load(Authorization, "authorization")
     confirmation = here.load(Confirmation, "confirmation")
-    keys = {member.person: member.key for member in charter.people}
-    (confirmed,) = here.signatures("confirmation")
-    return signed_by(wanted, here.signatures("authorization"), confirmation, confirmed, keys, room.clock())
+    book.check_unspent(wanted.digest, wanted.identifier, here.number)
+    confirmed = here.signatures("confirmation")[0]
+    return signed_by(wanted, here.signatures("authorization"), confirmation, confirmed, _keys(room.charter), moment(room))
+
+
+def moment(room: Room) -> str:
+    """The time that an authorization must be valid at: now, until SIGN is typed for the first time.
+
+    A signed transaction does not expire (BRD-06): after that it is when the vault that may have signed was armed, so that what
+    was begun can always be ended."""
+    armed = ""
+    for entry in room.state.entries:
+        if isinstance(entry.body, entries.Armed):
+            armed = entry.line.time
+        elif isinstance(entry.body, entries.Signing):
+            return armed
+    return room.clock()
 
 
 def _check_of_this_register(book: Register, wanted: Authorization) -> None:
     """AUD-10: the authorization was signed against this register, and against a head that this register still has."""
-    policy = book.policy
-    binds(wanted, {"mark": book.charter.mark, "genesis": book.genesis, "charter": book.charter.digest, "policy": policy.digest})
+    bound(wanted, book.charter, book.policy, book.genesis)
     heads = {book.genesis, *(c.head for c in book.ceremonies if c.state.closed is not None)}
     if wanted.register_head not in heads:
         refuse(
@@ -127,13 +177,23 @@ def start_vault(room: Room) -> Steps:
             model=opened.model,
             firmware=opened.firmware or "not stated",
             objects=len(opened.objects),
-            findings=(*((finding,) if finding else ()), *(f"object: {o.kind} {o.label}" for o in opened.objects)),
+            findings=(
+                *((finding,) if finding else ()),
+                _driver(room.path("module", "the HSM's PKCS#11 module")),
+                *(f"object: {o.kind} {o.label}" for o in opened.objects),
+            ),
         ),
     )
     with room.screen.working("the import path, with a throw-away key"):
         proven = alive(room).try_import_path()
     attributes = tuple(f"{name}={value}" for name, value in sorted(proven.attributes.items()))
     yield ("tool", entries.ImportPath(steps=("wrap", "unwrap", *attributes, "sign", "verify", "destroy", f"{proven.remaining} remain")))
+
+
+def _driver(module: Path) -> str:
+    """The module stands between this tool and the HSM, and whoever runs the command names it: which one it was is recorded."""
+    with module.open("rb") as file:
+        return f"module: SHA-256 {hashlib.file_digest(file, 'sha256').hexdigest()}"
 
 
 def _open_token(room: Room, wanted: Hsm) -> TokenOpened:
@@ -145,7 +205,7 @@ def _open_token(room: Room, wanted: Hsm) -> TokenOpened:
         except WrongSecret as wrong:
             room.screen.say(str(wrong))
             if not wrong.tries_left:
-                raise
+                raise Malformed("the PIN of the HSM was wrong three times; let the person who keeps it look it up, then resume") from None
 
 
 @control("AIR-05")
@@ -185,8 +245,10 @@ def request(room: Room) -> Steps:
     account = book.key_record.account(wanted.account)
     if room.state.file("request") is None:
         path = room.path("snapshot", "the snapshot from the online host")
-        raw = path.read_bytes()
-        built = _build(book, here.number, account, load(Snapshot, raw, path.name), wanted)
+        raw = read_file(path)
+        snapshot = load(Snapshot, raw, path.name)
+        _check_clock(room.clock(), snapshot)
+        built = _build(book, here.number, account, snapshot, wanted)
         yield from room.keep("snapshot.json", "snapshot", raw)
         yield from room.keep("request.psbt", "request", built.raw)
     with room.screen.working("two readers of the signing request"):
@@ -198,6 +260,18 @@ def request(room: Room) -> Steps:
         readers = ("transfer.bitcoin.reading", "Bitcoin Core's kernel with bip-utils, in a process of its own")
         yield ("tool", entries.Agreed(request=proof.review.digest, readers=readers, fee=proof.review.fee, coins=coins))
     room.screen.say(f"Reserved: {format_btc(wanted.amount)} and {len(proof.review.inputs)} coin(s).")
+
+
+def _check_clock(now: str, snapshot: Snapshot) -> None:
+    """ASM-04: this machine's clock is not before the median time of the chain's tip."""
+    if now < snapshot.time:
+        refuse(
+            "ASM-04",
+            "this machine's clock is behind the chain",
+            found=now,
+            expected=f"{snapshot.time} or later, the median time of the snapshot's tip",
+            do="Set the clock by people's watches. If it is right, collect the snapshot from another node.",
+        )
 
 
 def _build(book: Register, number: int, account: AccountKey, snapshot: Snapshot, wanted: Authorization) -> SigningRequest:
@@ -215,12 +289,14 @@ def _build(book: Register, number: int, account: AccountKey, snapshot: Snapshot,
 
 
 def _next_change(book: Register, account: AccountKey, snapshot: Snapshot) -> int:
-    """The first index of branch 1 that neither the snapshot nor any earlier signing request of the register uses."""
-    used = [coin.path for coin in snapshot.coins]
-    for ceremony in book.ceremonies:
+    """The first index of branch 1 that neither the snapshot nor any earlier signing request of this key uses.
+
+    Not the one after the greatest: who knows the extended public key can pay to the last index there is."""
+    used = {coin.path for coin in snapshot.coins}
+    for ceremony in book.ceremonies[book.key_ceremony.number :]:
         if ceremony.state.file("request") is not None:
-            used += [c.path for c in review(SigningRequest("bitcoin", ceremony.raw("request")), account).change]
-    return 1 + max((int(path[2:]) for path in used if path.startswith("1/")), default=-1)
+            used |= {c.path for c in review(SigningRequest("bitcoin", ceremony.raw("request")), account).change}
+    return next(index for index in count() if f"1/{index}" not in used)
 
 
 def agreed(room: Room) -> Agreed:
@@ -229,5 +305,5 @@ def agreed(room: Room) -> Agreed:
     proof = authorized(room)
     account = book.key_record.account(proof.authorization.account)
     unsigned = SigningRequest("bitcoin", here.raw("request"))
-    now = room.clock()
+    now = moment(room)
     return agree(proof, review(unsigned, account), second.read(unsigned, account), book.policy, book.spent(here.number), now)

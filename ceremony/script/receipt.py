@@ -15,7 +15,7 @@ from ceremony.record.register import Ceremony, Register
 from ceremony.record.signed import read_signed
 from ceremony.screen import panels
 from ceremony.script.opening import take_signatures
-from ceremony.script.room import Room, Steps
+from ceremony.script.room import Room, Steps, last_step
 from transfer.authorization import Authorization
 from transfer.bitcoin.reading import review
 from transfer.receipt import Output, Receipt
@@ -42,20 +42,27 @@ def take(room: Room) -> Steps:
 @control("BRD-05")
 def check_receipt(book: Register, receipt: Receipt) -> None:
     """BRD-05: the receipt names a transfer that awaits one, its transaction, and exactly the outputs that were signed."""
-    transfer = next((c for c in book.ceremonies if c.number == receipt.ceremony and c.kind == "transfer"), None)
+    transfer = next((c for c in book.ceremonies if c.number == receipt.ceremony and _awaits(c)), None)
     checked = transfer.state.last(entries.Checked) if transfer else None
     expected = checked.txid if checked else f"a transfer numbered {receipt.ceremony}"
     outputs = _outputs(book, transfer) if transfer and checked else ()
-    if checked is None or receipt.genesis != book.genesis or receipt.txid != checked.txid or receipt.outputs != outputs:
+    wanted = transfer.load(Authorization, "authorization").digest if transfer else ""
+    found = (receipt.mark, receipt.genesis, receipt.authorization, receipt.outputs)
+    if checked is None or receipt.txid != checked.txid or found != (book.charter.mark, book.genesis, wanted, outputs):
         refuse(
             "BRD-05",
             "the receipt is not of this register's transfer",
-            found=f"transaction {receipt.txid} of ceremony {receipt.ceremony}, {len(receipt.outputs)} output(s)",
-            expected=f"{expected} with the outputs that were signed",
+            found=f"transaction {receipt.txid} of ceremony {receipt.ceremony}, {len(receipt.outputs)} output(s), "
+            f"authorization {receipt.authorization}",
+            expected=f"{expected} with the authorization and the outputs that were signed",
             do="Make the receipt from the outbound bundle of this register.",
         )
     if receipt.confirmations < 1:
         refuse("BRD-05", "the transaction is in no block", found="0 confirmations", expected="1 or more", do="Wait, then make it anew.")
+
+
+def _awaits(ceremony: Ceremony) -> bool:
+    return ceremony.kind == "transfer" and ceremony.state.closed is not None and ceremony.state.closed.outcome == "carried out"
 
 
 def _outputs(book: Register, transfer: Ceremony) -> tuple[Output, ...]:
@@ -89,5 +96,5 @@ def close(room: Room) -> Steps:
     assert seen is not None  # noqa: S101 (the step before wrote it)
     room.screen.say(f"Transaction {grouped(seen.txid)} is in block {seen.height}, {seen.confirmations} confirmation(s).")
     room.screen.word("CLOSE", "The transfer is complete.")
-    yield ("tool", entries.Step(number=2, title="Close"))
+    yield from last_step(room, 2, "Close")
     yield ("tool", entries.Closed(outcome="receipt", reason=seen.txid))

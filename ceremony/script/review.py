@@ -32,9 +32,8 @@ def shown(proof: Agreed) -> tuple[str, ...]:
 def approvals(room: Room) -> Steps:
     """SIG-02: each custodian who will open a share, the witness, and the officers if the charter says so, sign an approval."""
     proof = agreed(room)
-    room.screen.show(
-        (*panels.field("PAY", proof.authorized.authorization.destination), *panels.words("signing request", proof.review.digest))
-    )
+    order = proof.authorized.authorization
+    room.screen.show((*panels.payment(order.amount, order.destination), *panels.words("signing request", proof.review.digest)))
     room.screen.show(panels.paragraph("Read the words aloud together, then each one signs an approval of exactly this request."))
     head = _head(room)
     for person in approvers(room.charter, custodians(room)):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ceremony.base import signatures
 from ceremony.base.control import Refused, control, refuse
+from ceremony.base.data import Malformed
 from ceremony.base.files import read_file, write_new
 from ceremony.base.lines import sha256
 from ceremony.base.mark import permits
@@ -29,8 +30,33 @@ Entry = tuple[str, Any]
 """Who acted (a person or `tool`), and the entry's body (record/entries.py)."""
 Steps = Iterator[Entry]
 
+TRIES = 3
+"""Times that a person may insert a medium, or a medium may be written, before the ceremony stands still."""
 KEY = "id_signing"
 """On a person's medium: their signing key (practice), or `id_signing.pub` of a key that hardware holds."""
+
+
+def refusal(refused: Refused) -> entries.Refusal:
+    """A refusal as an entry; what is not printable, or too long for one, is cut."""
+    said = (_printable(text) for text in (refused.what, refused.found, refused.expected))
+    return entries.Refusal(**dict(zip(("what", "found", "expected"), said, strict=True)), identifier=refused.identifier)
+
+
+def last_step(room: Room, number: int, title: str) -> Steps:
+    """The entry of a ceremony's last step, which stands before its closing; written once, also if it was cut off between the two."""
+    if not room.state.done(number):
+        yield ("tool", entries.Step(number=number, title=title))
+
+
+def _printable(text: str) -> str:
+    return "".join(c if " " <= c <= "~" else "?" for c in text)[:2000] or "-"
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name that no file system takes
+        return False
 
 
 def utc_now() -> str:
@@ -80,7 +106,7 @@ class Room:
         """The folder of one person's own medium, asked for once in each run."""
         while person not in self.media:
             folder = Path(self.screen.ask(f"{person}, the folder of your medium: ", "the folder where your medium is"))
-            if folder.is_dir() and folder.resolve() not in {p.resolve() for p in self.media.values()}:
+            if _is_folder(folder) and folder.resolve() not in {p.resolve() for p in self.media.values()}:
                 self.media[person] = folder
             else:
                 self.screen.say(f"{folder} is no folder, or is someone else's medium. Insert yours and type its folder.")
@@ -122,17 +148,32 @@ class Room:
         """Let one person sign a checkpoint statement."""
         return self.sign_text(person, "checkpoint@cold-ceremony", purpose, text)
 
-    def sign_file(self, person: str, namespace: Namespace, purpose: Any, name: str) -> Entry:
-        """Let one person sign a file of this ceremony."""
-        signature = self._sign(person, namespace, read_file(self.transcript.folder / name))
-        return (person, entries.Signature(namespace=namespace, purpose=purpose, file=name, blob=signature.blob))
+    def sign_file(self, person: str, namespace: Namespace, kind: Any) -> Entry:
+        """Let one person sign this ceremony's file of one kind: the bytes that were recorded, whatever lies there now."""
+        raw, file = self.raw(kind), self.state.file(kind)
+        assert file is not None  # noqa: S101 (`raw` found it)
+        signature = self._sign(person, namespace, raw)
+        return (person, entries.Signature(namespace=namespace, purpose=kind, file=file.name, blob=signature.blob))
 
     def statement(self) -> str:
         """The checkpoint text of the newest entry."""
         return statement(self.state, self.genesis).text
 
-    @control("ASM-01")
     def _sign(self, person: str, namespace: Namespace, raw: bytes) -> signatures.Signature:
+        """A wrong medium is told and another one asked for: it must not end a sitting in which everybody has come."""
+        tries = TRIES
+        while True:
+            try:
+                return self._signed(person, namespace, raw)
+            except (Refused, Malformed) as trouble:
+                self.media.pop(person, None)
+                tries -= 1
+                if not tries:
+                    raise
+                self.screen.say(f"{trouble}\n{person}: once more.")
+
+    @control("ASM-01")
+    def _signed(self, person: str, namespace: Namespace, raw: bytes) -> signatures.Signature:
         """ASM-01: each person is authenticated on their own, by a signature under the key that the charter lists for them."""
         charter = self.charter
         folder = self.medium(person)

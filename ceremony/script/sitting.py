@@ -15,10 +15,11 @@ from ceremony.screen import panels
 from ceremony.screen.terminal import Stopped
 from ceremony.script import media
 from ceremony.script.opening import custodians
-from ceremony.script.prepare import agreed, alive, authorized, end_vault, start_vault
+from ceremony.script.prepare import agreed, alive, authorized, end_vault, moment, start_vault
 from ceremony.script.review import given
-from ceremony.script.room import Entry, Room, Steps
+from ceremony.script.room import Entry, Room, Steps, refusal
 from ceremony.vault.orders import Orders
+from ceremony.vault.process import VaultLost
 from ceremony.vault.protocol import Interrupted, WrongSecret
 from shares.envelope import Header
 from shares.plan import Terms
@@ -31,22 +32,27 @@ def unlock(room: Room) -> Steps:
     """REC-01 to REC-05, REC-12, REC-13: the vault is armed, then shares are unlocked in any order until they are enough."""
     yield from _armed(room)
     invited = custodians(room)
-    yield from _board(room, invited)
-    opened = _opened(room)
-    if not room.charter.plan.enough(opened):
+    yield from _board(room, invited, quorum=True)
+    check_enough(room, _opened(room))
+
+
+def check_enough(room: Room, positions: Collection[str]) -> None:
+    """REC-01: a short set releases nothing; as soon as these positions cannot be enough, no further share is opened."""
+    if not room.charter.plan.enough(positions):
         refuse(
             "REC-01",
-            "too few shares are open",
-            found=", ".join(opened) or "none",
+            "too few shares are open, or can be",
+            found=" ".join(sorted(positions)) or "none",
             expected=f"{room.charter.site_threshold} sites with their thresholds",
-            do="Nothing is combined. Fetch other custodians of the missing site, then `ceremony resume`, or void.",
+            do="Nothing is combined, and nothing is lost. `ceremony resume` lets the same custodians try again. Others of the site can "
+            "take part only from the roll-call on: then void this ceremony and begin again with a new authorization.",
         )
 
 
 def _armed(room: Room) -> Steps:
     yield from start_vault(room)
     orders = _orders(room)
-    with room.screen.working("the vault verifies charter, key record, authorization, request, approvals"):
+    with room.screen.working("the vault verifies everything that was signed"):
         reply = alive(room).arm(orders)
     yield ("tool", entries.Armed(request=reply.request, positions=orders.positions))
 
@@ -72,7 +78,7 @@ def _orders(room: Room) -> Orders:
         ceremony=here.number,
         head=given(room)[0].approval.head,
         genesis=room.genesis,
-        now=room.clock(),
+        now=moment(room),
     )
 
 
@@ -81,9 +87,13 @@ def _opened(room: Room) -> tuple[str, ...]:
     return tuple(sorted({u.position for u in room.state.since(entries.Armed).all(entries.Unlocked)}))
 
 
-def _board(room: Room, invited: Collection[str]) -> Steps:
-    """Shares in any order, until everyone who is invited has unlocked or was set aside."""
+def _board(room: Room, invited: Collection[str], *, quorum: bool = False) -> Steps:
+    """Shares in any order, until everyone who is invited has unlocked or was set aside.
+
+    `quorum`: they are to be combined; it stops as soon as those who are left are too few for that."""
     while waiting := [p for p in invited if p not in (*_opened(room), *_aside(room))]:
+        if quorum:
+            check_enough(room, {*_opened(room), *waiting})
         room.screen.fresh(panels.board(room.charter.plan, _opened(room), waiting))
         position = waiting[0]
         if len(waiting) > 1:
@@ -104,10 +114,12 @@ def _unlock_one(room: Room, position: str) -> Steps:
         header = Header.unpack(sealed)
         check_undamaged(room.book, position, header, sealed)
         yield from _tries(room, position, sealed, acceptable(room.book, position, header.sealing))
+    except VaultLost:
+        raise  # no other medium mends that
     except (Refused, Malformed) as trouble:
         room.screen.say(str(trouble) if isinstance(trouble, Refused) else f"{position}: {trouble}")
         if isinstance(trouble, Refused):
-            yield ("tool", _refusal(trouble))
+            yield ("tool", refusal(trouble))
         room.media.pop(position, None)
         answer = room.screen.ask(f"{position}: another medium (m), or set this share aside for today (s)? ", "m or s", "[ms]")
         if answer == "s":
@@ -131,13 +143,9 @@ def _tries(room: Room, position: str, sealed: bytes, numbers: tuple[int, ...]) -
 
 
 def _set_aside(room: Room, position: str, reason: str) -> Entry:
-    others = [p for p in room.charter.custodians if p[0] == position[0] and p not in custodians(room)]
-    room.screen.say(f"{position} is set aside for today; nothing is lost. {' or '.join(others) or 'Nobody else at this site'} can step in.")
+    others = [p for p in custodians(room) if p[0] == position[0] and p not in (position, *_aside(room))]
+    room.screen.say(f"{position} is set aside for today; nothing is lost. Of this site are here: {' '.join(others) or 'nobody else'}.")
     return (position, entries.SetAside(position=position, reason=reason))
-
-
-def _refusal(trouble: Refused) -> entries.Refusal:
-    return entries.Refusal(identifier=trouble.identifier, what=trouble.what, found=trouble.found, expected=trouble.expected)
 
 
 @control("REC-03")
@@ -170,6 +178,8 @@ def sign(room: Room) -> Steps:
     """REC-06 to REC-09, SIG-01 to SIG-05, SEC-03: recover, import wrapped, one word, sign, destroy, show absence, assemble."""
     if room.state.last(entries.HsmSigned) is None:
         yield from _recover_and_sign(room)
+    elif not room.state.since(entries.HsmSigned).actors(entries.Absent):
+        yield from _destroy(room)  # cut off between the two; what was in the HSM went with its session, and is looked for
     yield from _assemble(room)
 
 
@@ -179,7 +189,7 @@ def _recover_and_sign(room: Room) -> Steps:
     with room.screen.working("recover, and compare every extended public key"):
         recovered = vault.recover()
     yield ("tool", entries.Recovered(positions=recovered.combined, spares=recovered.spare, accounts=recovered.accounts))
-    with room.screen.working("wrap the child keys to the HSM's import key, unwrap them there, forget the secret"):
+    with room.screen.working("child keys into the HSM, wrapped; the secret is forgotten"):
         delivered, imported = vault.deliver()
     yield (
         "tool",
@@ -190,17 +200,21 @@ def _recover_and_sign(room: Room) -> Steps:
             attributes={**imported.attributes, "AES key": imported.aes},
         ),
     )
-    room.screen.show(
-        (*panels.field("PAY", proof.authorized.authorization.destination), *panels.words("signing request", proof.review.digest))
-    )
+    order = proof.authorized.authorization
+    room.screen.show((*panels.payment(order.amount, order.destination), *panels.words("signing request", proof.review.digest)))
     room.screen.word("SIGN", "Point of no return.")
     yield ("tool", entries.Signing(request=proof.review.digest))
     with room.screen.working("the HSM signs, every signature is verified"):
         signed = vault.sign(room.book.past_r())
     signatures = tuple(entries.HsmSignature(input=s.input, path=s.path, public=s.public.hex(), raw=s.raw.hex()) for s in signed.signatures)
     yield ("tool", entries.HsmSigned(request=proof.review.digest, nonces=signed.nonce, signatures=signatures))
+    yield from _destroy(room)
+
+
+def _destroy(room: Room) -> Steps:
+    """SEC-03: nothing of this ceremony stays in the HSM."""
     with room.screen.working("destroy every key in the HSM, show their absence"):
-        gone = vault.destroy()
+        gone = alive(room).destroy()
     yield ("tool", entries.Absent(destroyed=gone.count, remaining=gone.remaining))
 
 
@@ -231,6 +245,8 @@ def lock_again(room: Room) -> Steps:
     for position in _to_lock(room):
         with room.screen.working(f"lock, write, read back and prove the share of {position}"):
             yield from _lock_one(room, position)
+    for position, number in _to_remove(room):
+        yield from _remove_older(room, position, number)
     yield from end_vault(room, "every share is locked again")
 
 
@@ -248,12 +264,26 @@ def _to_lock(room: Room) -> tuple[str, ...]:
 def _lock_one(room: Room, position: str) -> Steps:
     book = room.book
     number = book.sealings(position)[1] + 1
-    folder = room.medium(position)
     sealed = alive(room).lock_again(position, number).sealed
     identifier = book.key_record.set_identifier
     yield (position, entries.Sealing(position=position, number=number, set_identifier=identifier, sha256=sha256(sealed)))
-    read_back = media.write(folder, position, number, sealed)
+    read_back = media.hand_over(room, position, number, sealed)
     alive(room).prove_again(position, read_back)
     yield (position, entries.Proven(position=position, number=number, sha256=sha256(read_back)))
-    for gone in media.remove_older(folder, number):
+    yield from _remove_older(room, position, number)
+
+
+def _remove_older(room: Room, position: str, number: int) -> Steps:
+    for gone in media.remove_older(room.medium(position), number):
         yield (position, entries.Removed(position=position, number=gone))
+
+
+def _to_remove(room: Room) -> tuple[tuple[str, int], ...]:
+    """Positions whose old share was not removed after the new one was proven (an interruption between the two), with the new number."""
+    found: dict[str, int] = {}
+    for entry in room.state.entries:
+        if isinstance(entry.body, entries.Proven):
+            found[entry.body.position] = entry.body.number
+        elif isinstance(entry.body, entries.Removed):
+            found.pop(entry.body.position, None)
+    return tuple(found.items())

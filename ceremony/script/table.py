@@ -11,6 +11,7 @@ from ceremony.base.data import canonical
 from ceremony.base.lines import sha256
 
 if TYPE_CHECKING:
+    from ceremony.record.state import State
     from ceremony.script.room import Room, Steps
 
 Who = Literal["staff", "everyone", "custodians", "officers"]
@@ -74,6 +75,15 @@ RECEIPT = (
 )
 
 SCRIPTS: dict[str, tuple[Step, ...]] = {"keygen": KEYGEN, "transfer": TRANSFER, "receipt": RECEIPT}
+
+KEY_SIGNED = 7
+"""The step of a key generation from whose end on the set exists (GEN-14)."""
+
+
+def in_one_sitting(state: State) -> bool:
+    """Whether a key generation has split its secret and not yet signed its key record: stopped now, it is void (GEN-14)."""
+    return state.opened.kind == "keygen" and state.file("key-record") is not None and not state.done(KEY_SIGNED)
+
 
 PREPARED = 3
 """The last step of a transfer that needs administrator and witness alone (`ceremony prepare`)."""

@@ -1,0 +1,105 @@
+"""The terminal: what a clumsy hand types, and what it must not do."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from types import SimpleNamespace
+from typing import Any
+
+import pexpect
+import pytest
+
+from ceremony.screen.terminal import Stopped, Terminal
+from ceremony.script import loop, prepare
+from transfer.bitcoin.snapshot import Snapshot
+
+STAKE = "All would begin again."
+
+
+def typing(*lines: str | type[BaseException] | BaseException) -> Callable[[str], str]:
+    """Somebody who types these lines, one at each prompt; an exception stands for what a key does."""
+    left: Iterable[Any] = iter(lines)
+
+    def read(prompt: str) -> str:
+        sys.stdout.write(prompt)
+        line = next(left)  # type: ignore[call-overload]
+        if isinstance(line, str):
+            return line
+        raise line
+
+    return read
+
+
+def test_a_passphrase_typed_at_the_wrong_prompt_is_not_shown_again(capsys: pytest.CaptureFixture[str]) -> None:
+    Terminal(typing("correct horse battery staple", "")).enter("A1: sign.")
+    assert "horse" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("typed", ["\x00", "caf\udce9", UnicodeDecodeError("utf-8", b"\xe9", 0, 1, "invalid")])
+def test_what_is_no_text_is_asked_again(typed: str | BaseException) -> None:
+    assert Terminal(typing(typed, "A1")).ask("Who? ", "a position", "[A-Z][1-9]") == "A1"
+
+
+def test_question_mark_explains_and_asks_again(capsys: pytest.CaptureFixture[str]) -> None:
+    Terminal(typing("?", "SIGN ON", "sign", "SIGN")).word("SIGN", "Point of no return.")
+    assert "Expected here: the word SIGN" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("key", ["q", EOFError])
+def test_q_and_the_end_of_input_stop(key: Any) -> None:
+    with pytest.raises(Stopped):
+        Terminal(typing(key)).enter("go on?")
+
+
+def test_ctrl_c_stops_at_once_where_nothing_is_at_stake() -> None:
+    with pytest.raises(KeyboardInterrupt):
+        Terminal(typing(KeyboardInterrupt)).enter("go on?")
+
+
+@pytest.mark.control("GEN-14")
+@pytest.mark.parametrize("key", ["q", KeyboardInterrupt])
+def test_what_cannot_be_resumed_is_not_stopped_by_one_key(key: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    screen = Terminal(typing(key, "", "?", "", key, "STOP"))
+    screen.screen(("key generation",), STAKE)
+    screen.enter("go on?")
+    shown = capsys.readouterr().out
+    assert STAKE in shown
+    assert "resumable" not in shown
+    with pytest.raises(Stopped):
+        screen.enter("go on?")
+
+
+def test_an_enter_from_before_the_question_agrees_to_nothing() -> None:
+    code = (
+        "import time; from ceremony.screen.terminal import Terminal; print('ready', flush=True); time.sleep(1); Terminal().enter('approve')"
+    )
+    child = pexpect.spawn(sys.executable, ["-c", code], timeout=20, env={"PATH": os.environ["PATH"], "TERM": "xterm"})
+    child.expect("ready")
+    child.send("\r\r\r")
+    child.expect(r"\[Enter\] ")
+    time.sleep(0.3)
+    assert child.isalive()
+    child.send("\r")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
+
+
+def test_a_machine_without_git_holds_ceremonies(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*_: object, **__: object) -> None:
+        raise FileNotFoundError(2, "No such file or directory", "git")
+
+    monkeypatch.setattr(subprocess, "run", missing)
+    assert loop.commit() == "unknown"
+
+
+def test_a_payment_to_the_last_change_address_leaves_others() -> None:
+    book: Any = SimpleNamespace(ceremonies=(), key_ceremony=SimpleNamespace(number=1))
+    coins = (SimpleNamespace(path="1/9999"), SimpleNamespace(path="1/0"), SimpleNamespace(path="0/1"))
+    found: Snapshot = SimpleNamespace(coins=coins)  # type: ignore[assignment]
+    account: Any = None
+    assert prepare._next_change(book, account, found) == 1

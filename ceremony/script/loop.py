@@ -106,9 +106,21 @@ def _staff_sign(room: Room, step: Step) -> Steps:
     """AUD-02: administrator and witness sign the checkpoint at the end of a phase."""
     text = room.statement()
     room.screen.say(f"End of the phase {step.phase!r}: administrator and witness sign the transcript.")
-    for person in sorted(STAFF):
+    for person in sorted(STAFF - _signed_this_end(room.state)):
         room.screen.enter(f"{person}: sign.")
         yield room.sign_checkpoint(person, "phase", text)
+
+
+def _signed_this_end(state: State) -> set[str]:
+    """Who signed this end of a phase before an interruption: nothing but the interruption was recorded after their signature."""
+    signed: set[str] = set()
+    for entry in reversed(state.entries):
+        body = entry.body
+        if isinstance(body, entries.Signature) and body.purpose == "phase":
+            signed.add(entry.actor)
+        elif not isinstance(body, entries.Resumed) and not (isinstance(body, entries.File) and body.kind in ("torn", "leftover")):
+            break
+    return signed
 
 
 def begin(  # noqa: PLR0913, PLR0917

@@ -103,21 +103,22 @@ def _append_all(room: Room, steps: Steps) -> None:
 
 
 def _staff_sign(room: Room, step: Step) -> Steps:
-    """AUD-02: administrator and witness sign the checkpoint at the end of a phase."""
-    text = room.statement()
+    """AUD-02: administrator and witness sign the same checkpoint at the end of a phase, also if they are interrupted between."""
+    signed = _signed_this_end(room.state)
+    text = next(iter(signed.values()), None) or room.statement()
     room.screen.say(f"End of the phase {step.phase!r}: administrator and witness sign the transcript.")
-    for person in sorted(STAFF - _signed_this_end(room.state)):
+    for person in sorted(STAFF - signed.keys()):
         room.screen.enter(f"{person}: sign.")
         yield room.sign_checkpoint(person, "phase", text)
 
 
-def _signed_this_end(state: State) -> set[str]:
-    """Who signed this end of a phase before an interruption: nothing but the interruption was recorded after their signature."""
-    signed: set[str] = set()
+def _signed_this_end(state: State) -> dict[str, str | None]:
+    """Who signed this end of a phase before an interruption, and what: nothing but the interruption was recorded since."""
+    signed: dict[str, str | None] = {}
     for entry in reversed(state.entries):
         body = entry.body
         if isinstance(body, entries.Signature) and body.purpose == "phase":
-            signed.add(entry.actor)
+            signed[entry.actor] = body.text
         elif not isinstance(body, entries.Resumed) and not (isinstance(body, entries.File) and body.kind in ("torn", "leftover")):
             break
     return signed

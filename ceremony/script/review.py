@@ -10,6 +10,8 @@ from ceremony.script.opening import custodians
 from ceremony.script.prepare import agreed
 from ceremony.script.room import Room, Steps
 from transfer.agree import Agreed
+from transfer.bitcoin.reading import made_from
+from transfer.request import SigningRequest
 
 
 def review(room: Room) -> Steps:
@@ -20,6 +22,7 @@ def review(room: Room) -> Steps:
     for person in (*custodians(room), "witness"):
         if person not in room.state.actors(entries.Reviewed):
             room.screen.enter(f"{person}: you have read address, amount and fee, and agree.")
+            made_from(proof.review, SigningRequest("bitcoin", room.raw("request")), room.book.key_record.account(proof.review.account))
             yield (person, entries.Reviewed(request=proof.review.digest))
 
 

@@ -462,7 +462,7 @@ class FakeLink(Channel):
 class FakeTalk:
     """A custodian who takes the words that are offered."""
 
-    def choose(self, position: str, random: Any) -> bytearray:
+    def choose(self, position: str, random: Any, mark: str) -> bytearray:
         self.words = " ".join(offer(random))
         return bytearray(self.words, "ascii")
 

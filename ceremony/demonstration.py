@@ -120,16 +120,8 @@ def key(person: str) -> str:
 
 def play(set_: Stage) -> str:
     """All acts; the last line of what the auditors get: the verdict and the transaction in its block."""
-    found(set_)
-    generate(set_)
-    fund(set_)
-    snapshot(set_)
-    authorize(set_)
-    prepare(set_)
-    transfer(set_)
-    broadcast(set_)
-    mine(set_)
-    receipt(set_)
+    for act in (*BEFORE_TRANSFER, transfer, *AFTER_TRANSFER):
+        act(set_)
     return verify(set_)
 
 
@@ -323,3 +315,8 @@ def _genesis(set_: Stage) -> tuple[str, str]:
 def _key_record(set_: Stage) -> str:
     (path,) = set_.folder.glob("register/*-keygen/key-record.json")
     return str(path.relative_to(set_.folder))
+
+
+BEFORE_TRANSFER = (found, generate, fund, snapshot, authorize, prepare)
+AFTER_TRANSFER = (broadcast, mine, receipt)
+"""The acts, in their order; between the two the room meets, and after them comes `verify`."""

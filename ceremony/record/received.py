@@ -19,7 +19,7 @@ from ceremony.record.approval import Approval, Approved, SignedApproval, approve
 from ceremony.record.charter import Account, Charter
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.register import Ceremony
-from ceremony.record.rules import common, order
+from ceremony.record.rules import common, order, people, vault
 from ceremony.record.signed import parse_signatures
 from ceremony.record.state import Recorded, State, fold
 from transfer.agree import check_fee, check_payment, check_place
@@ -178,16 +178,20 @@ def _authorization(bundle: Bundle, papers: Papers, then: str) -> Authorization:
 
 
 def _armed(state: State) -> str:
-    """When the vault that signed was armed; BRD-01 if the transcript tells of none."""
-    armed = signed = ""
+    """When the vault that was first told to sign was armed; BRD-01 if the transcript tells of none.
+
+    After a cut-off the same request may be signed again when the authorization has expired (BRD-06)."""
+    armed = ""
     for entry in state.entries:
         if isinstance(entry.body, entries.Armed):
             armed = entry.line.time
         elif isinstance(entry.body, entries.Signing):
-            signed = armed
-    if not signed:
+            break
+    else:
+        armed = ""
+    if not armed:
         _differs("the transcript's vault", "never armed and told to sign", "armed, then told to sign")
-    return signed
+    return armed
 
 
 def _tells_the_same(state: State, bundle: Bundle, authorization: Authorization, checked: Checked) -> None:
@@ -248,8 +252,11 @@ def _approval(entry: Recorded) -> SignedApproval:
 def _check_told(ceremony: Ceremony, approved: Approved, papers: Papers) -> None:
     """SET-06 and the controls of the order; AUD-02: everyone who was there signed what was done, up to the checked transaction."""
     order.check(ceremony)
+    vault.check(ceremony, papers.charter.hsm)
+    people.check(ceremony, papers.charter)
     signers.check_forms(ceremony, papers.charter, papers.genesis)
     custodians = [person for person in approved.people if person in papers.charter.custodians]
+    people.check_reviewed(ceremony, custodians, approved.approval.request)
     common.everyone_signed(ceremony, (*custodians, *common.STAFF), (entries.HsmSigned, entries.Absent, entries.Checked))
     for entry in ceremony.state.entries:
         if isinstance(entry.body, entries.Signature) and entry.body.purpose in signers.CHECKPOINTS:

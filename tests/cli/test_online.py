@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partialmethod
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,11 @@ from ceremony.record import entries
 from ceremony.record.checkpoint import Statement
 from ceremony.record.entries import type_of
 from ceremony.record.received import Papers, Received, receive
+from ceremony.record.register import Register
 from ceremony.record.state import fold
-from tests.cli.outbound import Outbound, Told, run
+from tests.cli.outbound import OfficeDesk, Outbound, Told, run
 from tests.desk import OTHER, ceremony
-from tests.record.sample import Entry
+from tests.record.sample import Entry, FastDesk, cut_off
 from tests.transfer.bitcoin_case import ACCOUNT
 from transfer.authorization import Authorization
 from transfer.bitcoin import tx
@@ -324,6 +326,16 @@ def test_a_payee_in_its_cool_off_when_the_vault_was_armed(tmp_path: Path) -> Non
     refused("AUT-06", outbound, outbound.bundle())
 
 
+def test_signed_again_after_a_cut_off_when_the_authorization_had_expired(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """BRD-06: what was begun can be ended: the moment that counts is when the vault was armed that was first told to sign."""
+    before = Outbound(tmp_path / "before", change=cut_off())
+    found = [e for e in Register.open(before.folder / "register").ceremonies[1].state.entries if isinstance(e.body, entries.Armed)]
+    first, again = (entry.line.time for entry in found)
+    monkeypatch.setattr(OfficeDesk, "authorization", partialmethod(FastDesk.authorization, expires=first))
+    outbound = Outbound(tmp_path / "desk", change=cut_off())
+    assert first == received(outbound, outbound.bundle()).authorization.expires < again
+
+
 # What was signed
 
 
@@ -484,6 +496,12 @@ def retold(outbound: Outbound, change: Callable[[str, Any], Iterable[Entry]]) ->
         ("REC-06", without(entries.Recovered)),
         ("SEC-03", without(entries.Absent)),
         ("AIR-07", without(entries.ImportPath)),
+        ("AIR-05", instead(entries.Hsm, serial="4321")),
+        ("REC-10", without(entries.Vault)),
+        ("AIR-02", without(entries.Machine)),
+        ("SIG-02", without(entries.Reviewed, actor="B3")),
+        ("SIG-02", instead(entries.Reviewed, request="11" * 32)),
+        ("ASM-01", lambda actor, body: [("A1" if isinstance(body, entries.Unlocked) else actor, body)]),
     ],
 )
 def test_a_transcript_in_which_something_did_not_happen(

@@ -56,16 +56,15 @@ def _eventful(kind: str, actor: str, body: Any) -> Iterable[Entry]:
     """A transfer with a refusal, an interruption, a share set aside, and a vault that could not lock its memory."""
     if kind != "transfer":
         return [(actor, body)]
-    if isinstance(body, entries.ImportPath):
+    if isinstance(body, entries.Vault) and body.process == "opener":
         protection = {"no network": "held", "memory locked": "not held: Operation not permitted"}
-        token = entries.Hsm(
-            label="token", serial="1234", manufacturer="SoftHSM project", model="SoftHSM v2", firmware="2.6", objects=0, findings=()
-        )
-        return [("tool", entries.Vault(process="opener", protection=protection)), ("tool", token), (actor, body)]
+        return [(actor, replace(body, protection=protection))]
+    if isinstance(body, entries.Step) and body.number == 6:
+        return [(actor, body), ("tool", entries.Resumed(after=50, found=("torn-50-abcd.bytes",)))]
     if isinstance(body, entries.Armed):
         refusal = entries.Refusal(identifier="REC-04", what="the share of C3", found="another commitment", expected="the recorded one")
         aside = entries.SetAside(position="C3", reason="three wrong passphrases")
-        return [("tool", refusal), ("tool", entries.Resumed(after=50, found=("torn-50-abcd.bytes",))), (actor, body), ("C3", aside)]
+        return [("tool", refusal), (actor, body), ("C3", aside)]
     return [(actor, body)]
 
 

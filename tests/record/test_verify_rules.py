@@ -8,6 +8,7 @@ import json
 import subprocess
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from ceremony.record import entries
 from ceremony.record.signers import NAMESPACES
 from ceremony.record.verify import verify
 from tests.record import sample
-from tests.record.sample import Change, Entry, FastDesk, Play
+from tests.record.sample import BEGIN, Change, Entry, FastDesk, Play, cut_off
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "verify-transcript.sh"
 Test = Callable[[str, Any], bool]
@@ -112,6 +113,24 @@ def relocked_after_export() -> Change:
     return change
 
 
+def reviewed_late() -> Change:
+    """A custodian approves first and reviews then."""
+    held: list[Entry] = []
+
+    def change(kind: str, actor: str, body: Any) -> Iterable[Entry]:
+        if kind == "transfer" and actor == "A1" and isinstance(body, entries.Reviewed):
+            held.append((actor, body))
+            return []
+        return [*held, (actor, body)] if kind == "transfer" and isinstance(body, entries.Armed) else [(actor, body)]
+
+    return change
+
+
+def by_another(_actor: str, body: Any) -> Iterable[Entry]:
+    """Somebody else of the room acts on a share."""
+    return [("A1", body)]
+
+
 def swapped_signatures(_actor: str, body: entries.HsmSigned) -> Iterable[Entry]:
     first, second = body.signatures
     yield ("tool", replace(body, signatures=(replace(first, raw=second.raw), replace(second, raw=first.raw))))
@@ -190,6 +209,15 @@ KEYGEN = (
     case("no quorum proven", "GEN-07", "GEN-07", lambda: drop(K, of(E.Quorums))),
     case("a commitment too few", "GEN-08", None, lambda: put(K, of(E.Generated), commitments=15)),
     case("another set", "GEN-08", None, lambda: put(K, of(E.Generated), set_identifier="ab" * 10)),
+    case("one source of randomness", "GEN-02", None, lambda: put(K, of(E.Generated), sources=("os",))),
+    case("one source of randomness, named twice", "GEN-02", None, lambda: put(K, of(E.Generated), sources=("os", "os"))),
+    case("generated on a machine that was not looked at", "AIR-02", None, lambda: drop(K, of(E.Machine))),
+    case("generated without an opener", "REC-10", None, lambda: drop(K, of(E.Vault, process="opener"))),
+    case("generated with another HSM", "AIR-05", None, lambda: put(K, of(E.Hsm), label="another")),
+    case("generated without an HSM", "AIR-05", None, lambda: drop(K, of(E.Hsm))),
+    case("generated without a throw-away key", "AIR-07", None, lambda: drop(K, of(E.ImportPath))),
+    case("a share locked by the tool", "ASM-01", None, lambda: at(K, of(E.Sealing, position="C3"), lambda _, body: [("tool", body)])),
+    case("a share proven by another", "ASM-01", None, lambda: at(K, of(E.Proven, position="C3"), by_another)),
     case("a share not proven", "GEN-14", "GEN-14", lambda: drop(K, of(E.Proven, position="C3"))),
     case("another share proven", "GEN-14", "SEC-01", lambda: put(K, of(E.Proven, position="C3"), sha256="ab" * 32)),
     case("a custodian was not there", "ASM-01", "ASM-01", lambda: drop(K, here("D1"))),
@@ -227,6 +255,11 @@ TRANSFER = (
     case("other coins agreed", "TXN-01", None, lambda: put(T, of(E.Agreed), coins=("x:0",))),
     case("another request agreed", "SIG-06", "SIG-06", lambda: put(T, of(E.Agreed), request="ab" * 32)),
     case("another request reviewed", "SIG-06", "SIG-06", lambda: put(T, of(E.Reviewed), 0, request="ab" * 32)),
+    case("reviewed by the tool", "TXN-02", None, lambda: at(T, of(E.Reviewed), lambda _, body: [("tool", body)], 0)),
+    case("reviewed by the witness alone", "SIG-02", None, lambda: drop(T, lambda a, b: isinstance(b, E.Reviewed) and a != "witness")),
+    case("a custodian did not review", "SIG-02", None, lambda: drop(T, lambda a, b: isinstance(b, E.Reviewed) and a == "B3")),
+    case("the witness did not review", "SIG-02", None, lambda: drop(T, lambda a, b: isinstance(b, E.Reviewed) and a == "witness")),
+    case("reviewed after the first approval", "SIG-02", None, reviewed_late),
     case("another request signed", "SIG-06", "SIG-06", lambda: put(T, of(E.HsmSigned), request="ab" * 32)),
     case("the witness did not approve", "SIG-02", "SIG-02", lambda: drop(T, by("witness", "approval"))),
     case("a custodian did not approve", "SIG-02", "SIG-02", lambda: drop(T, by("B3", "approval"))),
@@ -241,7 +274,49 @@ TRANSFER = (
         "SIG-08",
         lambda: at(T, of(E.Armed), lambda a, b: [(a, b), (a, E.VaultEnded(reason="gone"))]),
     ),
-    case("a position that was not armed", "SIG-08", "SIG-08", lambda: put(T, of(E.Unlocked, position="A2"), position="D1")),
+    case(
+        "unlocked after a cut-off, without being armed again",
+        "SIG-08",
+        None,
+        lambda: at(T, of(E.Armed), lambda a, b: [(a, b), (a, E.Resumed(after=60, found=()))]),
+    ),
+    case(
+        "unlocked in another vault than the armed one",
+        "SIG-08",
+        None,
+        lambda: at(T, of(E.Armed), lambda a, b: [(a, b), (a, E.Vault(process="opener", protection={}))]),
+    ),
+    case("the machine was not looked at", "AIR-02", None, lambda: drop(T, of(E.Machine))),
+    case("no opener", "REC-10", None, lambda: drop(T, of(E.Vault, process="opener"), 1)),
+    case("no HSM process", "REC-10", None, lambda: drop(T, of(E.Vault, process="hsm"), 1)),
+    case("no process at all", "REC-10", None, lambda: drop(T, of(E.Vault))),
+    case("another HSM", "AIR-05", None, lambda: put(T, of(E.Hsm), 1, serial="4321")),
+    case("another HSM when it was prepared", "AIR-05", None, lambda: put(T, of(E.Hsm), 0, model="another")),
+    case("no HSM", "AIR-05", None, lambda: drop(T, of(E.Hsm), 1)),
+    case("no throw-away key in the run that unlocked", "AIR-07", None, lambda: drop(T, of(E.ImportPath), 1)),
+    case(
+        "a throw-away key before another vault began",
+        "REC-10",
+        None,
+        lambda: at(T, of(E.ImportPath), lambda a, b: [(a, b), (a, E.Vault(process="opener", protection={}))], 1),
+    ),
+    case(
+        "a position that was not armed",
+        "SIG-08",
+        "SIG-08",
+        lambda: at(T, of(E.Unlocked, position="A2"), lambda _, body: [("D1", replace(body, position="D1"))]),
+    ),
+    *(
+        case(f"{kind.__name__} by another position", "ASM-01", None, partial(at, T, of(kind, position="A2"), by_another))
+        for kind in (E.Unlocked, E.Sealing, E.Proven, E.Removed)
+    ),
+    case("unlocked by the tool", "ASM-01", None, lambda: at(T, of(E.Unlocked), lambda _, body: [("tool", body)])),
+    case(
+        "set aside by another position",
+        "ASM-01",
+        None,
+        lambda: at(T, of(E.Armed), lambda a, b: [(a, b), ("A1", E.SetAside(position="B1", reason="refused"))]),
+    ),
     case("an old card", "REC-12", "SEC-01", lambda: put(T, of(E.Unlocked, position="A2"), number=2)),
     case("a share that was not unlocked", "REC-01", None, lambda: drop(T, of(E.Unlocked, position="A2"))),
     case("too few shares", "REC-01", None, lambda: put(T, of(E.Recovered), positions=sample.ROOM[:5])),
@@ -312,28 +387,15 @@ def test_a_broken_rule_is_refused_by_its_control(broken: Case, tmp_path: Path) -
     assert done.returncode == (1 if broken.stock else 0)
 
 
-def cut_off() -> Change:
-    """A cut-off after the word SIGN: the vault is armed anew, shares are unlocked again, the same request is signed."""
-    run: list[Entry] = []
-
-    def change(kind: str, actor: str, body: Any) -> Iterable[Entry]:
-        if kind == "transfer" and isinstance(body, E.Armed | E.Unlocked | E.Recovered | E.Imported | E.Signing):
-            run.append((actor, body))
-        if kind == "transfer" and isinstance(body, E.HsmSigned):
-            again = [("tool", E.Resumed(after=80, found=())), *run]
-            return [*again[:-3], ("tool", E.Step(number=7, title="Unlock the shares")), *again[-3:], (actor, body)]
-        return [(actor, body)]
-
-    return change
-
-
 def absence_after_a_cut_off() -> Change:
     """A cut-off after the signatures: the resumed run shows the absence of the keys, then the transaction is assembled."""
     run: list[Entry] = []
 
     def change(kind: str, actor: str, body: Any) -> Iterable[Entry]:
-        if kind == "transfer" and isinstance(body, E.Armed | E.Unlocked):
+        if kind == "transfer" and isinstance(body, (*BEGIN, E.Armed, E.Unlocked)):
             run.append((actor, body))
+        if isinstance(body, E.VaultEnded):
+            run.clear()
         if kind == "transfer" and isinstance(body, E.Absent):
             again = [("tool", E.Resumed(after=80, found=())), *run, ("tool", E.Step(number=7, title="Unlock the shares"))]
             return [*again, (actor, replace(body, destroyed=0))]

@@ -8,12 +8,18 @@ from ceremony.record import entries, signers
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.ledger import KEY_MADE, Ledger, sealings
 from ceremony.record.register import Ceremony
+from ceremony.record.rules import people, vault
 from ceremony.record.rules.common import STAFF, differs, equal, everyone_signed
 from shares.plan import Plan
 
+LEAST_SOURCES = 2
+"""GEN-02: operating system and HSM at least."""
+
 
 def check(ceremony: Ceremony, ledger: Ledger) -> None:
-    """A key generation that ended with a signed key record: everyone signed, every share proven, every quorum counted."""
+    """Vault and actors always. One that ended with a signed key record: everyone signed, every share proven, every quorum counted."""
+    vault.check(ceremony, ledger.charter.hsm)
+    people.check(ceremony, ledger.charter)
     closed = ceremony.state.closed
     if closed is None or closed.outcome != KEY_MADE:
         return
@@ -48,6 +54,8 @@ def _check_record(ceremony: Ceremony, ledger: Ledger, record: KeyRecord) -> None
     ):
         equal("GEN-08", ceremony, f"the key record's {what}", found, expected)
     made = ceremony.state.last(entries.Generated)
+    if made is not None and len(set(made.sources)) < LEAST_SOURCES:
+        differs("GEN-02", ceremony, "the sources of randomness", ", ".join(made.sources), "two or more")
     count = len(record.custodian_commitments) + len(record.site_commitments)
     generated = None if made is None else (made.set_identifier, made.commitments)
     equal("GEN-08", ceremony, "the set that was generated", generated, (record.set_identifier, count))

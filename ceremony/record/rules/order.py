@@ -23,6 +23,8 @@ RUN = (entries.Armed, entries.Unlocked, entries.Recovered, entries.Imported, ent
 """One run of the vault, in its order. Only `Unlocked` may stand there more than once; after `Absent` nothing of it may follow."""
 _BROKEN = ("SIG-08", "SIG-08", "REC-01", "REC-06", "REC-07", "SIG-08")
 _OVER = len(RUN)
+GONE = (entries.VaultEnded, entries.Resumed, entries.Vault)
+"""After one of these nothing is armed: the run ended, was cut off, or another one begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +44,6 @@ def check(ceremony: Ceremony) -> None:
         kind = type(entry.body)
         if kind in NEEDS and NEEDS[kind][1] not in seen:
             _early(NEEDS[kind][0], ceremony, entry, NEEDS[kind][1])
-        if kind is entries.Unlocked and entries.ImportPath not in seen:
-            _early("AIR-07", ceremony, entry, entries.ImportPath)
         if kind is entries.Checked and progress.left_in_hsm:
             _early("SEC-03", ceremony, entry, entries.Absent)
         progress = _advance(progress, ceremony, entry)
@@ -52,7 +52,7 @@ def check(ceremony: Ceremony) -> None:
 
 def _advance(progress: Progress, ceremony: Ceremony, entry: Recorded) -> Progress:
     kind = type(entry.body)
-    if kind is entries.VaultEnded:
+    if kind in GONE:
         return replace(progress, at=-1)
     if kind is entries.Absent:
         if progress.at < 0:

@@ -12,7 +12,7 @@ from ceremony.record.charter import OFFICERS
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.ledger import VOID, Ledger, Sealed, nonces, sealings
 from ceremony.record.register import Ceremony
-from ceremony.record.rules import order, signing
+from ceremony.record.rules import order, people, signing, vault
 from ceremony.record.rules.common import STAFF, differs, equal, everyone_signed
 from transfer.agree import check_fee, check_payment, check_place
 from transfer.authorization import Authorization, Confirmation, binds, check_confirmation, check_officers, check_valid
@@ -32,8 +32,10 @@ class Known:
 
 
 def check(ceremony: Ceremony, ledger: Ledger, heads: Collection[str]) -> None:
-    """The order always; all the rest for a transfer that was carried out. `heads`: digests of every entry before this ceremony."""
+    """Order, vault and actors always; all the rest if it was carried out. `heads`: digests of every entry before this ceremony."""
     order.check(ceremony)
+    vault.check(ceremony, ledger.charter.hsm)
+    people.check(ceremony, ledger.charter)
     closed = ceremony.state.closed
     if closed is None or closed.outcome == VOID:
         return
@@ -122,7 +124,7 @@ def _check_request(ceremony: Ceremony, known: Known) -> None:
 
 
 def _check_approvals(ceremony: Ceremony, ledger: Ledger, known: Known) -> None:
-    """SIG-02: everyone who must approve did so before the vault was armed, this very request, after this very transcript."""
+    """SIG-02: everyone who must review and approve did so before the vault was armed, this very request, after this very transcript."""
     before = ""
     given: list[SignedApproval] = []
     for entry in ceremony.state.entries:
@@ -144,6 +146,7 @@ def _check_approvals(ceremony: Ceremony, ledger: Ledger, known: Known) -> None:
         role="witness",
     )
     approve(wanted, given, ledger.charter, _armed_positions(ceremony))
+    people.check_reviewed(ceremony, _armed_positions(ceremony), known.request.digest)
 
 
 def _armed_positions(ceremony: Ceremony) -> tuple[str, ...]:

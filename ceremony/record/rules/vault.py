@@ -1,0 +1,59 @@
+"""What each run of the vault must have recorded, in its order, before it is armed or makes a secret (REC-10, AIR-05, AIR-07)."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from ceremony.record import entries
+from ceremony.record.charter import Hsm
+from ceremony.record.register import Ceremony
+from ceremony.record.rules.common import differs
+from ceremony.record.state import Recorded
+
+PROCESSES = {"opener", "hsm"}
+USES = (entries.Armed, entries.Generated)
+"""With these a run of the vault begins to matter: no share is unlocked, and none is made, before."""
+
+Run = frozenset[str]
+"""What one run of the vault has recorded so far: its processes, `HSM` and `import path`."""
+_NOTHING: Run = frozenset()
+
+
+def check(ceremony: Ceremony, hsm: Hsm) -> None:
+    """AIR-02: the machine was looked at; REC-10, AIR-05, AIR-07: both processes, then the charter's HSM, then the import path."""
+    run, machine = _NOTHING, False
+    for entry in ceremony.state.entries:
+        machine = machine or isinstance(entry.body, entries.Machine)
+        if isinstance(entry.body, USES) and not machine:
+            _missing("AIR-02", ceremony, entry, "what was found of the machine")
+        run = _advance(run, ceremony, entry, hsm)
+
+
+def _advance(run: Run, ceremony: Ceremony, entry: Recorded, hsm: Hsm) -> Run:
+    body = entry.body
+    if isinstance(body, entries.VaultEnded | entries.Resumed):
+        return _NOTHING
+    if isinstance(body, entries.Vault):
+        return (_NOTHING if run - PROCESSES or body.process in run else run) | {body.process}
+    if isinstance(body, (entries.Hsm, entries.ImportPath, *USES)) and not run >= PROCESSES:
+        _missing("REC-10", ceremony, entry, "both processes of this run of the vault")
+    if isinstance(body, entries.Hsm):
+        _check_hsm(ceremony, body, hsm)
+        return run | {"HSM"}
+    if isinstance(body, (entries.ImportPath, *USES)) and "HSM" not in run:
+        _missing("AIR-05", ceremony, entry, "the HSM of this run of the vault")
+    if isinstance(body, entries.ImportPath):
+        return run | {"import path"}
+    if isinstance(body, USES) and "import path" not in run:
+        _missing("AIR-07", ceremony, entry, "the import path of this run of the vault")
+    return run
+
+
+def _check_hsm(ceremony: Ceremony, body: entries.Hsm, wanted: Hsm) -> None:
+    found = Hsm(label=body.label, serial=body.serial, manufacturer=body.manufacturer, model=body.model)
+    if found != wanted:
+        differs("AIR-05", ceremony, "the HSM", found, f"{wanted}, as the charter says")
+
+
+def _missing(identifier: str, ceremony: Ceremony, entry: Recorded, what: str) -> NoReturn:
+    differs(identifier, ceremony, f"entry {entry.line.seq} ({entry.line.type}) is out of order", f"not before it: {what}", f"{what} first")

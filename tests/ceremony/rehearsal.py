@@ -77,3 +77,8 @@ def entries(set_: Stage, ceremony: int = -1) -> list[dict[str, object]]:
 def types(set_: Stage, ceremony: int = -1) -> list[str]:
     """The types of its entries."""
     return [str(entry["type"]) for entry in entries(set_, ceremony)]
+
+
+def refusals(set_: Stage) -> list[str]:
+    """The controls that refused in the newest ceremony, as it recorded them."""
+    return [e["body"]["identifier"] for e in entries(set_) if e["type"] == "refusal"]  # type: ignore[index]

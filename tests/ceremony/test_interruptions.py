@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from ceremony import demonstration
+from ceremony.base.control import Refused
 from ceremony.demonstration import Stage
 from ceremony.record.register import Register
+from ceremony.record.state import State
 from ceremony.record.verify import verify
+from ceremony.script.generate import check_one_sitting
 from tests.ceremony import rehearsal
 
 KILLED = 128 + 9
@@ -142,3 +145,41 @@ def test_a_ceremony_that_may_have_signed_cannot_be_void(approved: Stage) -> None
     shown, code = rehearsal.run(approved, *words)
     assert code == 1
     assert "BRD-06" in shown
+
+
+def listed(set_: Stage) -> list[str]:
+    """The kinds of files that the newest ceremony lists."""
+    return [e["body"]["kind"] for e in rehearsal.entries(set_) if e["type"] == "file"]  # type: ignore[index]
+
+
+@pytest.mark.control("GEN-14")
+def test_killed_after_every_entry_of_key_generation_until_its_split(founded: Stage) -> None:
+    """Up to the split nothing is lost; from the split on the sitting is void."""
+    words, further, kills, before = demonstration.keygen_command(founded), 1, 0, "0"
+    while True:
+        shown, code = rehearsal.run_broken(founded, f"kill:{further}", words)
+        assert code == KILLED, shown[-2000:]
+        kills, words = kills + 1, demonstration.transfer_command(founded, "resume")[:-2]
+        if "key-record" in listed(founded):
+            break
+        stuck = before in {"2", "3"} and last_step(founded) == before
+        further = further + 1 if stuck else 1 if rehearsal.types(founded)[-1] == "step" else 2
+        before = last_step(founded)
+    assert kills > 35
+    shown, code = rehearsal.run(founded, *words)
+    assert code == 1
+    assert "GEN-14" in shown
+
+
+@pytest.mark.control("GEN-14")
+def test_cut_off_after_every_entry_from_the_split_to_the_last_signature(authorized: Stage) -> None:
+    """What a kill leaves on disk is the transcript up to that entry: at each of them the sitting is void."""
+    state = Register.open(authorized.folder / "register").ceremonies[0].state
+    split = next(at for at, e in enumerate(state.entries) if getattr(e.body, "kind", "") == "key-record")
+    signed = next(at for at, e in enumerate(state.entries) if getattr(e.body, "title", "") == "Sign the key record")
+    assert signed - split > 25
+    check_one_sitting(State(state.entries[:split]))
+    for count in range(split + 1, signed + 1):
+        with pytest.raises(Refused, match="GEN-14"):
+            check_one_sitting(State(state.entries[:count]))
+    check_one_sitting(State(state.entries[: signed + 1]))

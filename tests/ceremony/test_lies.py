@@ -36,10 +36,6 @@ def lying(set_: Stage, lie: str) -> tuple[str, int]:
     return rehearsal.run(set_, *words)
 
 
-def identifiers(set_: Stage) -> list[str]:
-    return [e["body"]["identifier"] for e in rehearsal.entries(set_) if e["type"] == "refusal"]  # type: ignore[index]
-
-
 LIES = {
     "does not unwrap": ("REC-07", "spurn"),
     "says that the wrapping key may leave": ("REC-08", "lie 162 1 1f"),
@@ -59,7 +55,7 @@ def test_an_hsm_that_lies_is_refused(approved: Stage, lie: str) -> None:
     identifier, fault = LIES[lie]
     shown, code = lying(approved, fault)
     assert code == 1, shown[-2000:]
-    assert identifiers(approved) == [identifier]
+    assert rehearsal.refusals(approved) == [identifier]
     assert "checked" not in rehearsal.types(approved)
 
 
@@ -78,7 +74,7 @@ def known(founded: Stage) -> Stage:
 def test_a_share_that_is_not_the_committed_one_is_named_as_it_is_entered(known: Stage) -> None:
     shown, code = rehearsal.run_lying(known, "forge", demonstration.keygen_command(known))
     assert code == 1, shown[-2000:]
-    assert identifiers(known) == ["REC-04"]
+    assert rehearsal.refusals(known) == ["REC-04"]
     assert "A1" in shown.split("REC-04")[1]
 
 
@@ -90,7 +86,7 @@ def test_an_account_that_is_not_the_recovered_one_is_refused(known: Stage) -> No
         act(known)
     shown, code = rehearsal.run(known, *demonstration.transfer_command(known))
     assert code == 1, shown[-2000:]
-    assert identifiers(known) == ["REC-06"]
+    assert rehearsal.refusals(known) == ["REC-06"]
     assert "imported" not in rehearsal.types(known)
 
 
@@ -99,7 +95,7 @@ def test_a_share_that_was_not_locked_again_well_is_refused_and_the_old_one_stays
     before = {p.name: p.read_bytes() for p in (approved.folder / "custodians").rglob("*.sealed")}
     shown, code = rehearsal.run_lying(approved, "medium", demonstration.transfer_command(approved, "resume"))
     assert code == 1, shown[-2000:]
-    assert identifiers(approved)[-1] == "SEC-01"
+    assert rehearsal.refusals(approved)[-1] == "SEC-01"
     after = {p.name: p.read_bytes() for p in (approved.folder / "custodians").rglob("*.sealed")}
     assert {name: after[name] for name in before} == before
     shown, code = rehearsal.run(replace(approved), *demonstration.transfer_command(approved, "resume"))

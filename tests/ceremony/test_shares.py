@@ -35,10 +35,6 @@ def unlock(set_: Stage) -> tuple[str, int]:
     return rehearsal.run(set_, *demonstration.transfer_command(set_, "resume"))
 
 
-def refusals(set_: Stage) -> list[str]:
-    return [e["body"]["identifier"] for e in rehearsal.entries(set_) if e["type"] == "refusal"]  # type: ignore[index]
-
-
 def sealed_anew(raw: bytes, secret: bytes, *, share: bytes | None = None, **header: object) -> bytes:
     """The same share under another header, or another share under the same header, sealed with the right passphrase."""
     changed = replace(Header.unpack(raw), **header)  # type: ignore[arg-type]
@@ -67,8 +63,8 @@ def test_a_wrong_share_is_refused_and_named(approved: Stage, name: str) -> None:
     put(approved, "A2", wrong(card(approved, "A2").read_bytes(), passphrase(approved, "A2")))
     shown, code = unlock(approved)
     assert code == 1
-    assert identifier in refusals(approved)
-    assert refusals(approved)[-1] == "REC-01"
+    assert identifier in rehearsal.refusals(approved)
+    assert rehearsal.refusals(approved)[-1] == "REC-01"
     assert "A2" in shown.split(identifier)[1]
     assert "recovered" not in rehearsal.types(approved)
 
@@ -78,7 +74,7 @@ def test_the_card_of_another_position_is_refused(approved: Stage) -> None:
     put(approved, "A2", card(approved, "A1").read_bytes())
     shown, code = unlock(approved)
     assert code == 1
-    assert "REC-02" in refusals(approved)
+    assert "REC-02" in rehearsal.refusals(approved)
     assert "position A1" in shown
 
 
@@ -89,7 +85,7 @@ def test_a_forged_share_is_refused_by_its_commitment_too(approved: Stage) -> Non
     words = demonstration.transfer_command(approved, "resume")
     shown, code = rehearsal.run_broken(approved, "without:ceremony.script.sitting.check_undamaged", words)
     assert code == 1
-    assert "REC-05" in refusals(approved)
+    assert "REC-05" in rehearsal.refusals(approved)
     assert "B1" in shown.split("REC-05")[1]
 
 
@@ -108,7 +104,7 @@ def test_three_wrong_passphrases_set_a_custodian_aside_and_lose_nothing(approved
     shown, code = unlock(approved)
     assert code == 1
     assert "B2 is set aside for today; nothing is lost" in shown
-    assert refusals(approved) == ["REC-01"]
+    assert rehearsal.refusals(approved) == ["REC-01"]
     assert card(approved, "B2").read_bytes() == before
     approved.cast.passphrases["B2"] = right
     shown, code = unlock(approved)

@@ -67,6 +67,12 @@ def spoken(digest_hex: str, bytes_: int = 16) -> tuple[str, ...]:
     return tuple(_LISTS[place % 2][value] for place, value in enumerate(raw))
 
 
+def spoken_rows(digest_hex: str) -> tuple[str, ...]:
+    """The 16 words of a digest as people read them aloud: four in a line, each with its place."""
+    said = spoken(digest_hex)
+    return tuple("  ".join(f"{at + 1:2} {said[at]:<12}" for at in range(row, row + 4)).rstrip() for row in range(0, len(said), 4))
+
+
 def heard(words: Sequence[str]) -> bytes:
     """The bytes that the words stand for, in any case of letters.
 

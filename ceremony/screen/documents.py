@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ceremony.base.amounts import format_btc, grouped, show_percent
-from ceremony.base.words import spoken
+from ceremony.base.words import spoken_rows
 from ceremony.record.charter import Charter, fingerprint, freezers
 from transfer.authorization import Authorization
 from transfer.limits import Policy, Spent, spent_in_window
@@ -35,9 +35,7 @@ def field(name: str, value: str) -> tuple[str, ...]:
 
 def digest(value: str) -> tuple[str, ...]:
     """A digest in hexadecimal and as words, four in a line, to be read aloud."""
-    said = spoken(value)
-    rows = ("  ".join(f"{at + 1:2} {said[at]:<12}" for at in range(row, row + 4)) for row in range(0, len(said), 4))
-    return (*field("digest", value), *(f"  {row}".rstrip() for row in rows))
+    return (*field("digest", value), *(f"  {row}" for row in spoken_rows(value)))
 
 
 def title(mark: str, what: str, signers: Sequence[str]) -> str:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from ceremony.base.amounts import format_btc, grouped
-from ceremony.base.words import spoken
-from ceremony.record.charter import Charter
+from ceremony.base.words import spoken_rows
 from shares.plan import Plan
 from transfer.authorization import Authorization
 from transfer.review import Review
@@ -44,9 +43,7 @@ def field(name: str, value: str) -> tuple[str, ...]:
 
 def words(name: str, digest: str) -> tuple[str, ...]:
     """A digest's 16 words, four in a line, each with its place."""
-    said = spoken(digest)
-    rows = ["  ".join(f"{at + 1:2} {said[at]:<12}" for at in range(row, row + 4)) for row in range(0, 16, 4)]
-    return (f"  {name}", *(f"    {row.rstrip()}" for row in rows))
+    return (f"  {name}", *(f"    {row}" for row in spoken_rows(digest)))
 
 
 def paragraph(text: str) -> tuple[str, ...]:
@@ -101,12 +98,6 @@ def board(plan: Plan, opened: Collection[str], invited: Collection[str]) -> tupl
         rows.append(f"  {'  '.join(cells)} {count} of {site.threshold}{'  site open' if count >= site.threshold else ''}")
     enough = sum(sum(p[0] == s.letter for p in opened) >= s.threshold for s in plan.sites)
     return (*rows, f"  sites open: {enough} of {plan.site_threshold} needed")
-
-
-def people(charter: Charter, here: Iterable[str]) -> tuple[str, ...]:
-    """Who is in the room, by position and name, two in a line."""
-    cells = [f"{person:<14}{charter.member(person).name[:22]:<24}" for person in here]
-    return tuple("  " + "".join(cells[at : at + 2]).rstrip() for at in range(0, len(cells), 2))
 
 
 def listed(title: str, items: Sequence[str]) -> tuple[str, ...]:

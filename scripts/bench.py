@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ceremony import demonstration
 from ceremony.cast import Pace
+from ceremony.script.table import SCRIPTS, number_of
 from tests import softhsm
 from tests.record import sample
 
@@ -49,7 +50,8 @@ def the_demo(folder: Path) -> list[Row]:
     whole = time.perf_counter() - started
     rows = [("demonstration, standard KDF", f"{whole:.1f} s", "at most 60 s")]
     rows += [(f"  {title}", f"{took:.1f} s ({100 * took / whole:.0f} %)", "") for title, took in stage.seconds.items()]
-    sitting = shown.split("step 8 of 12", 1)[1].split("step 9 of 12", 1)[0].split("assemble the transaction", 1)[0]
+    signing, steps = number_of("transfer", "sitting:sign"), len(SCRIPTS["transfer"])
+    sitting = shown.split(f"step {signing} of {steps}", 1)[1].split("assemble the transaction", 1)[0]
     machine = sum(float(t) for t in re.findall(r"done \((\d+\.\d) s\)", sitting))
     return [*rows, ("last share to destroyed key, machine time", f"{machine:.1f} s", "at most 10 s")]
 

@@ -32,7 +32,7 @@ def adjourn(room: Room) -> Steps:
 def adjourn_keygen(room: Room) -> Steps:
     """The last signatures of a key generation, and its end."""
     yield from adjourn(room)
-    yield from last_step(room, 8, "Adjourn")
+    yield from last_step(room)
     yield ("tool", entries.Closed(outcome="key record signed", reason=""))
 
 
@@ -40,7 +40,7 @@ def carry_out(room: Room) -> Steps:
     """EXP-01, EXP-02: the outbound bundle and the QR frames of the signed transaction, each read back before it counts."""
     out = room.path("out", "a new folder for the outbound bundle")
     checked = room.state.last(entries.Checked)
-    assert checked is not None  # noqa: S101 (step 8 is done)
+    assert checked is not None  # noqa: S101 (signing is done)
     raw = bytes.fromhex(room.raw("transaction").decode("ascii").strip())
     with room.screen.working("write the bundle and read it back"):
         written = bundle.write(
@@ -97,5 +97,5 @@ def close_transfer(room: Room) -> Steps:
     """The transfer's transcript ends here; the receipt is a ceremony of its own, later and without custodians (BRD-05)."""
     room.screen.say("The receipt follows later: `ceremony online receipt`, then `ceremony online close`.")
     room.screen.word("CLOSE", "End this transcript.")
-    yield from last_step(room, 12, "Close")
+    yield from last_step(room)
     yield ("tool", entries.Closed(outcome="carried out", reason="awaiting receipt"))

@@ -96,5 +96,5 @@ def close(room: Room) -> Steps:
     assert seen is not None  # noqa: S101 (the step before wrote it)
     room.screen.say(f"Transaction {grouped(seen.txid)} is in block {seen.height}, {seen.confirmations} confirmation(s).")
     room.screen.word("CLOSE", "The transfer is complete.")
-    yield from last_step(room, 2, "Close")
+    yield from last_step(room)
     yield ("tool", entries.Closed(outcome="receipt", reason=seen.txid))

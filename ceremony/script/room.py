@@ -22,6 +22,7 @@ from ceremony.record.register import Ceremony, Register
 from ceremony.record.state import State
 from ceremony.record.transcript import Transcript
 from ceremony.screen.terminal import Terminal
+from ceremony.script.table import SCRIPTS
 
 if TYPE_CHECKING:
     from ceremony.vault.process import Vault
@@ -42,10 +43,11 @@ def refusal(refused: Refused) -> entries.Refusal:
     return entries.Refusal(**dict(zip(("what", "found", "expected"), said, strict=True)), identifier=refused.identifier)
 
 
-def last_step(room: Room, number: int, title: str) -> Steps:
+def last_step(room: Room) -> Steps:
     """The entry of a ceremony's last step, which stands before its closing; written once, also if it was cut off between the two."""
-    if not room.state.done(number):
-        yield ("tool", entries.Step(number=number, title=title))
+    last = SCRIPTS[room.state.opened.kind][-1]
+    if not room.state.done(last.number):
+        yield ("tool", entries.Step(number=last.number, title=last.title))
 
 
 def _printable(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Literal
 
@@ -21,7 +21,6 @@ Who = Literal["staff", "everyone", "custodians", "officers"]
 class Step:
     """One step. `run` is `module:function`; `live`: what it achieves lives in the vault only and is lost with it."""
 
-    number: int
     phase: str
     title: str
     who: Who
@@ -31,6 +30,8 @@ class Step:
     live: bool = False
     staff_signs: bool = False
     """Administrator and witness sign the checkpoint when it is done (end of a phase)."""
+    number: int = 0
+    """Its place in its script, from 1: set by `_numbered`."""
 
     def function(self) -> Callable[[Room], Steps]:
         """The step's function, imported when it is needed."""
@@ -39,44 +40,50 @@ class Step:
         return function
 
 
-KEYGEN = (
-    Step(1, "open", "Charter and policy", "staff", 2, ("SET-01", "SET-04", "SET-05", "STO-08", "AUT-02"), "opening:constitution"),
-    Step(2, "open", "Roll-call", "everyone", 15, ("ASM-01",), "opening:roll_call_of_all", staff_signs=True),
-    Step(3, "prepare", "Machine and HSM", "staff", 5, ("AIR-05", "AIR-06", "AIR-07"), "prepare:machine", live=True),
-    Step(4, "generate", "Generate and split", "staff", 2, ("GEN-02", "GEN-08", "GEN-13"), "generate:generate", live=True),
-    Step(5, "generate", "Lock, write, read back, open", "custodians", 40, ("GEN-10", "STO-05", "STO-09"), "generate:lock_all", live=True),
-    Step(6, "generate", "Prove every quorum", "staff", 1, ("GEN-07",), "generate:prove_quorums", live=True),
-    Step(7, "sign", "Sign the key record", "everyone", 15, ("GEN-14",), "generate:sign_key_record"),
-    Step(8, "close", "Adjourn", "everyone", 10, ("AUD-02",), "closing:adjourn_keygen"),
+def _numbered(*steps: Step) -> tuple[Step, ...]:
+    return tuple(replace(step, number=number) for number, step in enumerate(steps, start=1))
+
+
+KEYGEN = _numbered(
+    Step("open", "Charter and policy", "staff", 2, ("SET-01", "SET-04", "SET-05", "STO-08", "AUT-02"), "opening:constitution"),
+    Step("open", "Roll-call", "everyone", 15, ("ASM-01",), "opening:roll_call_of_all", staff_signs=True),
+    Step("prepare", "Machine and HSM", "staff", 5, ("AIR-05", "AIR-06", "AIR-07"), "prepare:machine", live=True),
+    Step("generate", "Generate and split", "staff", 2, ("GEN-02", "GEN-08", "GEN-13"), "generate:generate", live=True),
+    Step("generate", "Lock, write, read back, open", "custodians", 40, ("GEN-10", "STO-05", "STO-09"), "generate:lock_all", live=True),
+    Step("generate", "Prove every quorum", "staff", 1, ("GEN-07",), "generate:prove_quorums", live=True),
+    Step("sign", "Sign the key record", "everyone", 15, ("GEN-14",), "generate:sign_key_record"),
+    Step("close", "Adjourn", "everyone", 10, ("AUD-02",), "closing:adjourn_keygen"),
 )
 
-TRANSFER = (
-    Step(1, "prepare", "Authorization", "staff", 3, ("AUT-01", "AUT-02", "AUT-04", "AUT-05", "AUT-08"), "prepare:authorization"),
-    Step(2, "prepare", "Machine and HSM", "staff", 5, ("AIR-05", "AIR-06", "AIR-07"), "prepare:machine"),
-    Step(
-        3, "prepare", "Signing request", "staff", 3, ("TXN-01", "TXN-09", "AUT-06", "AUT-07", "AUT-10"), "prepare:request", staff_signs=True
-    ),
-    Step(4, "open", "Roll-call", "everyone", 10, ("ASM-01",), "opening:roll_call", staff_signs=True),
-    Step(5, "review", "Review", "everyone", 5, ("TXN-02", "TXN-05", "TXN-12"), "review:review", staff_signs=True),
-    Step(6, "approve", "Approvals", "everyone", 8, ("SIG-02",), "review:approvals", staff_signs=True),
-    Step(
-        7, "assemble", "Unlock the shares", "custodians", 8, ("REC-01", "REC-02", "REC-04", "REC-12", "REC-13"), "sitting:unlock", live=True
-    ),
-    Step(8, "sign", "Sign", "everyone", 2, ("REC-06", "REC-07", "REC-08", "REC-09", "SIG-01", "SIG-03", "SEC-03"), "sitting:sign"),
-    Step(9, "re-secure", "Lock the shares again", "custodians", 5, ("SEC-01",), "sitting:lock_again"),
-    Step(10, "re-secure", "Adjourn", "everyone", 5, ("AUD-02",), "closing:adjourn"),
-    Step(11, "carry out", "Bundle and QR", "staff", 5, ("EXP-01", "EXP-02"), "closing:carry_out", staff_signs=True),
-    Step(12, "carry out", "Close", "staff", 1, (), "closing:close_transfer"),
+TRANSFER = _numbered(
+    Step("prepare", "Authorization", "staff", 3, ("AUT-01", "AUT-02", "AUT-04", "AUT-05", "AUT-08"), "prepare:authorization"),
+    Step("prepare", "Machine and HSM", "staff", 5, ("AIR-05", "AIR-06", "AIR-07"), "prepare:machine"),
+    Step("prepare", "Signing request", "staff", 3, ("TXN-01", "TXN-09", "AUT-06", "AUT-07", "AUT-10"), "prepare:request", staff_signs=True),
+    Step("open", "Roll-call", "everyone", 10, ("ASM-01",), "opening:roll_call", staff_signs=True),
+    Step("review", "Review", "everyone", 5, ("TXN-02", "TXN-05", "TXN-12"), "review:review", staff_signs=True),
+    Step("approve", "Approvals", "everyone", 8, ("SIG-02",), "review:approvals", staff_signs=True),
+    Step("assemble", "Unlock the shares", "custodians", 8, ("REC-01", "REC-02", "REC-04", "REC-12", "REC-13"), "sitting:unlock", live=True),
+    Step("sign", "Sign", "everyone", 2, ("REC-06", "REC-07", "REC-08", "REC-09", "SIG-01", "SIG-03", "SEC-03"), "sitting:sign"),
+    Step("re-secure", "Lock the shares again", "custodians", 5, ("SEC-01",), "sitting:lock_again"),
+    Step("re-secure", "Adjourn", "everyone", 5, ("AUD-02",), "closing:adjourn"),
+    Step("carry out", "Bundle and QR", "staff", 5, ("EXP-01", "EXP-02"), "closing:carry_out", staff_signs=True),
+    Step("carry out", "Close", "staff", 1, (), "closing:close_transfer"),
 )
 
-RECEIPT = (
-    Step(1, "receipt", "Receipt", "staff", 5, ("BRD-03", "BRD-04"), "receipt:take", staff_signs=True),
-    Step(2, "receipt", "Close", "staff", 1, ("BRD-05",), "receipt:close"),
+RECEIPT = _numbered(
+    Step("receipt", "Receipt", "staff", 5, ("BRD-03", "BRD-04"), "receipt:take", staff_signs=True),
+    Step("receipt", "Close", "staff", 1, ("BRD-05",), "receipt:close"),
 )
 
 SCRIPTS: dict[str, tuple[Step, ...]] = {"keygen": KEYGEN, "transfer": TRANSFER, "receipt": RECEIPT}
 
-KEY_SIGNED = 7
+
+def number_of(kind: str, run: str) -> int:
+    """The number of the step that `run` (`module:function`) plays in one kind of ceremony."""
+    return next(step.number for step in SCRIPTS[kind] if step.run == run)
+
+
+KEY_SIGNED = number_of("keygen", "generate:sign_key_record")
 """The step of a key generation from whose end on the set exists (GEN-14)."""
 
 
@@ -85,7 +92,7 @@ def in_one_sitting(state: State) -> bool:
     return state.opened.kind == "keygen" and state.file("key-record") is not None and not state.done(KEY_SIGNED)
 
 
-PREPARED = 3
+PREPARED = number_of("transfer", "prepare:request")
 """The last step of a transfer that needs administrator and witness alone (`ceremony prepare`)."""
 
 

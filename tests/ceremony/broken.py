@@ -2,6 +2,7 @@
 
 `kill:N`: the process kills itself (SIGKILL) right after its N-th transcript entry is on disk.
 `kill-after:TYPE`: likewise after its first entry of this type.
+`kill-step:TITLE`: likewise after the entry of the step with this title.
 `torn:N`: it kills itself in the middle of writing its N-th entry.
 `clock:TIME`: the machine's clock says TIME.
 `without:MODULE.FUNCTION`: that function checks nothing.
@@ -28,10 +29,10 @@ def _die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _killing_after(kind: str) -> None:
+def _killing_after(said: str) -> None:
     def append(path: Path, raw: bytes) -> None:
         files.append_line(path, raw)
-        if f'"type":"{kind}"'.encode() in raw:
+        if said.encode() in raw:
             _die()
 
     transcript.append_line = append  # type: ignore[assignment]
@@ -78,7 +79,9 @@ def main() -> None:
     if fault in ("kill", "torn"):
         _killing(int(value), torn=fault == "torn")
     elif fault == "kill-after":
-        _killing_after(value)
+        _killing_after(f'"type":"{value}"')
+    elif fault == "kill-step":
+        _killing_after(f'"title":"{value}"')
     elif fault == "clock":
         loop.utc_now = cold.utc_now = room.utc_now = lambda: value
     elif fault == "without":

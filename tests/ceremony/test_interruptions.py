@@ -14,11 +14,15 @@ from ceremony.record.register import Register
 from ceremony.record.state import State
 from ceremony.record.verify import verify
 from ceremony.script.generate import check_one_sitting
+from ceremony.script.table import number_of
 from tests.ceremony import rehearsal
 
 KILLED = 128 + 9
-BEFORE_THE_VAULT = {"1", "6", "7", "8"}
-"""Done when a step with the vault begins: machine and HSM, unlock, sign, lock again."""
+BEFORE_THE_VAULT = {
+    str(number_of("transfer", run) - 1) for run in ("prepare:machine", "sitting:unlock", "sitting:sign", "sitting:lock_again")
+}
+"""Done when a step with the vault begins."""
+BEFORE_THE_KEY = {str(number_of("keygen", run) - 1) for run in ("prepare:machine", "generate:generate")}
 
 
 def last_step(set_: Stage) -> str:
@@ -80,7 +84,9 @@ def killed_at_each_entry(set_: Stage, command: tuple[str, ...], fault: str, unti
 
 
 def test_killed_after_every_entry_of_prepare_and_of_the_room(authorized: Stage) -> None:
-    kills = killed_at_each_entry(authorized, demonstration.prepare_command(authorized), "kill", "6")
+    kills = killed_at_each_entry(
+        authorized, demonstration.prepare_command(authorized), "kill", str(number_of("transfer", "review:approvals"))
+    )
     assert kills > 40
     demonstration.transfer_command(authorized)
     shown, code = rehearsal.run(authorized, *demonstration.transfer_command(authorized, "resume"))
@@ -162,7 +168,7 @@ def test_killed_after_every_entry_of_key_generation_until_its_split(founded: Sta
         kills, words = kills + 1, demonstration.transfer_command(founded, "resume")[:-2]
         if "key-record" in listed(founded):
             break
-        stuck = before in {"2", "3"} and last_step(founded) == before
+        stuck = before in BEFORE_THE_KEY and last_step(founded) == before
         further = further + 1 if stuck else 1 if rehearsal.types(founded)[-1] == "step" else 2
         before = last_step(founded)
     assert kills > 35

@@ -35,6 +35,7 @@ from ceremony.record.ledger import sealings
 from ceremony.record.register import Register
 from ceremony.record.signers import NAMESPACES
 from ceremony.record.transcript import NAME, Transcript
+from ceremony.script.table import SCRIPTS, Step
 from ceremony.script.table import digest as script_digest
 from shares.plan import Plan
 from tests.desk import Desk
@@ -83,7 +84,7 @@ def cut_off() -> Change:
             run.clear()
         if kind == "transfer" and isinstance(body, entries.HsmSigned):
             again = [("tool", entries.Resumed(after=80, found=())), *run]
-            return [*again[:-3], ("tool", entries.Step(number=7, title="Unlock the shares")), *again[-3:], (actor, body)]
+            return [*again[:-3], ("tool", UNLOCKED), *again[-3:], (actor, body)]
         return [(actor, body)]
 
     return change
@@ -181,15 +182,25 @@ class Scribe:
         for person in people:
             self.sign_text(purpose, said.text, person)
 
-    def step(self, number: int, title: str, *, staff_signs: bool = False) -> None:
-        if staff_signs:
+    def step(self, title: str) -> None:
+        """The step of this title is done; where the script says so, administrator and witness sign first."""
+        step = step_called(self.transcript.state.opened.kind, title)
+        if step.staff_signs:
             self.checkpoint("phase", ("administrator", "witness"))
-        self.add("tool", entries.Step(number=number, title=title))
+        self.add("tool", entries.Step(number=step.number, title=step.title))
 
     def roll_call(self, people: Iterable[str]) -> None:
         for person in people:
             self.add(person, entries.Present(factors=("signing key",)))
         self.checkpoint("opening", people)
+
+
+def step_called(kind: str, title: str) -> Step:
+    """The step of this title in one kind of ceremony."""
+    return next(step for step in SCRIPTS[kind] if step.title == title)
+
+
+UNLOCKED = entries.Step(number=step_called("transfer", "Unlock the shares").number, title="Unlock the shares")
 
 
 @dataclass
@@ -255,27 +266,27 @@ class Sample:
         for kind, document in (("charter", self.charter), ("policy", self.policy)):
             scribe.keep(f"{kind}.json", kind, dump(document))  # type: ignore[arg-type]
             scribe.sign_file(kind, f"{kind}.json", ("cfo", "cto", "witness"))
-        scribe.step(1, "Charter and policy")
+        scribe.step("Charter and policy")
         scribe.roll_call(everyone)
-        scribe.step(2, "Roll-call", staff_signs=True)
+        scribe.step("Roll-call")
         scribe.add("tool", entries.Machine(findings=("swap is on",)))
         self._start_vault(scribe)
-        scribe.step(3, "Machine and HSM", staff_signs=True)
+        scribe.step("Machine and HSM")
         record = self.key_record
         scribe.keep("key-record.json", "key-record", dump(record))
         count = len(record.custodian_commitments) + len(record.site_commitments)
         scribe.add("tool", entries.Generated(sources=("os", "HSM"), set_identifier=record.set_identifier, commitments=count))
-        scribe.step(4, "Generate and split")
+        scribe.step("Generate and split")
         for position in self.charter.custodians:
             self._lock(scribe, position, 1)
-        scribe.step(5, "Lock")
+        scribe.step("Lock, write, read back, open")
         scribe.add("tool", entries.Quorums(of_sites=12, whole=4, stand_for=108))
-        scribe.step(6, "Prove every quorum")
+        scribe.step("Prove every quorum")
         scribe.add("tool", entries.VaultEnded(reason="every share is locked and proven"))
         scribe.sign_file("key-record", "key-record.json", everyone)
-        scribe.step(7, "Sign the key record")
+        scribe.step("Sign the key record")
         scribe.checkpoint("adjournment", everyone)
-        scribe.step(8, "Adjourn")
+        scribe.step("Adjourn")
         scribe.add("tool", entries.Closed(outcome="key record signed", reason=""))
         return scribe.transcript.head
 
@@ -328,24 +339,24 @@ class Sample:
         wanted = self.authorization(number, prev)
         request = self._prepare(scribe, wanted, number)
         scribe.roll_call((*ROOM, "administrator", "witness"))
-        scribe.step(4, "Roll-call", staff_signs=True)
+        scribe.step("Roll-call")
         for person in (*ROOM, "witness"):
             scribe.add(person, entries.Reviewed(request=request.digest))
-        scribe.step(5, "Review", staff_signs=True)
+        scribe.step("Review")
         self._approve(scribe, wanted, request, number)
-        scribe.step(6, "Approvals", staff_signs=True)
+        scribe.step("Approvals")
         self._sign(scribe, request)
         for position in ROOM:
             known = sealings({}, (e for e in self._sealing_entries(scribe)), self.key_record.set_identifier)
             self._lock(scribe, position, max(known[position].begun) + 1)
         scribe.add("tool", entries.VaultEnded(reason="every share is locked again"))
-        scribe.step(9, "Lock the shares again")
+        scribe.step("Lock the shares again")
         scribe.checkpoint("adjournment", (*ROOM, "administrator", "witness"))
-        scribe.step(10, "Adjourn")
+        scribe.step("Adjourn")
         names = ("manifest.json", "transaction")
         scribe.add("tool", entries.Exported(bundle=sha256(b"bundle"), names=names, frames=2, readers=("zxing-cpp", "zbar")))
-        scribe.step(11, "Bundle and QR", staff_signs=True)
-        scribe.step(12, "Close")
+        scribe.step("Bundle and QR")
+        scribe.step("Close")
         scribe.add("tool", entries.Closed(outcome="carried out", reason="awaiting receipt"))
         return scribe.transcript.head
 
@@ -370,11 +381,11 @@ class Sample:
             greatest_fee=wanted.greatest_fee,
         )
         scribe.add("tool", granted)
-        scribe.step(1, "Authorization")
+        scribe.step("Authorization")
         scribe.add("tool", entries.Machine(findings=()))
         self._start_vault(scribe)
         scribe.add("tool", entries.VaultEnded(reason="prepared"))
-        scribe.step(2, "Machine and HSM")
+        scribe.step("Machine and HSM")
         state = self.snapshot(self.play.coins or number)
         coins = snapshot.checked(state, self.account)
         order = Order(payee=wanted.destination, amount=wanted.amount, max_fee=wanted.greatest_fee, rate=2_000, change_index=0)
@@ -384,7 +395,7 @@ class Sample:
         scribe.keep("request.psbt", "request", request.raw)
         coin_names = tuple(f"{i.txid}:{i.vout}" for i in seen.inputs)
         scribe.add("tool", entries.Agreed(request=request.digest, readers=("ours", "second"), fee=seen.fee, coins=coin_names))
-        scribe.step(3, "Signing request", staff_signs=True)
+        scribe.step("Signing request")
         return request
 
     def _approve(self, scribe: Scribe, wanted: Authorization, request: SigningRequest, number: int) -> None:
@@ -408,7 +419,7 @@ class Sample:
         known = sealings({}, self._sealing_entries(scribe), self.key_record.set_identifier)
         for position in ROOM:
             scribe.add(position, entries.Unlocked(position=position, number=known[position].proven))
-        scribe.step(7, "Unlock the shares")
+        scribe.step("Unlock the shares")
         scribe.add("tool", entries.Recovered(positions=ROOM, spares=(), accounts=("main",)))
         wanted = sighashes(request, self.account)
         paths = tuple(sorted({s.path for s in wanted}))
@@ -429,7 +440,7 @@ class Sample:
         scribe.keep("transaction.hex", "transaction", signed.raw.hex().encode() + b"\n")
         fee = review(request, self.account).fee
         scribe.add("tool", entries.Checked(txid=signed.txid, fee=fee, weight=signed.weight))
-        scribe.step(8, "Sign")
+        scribe.step("Sign")
 
     def receipt(self, number: int, prev: str, of: int) -> str:
         """The receipt of a transfer; the new head."""
@@ -456,8 +467,8 @@ class Sample:
             "tool",
             entries.Sighting(node=document.node, txid=document.txid, block=document.block, height=document.height, confirmations=2),
         )
-        scribe.step(1, "Receipt", staff_signs=True)
-        scribe.step(2, "Close")
+        scribe.step("Receipt")
+        scribe.step("Close")
         scribe.add("tool", entries.Closed(outcome="receipt", reason=document.txid))
         return scribe.transcript.head
 

@@ -59,7 +59,7 @@ def _eventful(kind: str, actor: str, body: Any) -> Iterable[Entry]:
     if isinstance(body, entries.Vault) and body.process == "opener":
         protection = {"no network": "held", "memory locked": "not held: Operation not permitted"}
         return [(actor, replace(body, protection=protection))]
-    if isinstance(body, entries.Step) and body.number == 6:
+    if isinstance(body, entries.Step) and body.title == "Approvals":
         return [(actor, body), ("tool", entries.Resumed(after=50, found=("torn-50-abcd.bytes",)))]
     if isinstance(body, entries.Armed):
         refusal = entries.Refusal(identifier="REC-04", what="the share of C3", found="another commitment", expected="the recorded one")

@@ -36,7 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 """House -> the other houses of ours that it may import: `cli, cast -> script -> screen | vault | machine -> record -> ...`."""
 
 THIRD: dict[str, set[str]] = {
-    "ceremony.screen": {"rich"},
+    "ceremony.screen": {"reportlab", "rich"},
     "ceremony.vault": {"cryptography", "mnemonic", "pkcs11"},
     "ceremony.cast": {"pexpect"},
     "ceremony.cli": {"click"},
@@ -59,7 +59,8 @@ PROCESSES: dict[str, tuple[set[str], set[str]]] = {
          "ceremony.vault.process", "ceremony.screen", "ceremony.script", "ceremony.cli"},
     ),
     "ceremony.cli.cold": (
-        {"PIL", "bip_utils", "click", "cryptography", "mnemonic", "pbk", "pkcs11", "pyshamir", "pyzbar", "qrcode", "rich", "zxingcpp"},
+        {"PIL", "bip_utils", "click", "cryptography", "mnemonic", "pbk", "pkcs11", "pyshamir", "pyzbar", "qrcode", "reportlab", "rich",
+         "zxingcpp"},
         {"ceremony.vault.opener", "ceremony.vault.recovery", "ceremony.vault.generation", "ceremony.vault.passphrase",
          "ceremony.vault.prompt", "ceremony.vault.randomness", "ceremony.vault.accounts", "ceremony.vault.hsm", "transfer.nodes"},
     ),

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import wraps
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,21 +17,26 @@ import click
 from ceremony.base import signatures
 from ceremony.base.amounts import format_btc, grouped, parse_amount
 from ceremony.base.control import Refused, refuse
-from ceremony.base.data import Malformed, Time, decode, dump, load
-from ceremony.base.files import read_file
+from ceremony.base.data import Malformed, Mark, Time, decode, dump, load
+from ceremony.base.files import read_file, write_new
 from ceremony.cli import papers
 from ceremony.record.charter import OFFICERS, Charter
 from ceremony.record.policy import bound
 from ceremony.record.signed import MOST_BYTES, add_signature, read_signed
 from ceremony.screen.documents import Verdict, authorization_screen, digest, field, verdicts
+from ceremony.screen.paper import pdf
+from ceremony.screen.payee import as_text, payee_slip
 from transfer.authorization import Authorization, Authorized, Confirmation, check_distinct, check_valid, signed_by
 from transfer.limits import Policy, Spent, check_limits, check_payee, moment, written
 
 _TAIL = 8
+_SLIP = "payee-slip"
 _NO_CEREMONY = 0
 """Ceremonies count from 1: on an officer's laptop none is under way, and all of them count."""
 _LINE = 64
 """Characters: purpose and reference value take one line of the screen each."""
+_HEARD = 200
+"""Characters: channel and who answered leave the payee slip at one page."""
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -147,11 +153,16 @@ def sign(file: Path, person: str, key: Path, ground: Ground) -> None:
 @papers.key
 @click.option("--channel", required=True, help="How you reached the payee: a number or place that you knew before.")
 @click.option("--spoken-with", required=True, help="Who at the payee answered.")
+@click.option("--slip", type=papers.FILE, help="Folder for the payee slip (payee-slip.txt, .pdf); beside the confirmation otherwise.")
 @papers.out
-def confirm(file: Path, person: str, key: Path, channel: str, spoken_with: str, output: Path) -> None:  # noqa: PLR0913, PLR0917 (one option each)
-    """While the payee is on the line: they say amount and address, you type the end of it, unseen."""
+def confirm(file: Path, person: str, key: Path, channel: str, spoken_with: str, slip: Path | None, output: Path) -> None:  # noqa: PLR0913, PLR0917 (one option each)
+    """While the payee is on the line: they say amount and address, you type the end of it, unseen. Writes the payee slip."""
     wanted = load(Authorization, read_file(file, MOST_BYTES), file.name)
     check_distinct(wanted, person)
+    for name, text in (("--channel", channel), ("--spoken-with", spoken_with)):
+        if len(text) > _HEARD:
+            raise Malformed(f"{name}: {len(text)} characters, expected at most {_HEARD}")
+    paper = _paper(slip or output.parent)
     papers.show((*field("payee", wanted.payee), *field("amount", format_btc(wanted.amount)), *digest(wanted.digest)))
     click.echo("Ask the payee for the amount and for the address, and let them read it to you.")
     _heard(wanted, click.prompt(f"Type the last {_TAIL} characters of the address as the payee reads them", prompt_suffix=": "))
@@ -171,6 +182,7 @@ def confirm(file: Path, person: str, key: Path, channel: str, spoken_with: str, 
     signature = signatures.sign(person, "confirmation@cold-ceremony", dump(said), key)
     papers.write(output, said)
     add_signature(output, signature)
+    _write_slip(paper, payee_slip(wanted, said), wanted.mark)
 
 
 @authorize.command()
@@ -285,6 +297,26 @@ def _spent(register: Path | None, genesis: str) -> tuple[Spent, ...] | None:
             do="Use a copy of the register that this charter belongs to.",
         )
     return book.spent(_NO_CEREMONY)
+
+
+def _paper(folder: Path) -> Path:
+    """Where the payee slip will lie, without its ending; Malformed, before anybody is called, if another one lies there."""
+    for path in (folder / f"{_SLIP}.txt", folder / f"{_SLIP}.pdf"):
+        if path.exists():
+            raise Malformed(f"{path}: another payee slip is there already; give a folder of its own with --slip")
+    return folder / _SLIP
+
+
+def _write_slip(paper: Path, pages: Sequence[Sequence[str]], mark: Mark) -> None:
+    """AUT-08: what was heard, for the people who will type from it; the PDF only where the program that draws it is installed."""
+    written_ = [paper.with_suffix(".txt")]
+    write_new(written_[0], as_text(pages))
+    if find_spec("reportlab") is not None:
+        written_.append(paper.with_suffix(".pdf"))
+        write_new(written_[1], pdf("payee slip", pages, mark))
+    click.echo(f"Payee slip: {' and '.join(map(str, written_))}")
+    if len(written_) == 1:
+        click.echo("No PDF: reportlab is not installed here. Print the text.")
 
 
 def _time(given: str | None) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -199,6 +200,40 @@ def test_the_longest_authorization_still_fits(good: Desk) -> None:
     done = ceremony("authorize", "show", good.folder / "authorization.json", *on(good), f"--now={NOW}")
     assert done.returncode == 0, done.stderr
     assert len(screen(done.stdout)) <= 23  # one line is left for the question
+
+
+def confirm(desk: Desk, output: Path, *more: str) -> Any:
+    """The witness calls the payee, who reads the address as it is."""
+    caller = ["--as=witness", f"--key={desk.key('witness')}", "--channel=telephone, known number", "--spoken-with=Zoe"]
+    return ceremony("authorize", "confirm", desk.folder / "authorization.json", *caller, f"-o{output}", *more, typed=f"{TAIL}\n{SIGN}")
+
+
+def test_the_payee_slip_holds_the_whole_address_in_numbered_groups(good: Desk, tmp_path: Path) -> None:
+    done = confirm(good, tmp_path / "confirmation.json")
+    assert done.returncode == 0, done.stderr
+    lines = (tmp_path / "payee-slip.txt").read_text().splitlines()
+    at = lines.index("payment 1  exchange")
+    rows = list(takewhile(lambda line: line.startswith("  "), lines[at + 1 :]))
+    found = re.findall(r"([0-9]+) (\S{1,4})(?: |$)", "".join(f"{row} " for row in rows))
+    assert "".join(group for _, group in found) == PAYEE
+    assert [int(number) for number, _ in found] == list(range(1, len(found) + 1))
+    text = " ".join(" ".join(lines).split())
+    for part in ("0.25000000 BTC", "by witness, with Zoe", "telephone, known number", "Bring this to the ceremony"):
+        assert part in text
+    assert max(map(len, lines)) <= 84
+    assert (tmp_path / "payee-slip.pdf").read_bytes().startswith(b"%PDF-")
+
+
+def test_a_payee_slip_never_replaces_another_one(good: Desk, tmp_path: Path) -> None:
+    assert confirm(good, tmp_path / "confirmation.json").returncode == 0
+    before = (tmp_path / "payee-slip.txt").read_bytes()
+    done = confirm(good, tmp_path / "again.json")
+    assert (done.returncode, "another payee slip is there already" in done.stderr) == (2, True)
+    assert "Ask the payee" not in done.stdout
+    assert not (tmp_path / "again.json").exists()
+    assert (tmp_path / "payee-slip.txt").read_bytes() == before
+    (tmp_path / "else").mkdir()
+    assert confirm(good, tmp_path / "again.json", f"--slip={tmp_path / 'else'}").returncode == 0
 
 
 @pytest.mark.control("AUD-09")

@@ -308,7 +308,7 @@ _EXP = {
     "EXP-03": Control("The receiver takes regular files of the list alone, from a medium mounted ro, noexec, nosuid, nodev"),
     "EXP-04": Control(
         "Digest words are read aloud and compared on both sides",
-        instead="both screens show the words of the bundle's digest; the tool does not ask for them",
+        instead="both screens show the bundle's words; `ceremony words` compares what is heard, a ceremony does not ask for it",
     ),
 }
 

@@ -16,6 +16,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "charter": ("ceremony.cli.anywhere:charter", "Enrol people; make, sign and check the charter."),
     "policy": ("ceremony.cli.anywhere:policy", "Make, sign and check the policy: payees, limits, fee caps."),
     "authorize": ("ceremony.cli.anywhere:authorize", "Draft, show, confirm, sign and check an authorization (CFO and CTO)."),
+    "address": ("ceremony.cli.lookup:address", "Show an own receiving address, derived twice."),
+    "words": ("ceremony.cli.lookup:words", "A digest or a file as words; words compared with a digest."),
     "audit": ("ceremony.cli.audit:audit", "Verify a register against its anchor; write the report."),
     "keygen": ("ceremony.cli.cold:keygen", "Cold host: generate the key and its shares, in one sitting."),
     "prepare": ("ceremony.cli.cold:prepare", "Cold host: begin a transfer: machine, HSM, snapshot, signing request."),

@@ -44,6 +44,15 @@ def answer(account: AccountKey, request: bytes, signed: bytes | None = None) -> 
     return _facts(account, request, unsigned, (spent, made))
 
 
+def own_address(account: AccountKey, path: str) -> str:
+    """The account's P2WPKH address at "branch/index"; Malformed outside the account."""
+    branch, index = path.split("/")
+    if branch not in "01" or int(index) > _LARGEST_INDEX:
+        raise Malformed(f"the path {path} is outside the account")
+    keys = _Keys(account)
+    return keys.address(keys.script(path))
+
+
 def verify_inputs(raw: bytes, outputs: Sequence[tuple[int, bytes]]) -> str:
     """The txid of a signed transaction, once the kernel verified each input against the (amount, script) that it spends.
 

@@ -116,18 +116,19 @@ fi
 
 # --- 6 What entries say. The program prints one fact for each line:  O folder | C number outcome | F digest path |
 #       S folder purpose namespace actor file text time blob | N number purpose actor (a signature that must be there) |
-#       R r signature | E control text (a rule is broken) -----------------------------------------------------------------------
+#       R r signature | X control number path (an exception) | E control text -----------------------------------------------------------------------
 cat >"$tmp/facts.jq" <<'JQ'
 def is($re): type == "string" and test("\\A(" + $re + ")\\z");
 def has_all($needed): ($needed - .) == [];
 def kinds: ["opened","file","signature","step","present","machine","vault","vault-ended","hsm","import-path","generated","sealing",
   "proven","removed","quorums","authorized","agreed","reviewed","armed","unlocked","recovered","imported","signing","set-aside",
-  "hsm-signed","absent","checked","exported","sighting","refusal","resumed","closed"];
+  "hsm-signed","absent","checked","exported","sighting","disagreed","excepted","refusal","resumed","closed"];
 def namespaces: {"charter":"charter","policy":"policy","key-record":"key-record","authorization":"authorization",
-  "confirmation":"confirmation","receipt":"receipt","approval":"approval",
-  "opening":"checkpoint","phase":"checkpoint","adjournment":"checkpoint"};
+  "confirmation":"confirmation","receipt":"receipt","exception":"exception","approval":"approval",
+  "opening":"checkpoint","phase":"checkpoint","adjournment":"checkpoint","disagreement":"checkpoint"};
+def excepted: ["SET-07","STO-02","STO-04","STO-08","AIR-01","ASM-03","DRL-01","BRD-05"];  # with a form that both officers sign; no other control
 def base64: "([A-Za-z0-9+/]{4})*([A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?";  # no bits left over: one spelling
-def fresh: {seq: 0, time: "", done: 0, again: false, closed: false, seen: {}, listed: {}, present: [], signed: [], phase: {}, approved: [],
+def fresh: {seq: 0, time: "", done: 0, again: false, closed: false, seen: {}, listed: {}, present: [], signed: [], phase: {}, approved: [], declined: [],
   approval_head: null, positions: [], open: {}, waiting: {}, armed: false};
 
 def broken($control; $text): .out += ["E\t\($control) \(.folder // "entry"), entry \(.seq): \($text)"];
@@ -165,7 +166,7 @@ def signature($e):
       else (.listed[$b.file // ""] == $b.purpose) and ($b | has("text") | not) end; "AUT-03"; "not over a file of its kind, or a text")
   | need($b.blob | is("U1NIU0lH" + base64); "AUT-03"; "not the base64 of an SSH signature")
   | (if $b.purpose == "approval" then approval($e) elif $of_text then checkpoint($b) else . end)
-  | .signed += [[$b.purpose, $e.actor, .said // 0]] | (.said // 0) as $said
+  | .signed += [[$b.purpose, $e.actor, .said // 0, $b.file]] | (.said // 0) as $said
   | (if $b.purpose == "phase" then .phase[$b.text] += [$e.actor] else . end) | del(.said)
   | .out += [["S", .folder, $b.purpose, $b.namespace, $e.actor, $b.file // "-", ($b.text // "--" | .[:-1] | gsub("\n"; "\u0001")),
       ($e.time | gsub("[-:T]"; "")), ($b.blob as $s | [range(0; $s | length; 70) | $s[.:. + 70]] | join(" "))] | join("\t")];
@@ -185,8 +186,9 @@ def proven($b): ($b.number | tonumber? // 0) as $n | ($b.position // "") as $p
 def everyone: [.present[] | .actor] | unique;
 def everyone_signs($purposes; $least):  # and the last signature of each covers what was done: entry $least
   .signed as $signed | everyone as $here | .number as $number
-  | .out += [$purposes[] as $p | $here[] | "N\t\($number)\t\($p)\t\(.)"]
-  | need([$here[] as $who | any($signed[]; .[0] == "adjournment" and .[1] == $who and .[2] >= $least)] | all; "AUD-02"; "the adjournment is not signed by everyone");
+  | .declined as $declined  # "I do not agree, because ..." is a valid signed answer at the end
+  | .out += [$purposes[] as $p | $here[] | "N\t\($number)\t\(if $p == "adjournment" and IN($declined[]) then "disagreement" else $p end)\t\(.)"]
+  | need([$here[] as $who | any($signed[]; (.[0] == "adjournment" or (.[0] == "disagreement" and ($who | IN($declined[])))) and .[1] == $who and .[2] >= $least)] | all; "AUD-02"; "the adjournment is not signed by everyone");
 
 def closed($b):
   .closed = true | .number as $number | .out += ["C\t\($number)\t\($b.outcome)"]
@@ -202,6 +204,7 @@ def closed($b):
       | everyone_signs(["opening","adjournment"]; .newest // 0) | .out += [("cfo","cto") as $who | "N\t\($number)\tauthorization\t\($who)"]
     elif .kind == "receipt" and $b.outcome == "receipt" then
       after("sighting"; "BRD-03") | need([.signed[] | select(.[0] == "receipt") | .[1]] | unique | length >= 2; "BRD-04"; "fewer than two people signed the receipt")
+    elif .kind == "receipt" and $b.outcome == "excepted" then need(.excepted["BRD-05"]; "BRD-05"; "closed without a receipt or an exception")
     else broken("AUD-08"; "an outcome that its kind cannot have") end;
 
 def body($e): $e.body as $b | $e.type as $t
@@ -231,6 +234,12 @@ def body($e): $e.body as $b | $e.type as $t
     elif $t == "sealing" then .open[$b.position // ""] = "\($b.number) \($b.sha256)"
     elif $t == "proven" then proven($b) | .newest = .seq | .proven_all += [$b.position]
     elif $t == "quorums" or $t == "generated" then .newest = .seq
+    elif $t == "disagreed" then (if $b.to == "adjournment" then .declined += [$e.actor] else . end)
+      | .number as $number | .out += ["N\t\($number)\tdisagreement\t\($e.actor)"]
+    elif $t == "excepted" then .excepted[$b.control] = true | .number as $number | .signed as $signed
+      | need(($b.control | IN(excepted[])) and .listed[$b.file] == "exception"; "SET-06"; "an exception that no form allows")
+      | need([("cfo","cto") as $who | any($signed[]; .[0] == "exception" and .[1] == $who and .[3] == $b.file)] | all; "SET-06"; "an exception that cfo and cto did not both sign")
+      | .out += ["X\t\($b.control) \($number)\t\(.folder)/\($b.file)"]
     elif $t == "vault-ended" then .armed = false
     elif $t == "closed" then closed($b) else . end;
 
@@ -255,7 +264,7 @@ approving=$(jq -c 'if .officers_approve == "yes" then ["cfo","cto"] else [] end'
 jq -nr --arg genesis "$found" --arg mark "$(jq -r .mark "$charter")" --argjson people "$people" --argjson custodians "$custodians" \
     --argjson approving "$approving" --rawfile lines "$tmp/digests" "(\$lines | split(\"\n\")) as \$digests | $(cat "$tmp/facts.jq")" \
     "$tmp/all" >"$tmp/facts" 2>"$tmp/trouble" || refuse AUD-01 "an entry is not in its form: $(head -n 1 "$tmp/trouble")"
-for kind in O C F S N R; do : >"$tmp/$kind"; done
+for kind in O C F S N R X; do : >"$tmp/$kind"; done
 tab=$(printf '\t')
 while IFS=$tab read -r kind rest; do
     case $kind in
@@ -287,11 +296,14 @@ while IFS=$tab read -r number requester checker; do
     [ "$requester" != "$checker" ] || refuse AUT-08 "ceremony $number: the requester confirmed the payee alone"
     printf '%s\tconfirmation\t%s\n' "$number" "$checker" >>"$tmp/N"
 done <"$tmp/confirmed"
+while IFS=$tab read -r excepted path; do
+    [ "$(jq -r '"\(.control) \(.ceremony)"' "$path")" = "$excepted" ] || refuse SET-06 "$path is the form of another exception"
+done <"$tmp/X"
 
 # --- 9 The signers: one line for each person of the charter, no key twice, no wildcard ---------------------------------------
 jq -r '.people[].key' "$charter" | sort | uniq -d >"$tmp/twice"
 [ ! -s "$tmp/twice" ] || refuse AUT-03 "one key stands for two people"
-jq -r '.people[] | "\(.person) namespaces=\"\(["charter","policy","key-record","authorization","confirmation","approval","checkpoint","receipt"]
+jq -r '.people[] | "\(.person) namespaces=\"\(["charter","policy","key-record","authorization","confirmation","approval","checkpoint","receipt","exception"]
     | map(. + "@cold-ceremony") | join(","))\" \(.key)"' "$charter" >"$tmp/signers"
 
 # --- 10 Who had to sign, in each ceremony that ended and is not void -----------------------------------------------------------

@@ -24,6 +24,7 @@ Namespace = Literal[
     "approval@cold-ceremony",
     "checkpoint@cold-ceremony",
     "receipt@cold-ceremony",
+    "exception@cold-ceremony",
 ]
 Blob = Annotated[str, Pattern(r"U1NIU0lH[A-Za-z0-9+/]{40,2000}={0,2}", "an SSH signature in base64")]
 

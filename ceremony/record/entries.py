@@ -24,9 +24,21 @@ from ceremony.base.signatures import Blob, Namespace
 Kind = Literal["keygen", "transfer", "receipt"]
 FileName = Annotated[str, Pattern(r"[a-z0-9][a-z0-9-]{0,60}\.[a-z]{2,12}", "a file name such as key-record.json")]
 FileKind = Literal[
-    "charter", "policy", "key-record", "authorization", "confirmation", "snapshot", "request", "transaction", "receipt", "torn", "leftover"
+    "charter",
+    "policy",
+    "key-record",
+    "authorization",
+    "confirmation",
+    "snapshot",
+    "request",
+    "transaction",
+    "receipt",
+    "exception",
+    "torn",
+    "leftover",
 ]
 Signed = Annotated[str, Pattern(r"[ -~\n]{1,4000}", "the text that was signed")]
+Control = Annotated[str, Pattern(r"[A-Z]{3}-[0-9]{2}", "a control's identifier such as AIR-01")]
 Hex = Annotated[str, Pattern(r"([0-9a-f]{2})+", "hexadecimal digits in lower case")]
 
 
@@ -60,7 +72,18 @@ class Signature:
 
     namespace: Namespace
     purpose: Literal[
-        "charter", "policy", "authorization", "confirmation", "key-record", "receipt", "approval", "opening", "phase", "adjournment"
+        "charter",
+        "policy",
+        "authorization",
+        "confirmation",
+        "key-record",
+        "receipt",
+        "exception",
+        "approval",
+        "opening",
+        "phase",
+        "adjournment",
+        "disagreement",
     ]
     file: FileName | None = None
     text: Signed | None = None
@@ -306,6 +329,22 @@ class Sighting:
 
 
 @record
+class Disagreed:
+    """The actor does not agree to what they were asked to sign; their signature over this very entry follows (AUD-02)."""
+
+    to: Literal["opening", "review", "approval", "key-record", "phase", "adjournment"]
+    because: Text
+
+
+@record
+class Excepted:
+    """Both officers signed the form in this file: the control is excepted in this ceremony, and page one of the report says so."""
+
+    control: Control
+    file: FileName
+
+
+@record
 class Refusal:
     """A control refused; the ceremony stood still."""
 
@@ -327,7 +366,7 @@ class Resumed:
 class Closed:
     """Last entry of a ceremony."""
 
-    outcome: Literal["key record signed", "carried out", "receipt", "void"]
+    outcome: Literal["key record signed", "carried out", "receipt", "excepted", "void"]
     reason: Free
 
 
@@ -363,6 +402,8 @@ ALL: dict[str, type] = {
         Checked,
         Exported,
         Sighting,
+        Disagreed,
+        Excepted,
         Refusal,
         Resumed,
         Closed,

@@ -14,7 +14,7 @@ from ceremony.record.register import Ceremony
 from ceremony.record.state import Recorded
 from transfer.limits import Policy, Spent
 
-KEY_MADE, CARRIED_OUT, RECEIVED, VOID = "key record signed", "carried out", "receipt", "void"
+KEY_MADE, CARRIED_OUT, RECEIVED, EXCEPTED, VOID = "key record signed", "carried out", "receipt", "excepted", "void"
 """How a ceremony can end."""
 
 

@@ -60,9 +60,16 @@ class Ceremony:
         file = self.state.file(kind)
         if file is None:
             raise Malformed(f"{self.folder.name} has no {kind}")
-        raw = read_file(self.folder / file.name)
+        return self.raw_of(file.name)
+
+    def raw_of(self, name: str) -> bytes:
+        """The bytes of one listed file, by its name; refused if they are not the recorded ones."""
+        file = next((f for f in self.state.all(entries.File) if f.name == name), None)
+        if file is None:
+            raise Malformed(f"{self.folder.name} lists no {name}")
+        raw = read_file(self.folder / name)
         if sha256(raw) != file.sha256:
-            refuse("AUD-01", f"{self.folder.name}/{file.name} is not the recorded file", found=sha256(raw), expected=file.sha256, do=_COPY)
+            refuse("AUD-01", f"{self.folder.name}/{name} is not the recorded file", found=sha256(raw), expected=file.sha256, do=_COPY)
         return raw
 
     def signatures(self, purpose: str) -> tuple[Signature, ...]:

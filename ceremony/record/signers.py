@@ -18,7 +18,7 @@ from ceremony.record.register import Ceremony
 from ceremony.record.state import Recorded
 
 COPY = "Use an undamaged copy of the register."
-CHECKPOINTS = ("opening", "phase", "adjournment")
+CHECKPOINTS = ("opening", "phase", "adjournment", "disagreement")
 NAMESPACES: Mapping[str, Namespace] = MappingProxyType(
     {
         "charter": "charter@cold-ceremony",
@@ -27,6 +27,7 @@ NAMESPACES: Mapping[str, Namespace] = MappingProxyType(
         "authorization": "authorization@cold-ceremony",
         "confirmation": "confirmation@cold-ceremony",
         "receipt": "receipt@cold-ceremony",
+        "exception": "exception@cold-ceremony",
         "approval": "approval@cold-ceremony",
         **dict.fromkeys(CHECKPOINTS, "checkpoint@cold-ceremony"),
     }

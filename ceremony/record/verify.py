@@ -18,7 +18,7 @@ from ceremony.base.lines import sha256
 from ceremony.record import entries, signers
 from ceremony.record.ledger import VOID, Ledger
 from ceremony.record.register import Ceremony, Register
-from ceremony.record.rules import common, keygen, receipt, transfer
+from ceremony.record.rules import common, exceptional, keygen, receipt, transfer
 from ceremony.record.signers import COPY
 
 Word = Literal["VERIFIED", "CONSISTENT, NOT ANCHORED", "INCOMPLETE"]
@@ -174,6 +174,7 @@ def _check_rules(register: Register) -> Ledger:
     heads: set[str] = {register.genesis}
     for ceremony in register.ceremonies:
         common.check(ceremony, ledger)
+        exceptional.check(ceremony, ledger)
         heads.add(ceremony.prev)
         if ceremony.kind == "keygen":
             keygen.check(ceremony, ledger)
@@ -216,6 +217,8 @@ def _notes(register: Register, ledger: Ledger) -> tuple[str, ...]:
             (state.closed is not None and state.closed.outcome == VOID, f"void: {state.closed.reason if state.closed else ''}"),
             (bool(refused), "refused and then mended: " + ", ".join(f"{name} ({count})" for name, count in sorted(refused.items()))),
             (any(True for _ in state.all(entries.Resumed)), f"interrupted {sum(1 for _ in state.all(entries.Resumed))} time(s)"),
+            (bool(state.actors(entries.Disagreed)), f"did not agree: {', '.join(state.actors(entries.Disagreed))}"),
+            (bool(list(state.all(entries.Excepted))), f"excepted: {', '.join(sorted({b.control for b in state.all(entries.Excepted)}))}"),
             (bool(state.actors(entries.SetAside)), f"set aside: {', '.join(state.actors(entries.SetAside))}"),
             (findings > 0, f"{findings} finding(s) about the machine"),
             (any(body.attested == "not attested" for body in state.all(entries.Imported)), "the HSM's import key was not attested"),

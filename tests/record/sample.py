@@ -104,6 +104,8 @@ class Play:
     """How far the next input's nonce is from it."""
     coins: int = 0
     """Whose coins are spent: those of the ceremony itself (0), or of this number."""
+    before: Callable[[Scribe, str], None] = lambda _scribe, _title: None
+    """What people do besides, before the step of this title is done."""
 
 
 @dataclass
@@ -184,6 +186,7 @@ class Scribe:
 
     def step(self, title: str) -> None:
         """The step of this title is done; where the script says so, administrator and witness sign first."""
+        self.play.before(self, title)
         step = step_called(self.transcript.state.opened.kind, title)
         if step.staff_signs:
             self.checkpoint("phase", ("administrator", "witness"))

@@ -113,7 +113,7 @@ def test_people_are_told_by_position_and_name(page: Page) -> None:
 
 
 def test_what_did_not_go_as_planned_is_on_page_one_and_in_the_verdict(page: Page, anchored: Anchor) -> None:
-    assert "Exceptions: none; Refusals: 1; Interruptions: 1; Shares set aside: 1; Void ceremonies: none" in page.text
+    assert "Exceptions: none; I do not agree: none; Refusals: 1; Interruptions: 1; Shares set aside: 1; Void ceremonies: none" in page.text
     assert "REC-04 the share of C3. Found: another commitment. Expected: the recorded one." in page.text
     assert "kept aside: torn-50-abcd.bytes" in page.text
     assert "C3: three wrong passphrases" in page.text

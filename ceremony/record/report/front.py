@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ceremony.base.amounts import format_btc, grouped
+from ceremony.base.catalogue import CATALOGUE
 from ceremony.base.words import spoken
-from ceremony.record import entries
+from ceremony.record import entries, exceptional
 from ceremony.record.ledger import VOID
 from ceremony.record.register import Register
 from ceremony.record.report import commands, facts
@@ -162,7 +163,6 @@ def _block(transfer: Transfer) -> Html:
 def exceptions(register: Register) -> Html:
     """What did not go as planned, and the findings that stand; `none` is said where there is none."""
     rows = [
-        ("Exceptions", "none: this release grants no exception to any control"),
         *((name, lines(told) if told else NOTHING) for name, told in _unplanned(register).items()),
     ]
     standing = [(name, _standing(register, kind, tell)) for name, kind, tell in _STANDING]
@@ -178,7 +178,7 @@ def exceptions(register: Register) -> Html:
 
 def summary(register: Register) -> str:
     """The same in one line, for the verdict itself."""
-    counts = {"Exceptions": 0, **{name: len(told) for name, told in _unplanned(register).items()}}
+    counts = {name: len(told) for name, told in _unplanned(register).items()}
     return "; ".join(f"{name}: {count or NOTHING}" for name, count in counts.items()) + "."
 
 
@@ -209,7 +209,24 @@ def _resumed(place: Place) -> str:
     return f"cut off after entry {body.after}, {kept}"
 
 
+def _excepted(place: Place) -> str:
+    """The whole form in one sentence: what the officers signed."""
+    body = place.entry.body
+    form = exceptional.parse(place.ceremony.raw_of(body.file), body.file)
+    return (
+        f"{body.control} ({CATALOGUE[body.control].rule}). Expected: {form.expected}. Happened: {form.happened}. "
+        f"Decided by cfo and cto: {form.decided}. Form: {body.file}"
+    )
+
+
+def _disagreed(place: Place) -> str:
+    body = place.entry.body
+    return f"{place.entry.actor} does not agree to the {body.to}, because: {body.because}"
+
+
 _TOLD: Mapping[str, tuple[type, Callable[[Place], str]]] = {
+    "Exceptions": (entries.Excepted, _excepted),
+    "I do not agree": (entries.Disagreed, _disagreed),
     "Refusals": (entries.Refusal, _refusal),
     "Interruptions": (entries.Resumed, _resumed),
     "Shares set aside": (entries.SetAside, lambda p: f"{p.entry.body.position}: {p.entry.body.reason}"),

@@ -25,6 +25,8 @@ _SIGNED = {
     "opening": "signed the opening",
     "phase": "signed the end of the phase",
     "adjournment": "signed the adjournment",
+    "exception": "signed the exception form",
+    "disagreement": "signed that they do not agree",
 }
 
 SENTENCES: dict[type, Callable[[Any], str]] = {
@@ -64,6 +66,8 @@ SENTENCES: dict[type, Callable[[Any], str]] = {
     entries.Checked: lambda b: f"transaction assembled and verified by both readers: txid {b.txid}",
     entries.Exported: lambda b: f"outbound bundle and {plural(b.frames, 'QR frame')} written and read back by {' and '.join(b.readers)}",
     entries.Sighting: lambda b: f"seen on chain by {b.node}: block {b.height}, {plural(b.confirmations, 'confirmation')}",
+    entries.Disagreed: lambda b: f"DOES NOT AGREE to the {b.to}, because: {b.because}",
+    entries.Excepted: lambda b: f"EXCEPTION to {b.control}, signed by both officers: {b.file}",
     entries.Refusal: lambda b: f"REFUSED by {b.identifier}: {b.what}",
     entries.Resumed: lambda b: f"INTERRUPTED after entry {b.after} and resumed here" + (f"; kept: {', '.join(b.found)}" if b.found else ""),
     entries.Closed: lambda b: f"closed: {b.outcome}" + (f" ({b.reason})" if b.reason else ""),

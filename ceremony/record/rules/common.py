@@ -13,7 +13,7 @@ from ceremony.base.files import read_file
 from ceremony.record import checkpoint, entries, policy, signers
 from ceremony.record.charter import SIGNERS
 from ceremony.record.keyrecord import KeyRecord
-from ceremony.record.ledger import CARRIED_OUT, KEY_MADE, RECEIVED, VOID, Ledger
+from ceremony.record.ledger import CARRIED_OUT, EXCEPTED, KEY_MADE, RECEIVED, VOID, Ledger
 from ceremony.record.register import Ceremony
 from ceremony.record.signers import COPY
 from ceremony.record.transcript import NAME
@@ -23,7 +23,7 @@ from transfer.bitcoin.snapshot import Snapshot
 
 STAFF = ("administrator", "witness")
 ENDINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {"keygen": (KEY_MADE, VOID), "transfer": (CARRIED_OUT, VOID), "receipt": (RECEIVED, VOID)}
+    {"keygen": (KEY_MADE, VOID), "transfer": (CARRIED_OUT, VOID), "receipt": (RECEIVED, EXCEPTED, VOID)}
 )
 """Kind -> the outcomes that a ceremony of this kind can have."""
 
@@ -164,12 +164,16 @@ def everyone_signed(ceremony: Ceremony, needed: Iterable[str], covered: tuple[ty
         identifier = "ASM-03" if set(missing) & set(STAFF) else "ASM-01"
         differs(identifier, ceremony, "who was there", ", ".join(sorted(present)), f"also {', '.join(missing)}")
     signers.signed_by(ceremony, "opening", present)
-    signers.signed_by(ceremony, "adjournment", present)
+    declined = {e.actor for e in state.entries if isinstance(e.body, entries.Disagreed) and e.body.to == "adjournment"}
+    signers.signed_by(ceremony, "adjournment", present - declined)
+    signers.signed_by(ceremony, "disagreement", declined)
     last = max((e.line.seq for e in state.entries if isinstance(e.body, covered)), default=0)
     late = {
         e.actor
         for e in state.entries
-        if isinstance(e.body, entries.Signature) and e.body.purpose == "adjournment" and checkpoint.parse(e.body.text or "").seq >= last
+        if isinstance(e.body, entries.Signature)
+        and (e.body.purpose == "adjournment" or (e.body.purpose == "disagreement" and e.actor in declined))
+        and checkpoint.parse(e.body.text or "").seq >= last
     }
     if not late >= present:
         found = ", ".join(sorted(late)) or "nobody"

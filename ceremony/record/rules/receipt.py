@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ceremony.record import entries
-from ceremony.record.ledger import VOID, Ledger
+from ceremony.record.exceptional import granted
+from ceremony.record.ledger import EXCEPTED, VOID, Ledger
 from ceremony.record.register import Ceremony
 from ceremony.record.rules.common import differs, equal, read_transaction
 from transfer.authorization import Authorization
@@ -19,6 +20,9 @@ def check(ceremony: Ceremony, ledger: Ledger) -> None:
     closed = ceremony.state.closed
     if closed is None or closed.outcome == VOID:
         return
+    if closed.outcome == EXCEPTED:
+        _check_excepted(ceremony, ledger, closed.reason)
+        return
     receipt = ceremony.load(Receipt, "receipt")
     transfer = ledger.carried.get(receipt.txid)
     if transfer is None:
@@ -30,6 +34,15 @@ def check(ceremony: Ceremony, ledger: Ledger) -> None:
     looked = set(ceremony.state.signers("receipt")) & set(ledger.charter.custodians)
     if len(looked) < LEAST_SIGNERS or not looked - {receipt.broadcaster}:
         differs("BRD-04", ceremony, "who signed the receipt", ", ".join(sorted(looked)), "two custodians, one of them not the broadcaster")
+
+
+def _check_excepted(ceremony: Ceremony, ledger: Ledger, reason: str) -> None:
+    """BRD-05: closed without a receipt only by an exception that both officers signed; what the chain may still do stays reserved."""
+    if "BRD-05" not in granted(ceremony.state):
+        differs("BRD-05", ceremony, "it was closed without a receipt", "no exception", "an exception to BRD-05, signed by both officers")
+    waiting = [f"transfer {c.number}" for txid, c in ledger.carried.items() if txid not in ledger.received]
+    if reason not in waiting:
+        differs("BRD-05", ceremony, "what was closed", reason, " or ".join(waiting) or "a transfer that awaits its receipt")
 
 
 def _check_receipt(ceremony: Ceremony, ledger: Ledger, receipt: Receipt, transfer: Ceremony) -> None:

@@ -1,0 +1,87 @@
+"""Exceptions: a form that both officers sign, for one control, in one ceremony; the catalogue says which controls may have one.
+
+What has no form here is refused and stays refused: an exception is a document, not a switch."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ceremony.base.catalogue import CATALOGUE
+from ceremony.base.control import refuse
+from ceremony.base.data import Digest, Malformed, Mark, Text, Time, dump, load, record
+from ceremony.base.lines import sha256
+from ceremony.record import entries
+from ceremony.record.state import State
+
+OFFICERS = ("cfo", "cto")
+KIND: entries.FileKind = "exception"
+
+
+@record
+class ExceptionForm:
+    """One exception: what the control expected, what happened, what the officers decided. `head`: the transcript it was asked in."""
+
+    type: Literal["exception"] = "exception"
+    version: Literal["1"] = "1"
+    mark: Mark
+    genesis: Digest
+    ceremony: int
+    head: Digest
+    control: entries.Control
+    expected: Text
+    happened: Text
+    decided: Text
+    issued: Time
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the form's file."""
+        return sha256(dump(self))
+
+
+def may_be_excepted(identifier: str) -> bool:
+    """Whether both officers may except this control in a signed form."""
+    return identifier in CATALOGUE and CATALOGUE[identifier].excepted
+
+
+def excepted_controls() -> tuple[str, ...]:
+    """The controls that may be excepted, in the catalogue's order."""
+    return tuple(identifier for identifier, control in CATALOGUE.items() if control.excepted)
+
+
+def check_may(identifier: str) -> None:
+    """Refuses, with the control's own identifier, an exception to a control that may never have one; Malformed for an unknown one."""
+    if identifier not in CATALOGUE:
+        raise Malformed(f"there is no control {identifier[:20]!r}; an exception is of one of {', '.join(excepted_controls())}")
+    if not may_be_excepted(identifier):
+        refuse(
+            identifier,
+            "this control has no exceptions",
+            found="an exception form",
+            expected=f"an exception to one of {', '.join(excepted_controls())}",
+            do="Do what the control asks for, or end this ceremony as void.",
+        )
+
+
+def parse(raw: bytes, what: str) -> ExceptionForm:
+    """The form in these bytes; Malformed in another form, refused for a control that has no exceptions."""
+    form = load(ExceptionForm, raw, what)
+    check_may(form.control)
+    return form
+
+
+def granted(state: State) -> frozenset[str]:
+    """The controls that this ceremony's signed forms except."""
+    return frozenset(body.control for body in state.all(entries.Excepted))
+
+
+def pending(state: State) -> entries.File | None:
+    """The newest form that was written and is not granted yet, if there is one."""
+    done = {body.file for body in state.all(entries.Excepted)}
+    waiting = [file for file in state.all(entries.File) if file.kind == KIND and file.name not in done]
+    return waiting[-1] if waiting else None
+
+
+def file_name(state: State) -> str:
+    """The name of this ceremony's next form: `exception-1.json`."""
+    return f"exception-{1 + sum(file.kind == KIND for file in state.all(entries.File))}.json"

@@ -146,7 +146,7 @@ def test_an_unfinished_transfer_says_what_may_be_signed(anchored: Anchor, tmp_pa
 
 def test_none_is_said_where_nothing_happened(tmp_path: Path) -> None:
     plain = read(_page(write(tmp_path / "register")))
-    quiet = ("Refusals", "Interruptions", "Shares set aside", "Void ceremonies", "Not ended", "Without a receipt")
+    quiet = ("I do not agree", "Refusals", "Interruptions", "Shares set aside", "Void ceremonies", "Not ended", "Without a receipt")
     assert "; ".join(f"{name}: none" for name in ("Exceptions", *quiet)) + "." in plain.text
     assert all(f"{name}none" in plain.text for name in quiet)
 

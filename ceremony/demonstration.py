@@ -175,7 +175,8 @@ def found_charter(set_: Stage, serial: str) -> None:
         "charter", "new", *enrolments, "--organisation", "Example Desk", "--mark", "practice", *sites,
         "--site-threshold", str(set_.plot.site_threshold),
         "--account", f"{ACCOUNT}:bitcoin:regtest:m/84h/1h/0h", "--hsm-label", LABEL, "--hsm-serial", serial,
-        "--hsm-manufacturer", "SoftHSM project", "--hsm-model", "SoftHSM v2", "--kdf", set_.kdf, "-o", "office/charter.json",
+        "--hsm-manufacturer", "SoftHSM project", "--hsm-model", "SoftHSM v2", "--hsm-firmware", "2.6",
+        "--kdf", set_.kdf, "-o", "office/charter.json",
     )  # fmt: skip
     signed = [("charter", "sign", "office/charter.json", "--as", p, "--key", key(p)) for p in ("cfo", "cto", "witness")]
     set_.act("Charter", *enrol, new, *signed)

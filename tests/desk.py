@@ -74,7 +74,7 @@ class Desk:
                 ),
                 people=tuple(Member(person=person, name=f"Person {person}", key=self.keys[person]) for person in PEOPLE),
                 accounts=(Account(name="main", chain="bitcoin", network="regtest", path="m/84h/1h/0h"),),
-                hsm=Hsm(label="token", serial="1234", manufacturer="SoftHSM project", model="SoftHSM v2"),
+                hsm=Hsm(label="token", serial="1234", manufacturer="SoftHSM project", model="SoftHSM v2", firmware="2.6"),
                 vault_minutes=60,
                 officers_approve="no",
             ),

@@ -219,9 +219,9 @@ _AIR = {
         "swap and core dumps are listed, and production refuses them",
     ),
     "AIR-05": Control(
-        "The HSM is the one that the charter names, and no software in production",
+        "The HSM is the one that the charter names, firmware and certificate stated, and no software in production",
         ("hsm",),
-        "label, serial number, maker and model are compared and the firmware is recorded; certificates are not in the charter",
+        "the certificate is the charter's word, for no HSM tells it; one of FIPS 140-2, or none, is a standing finding",
     ),
     "AIR-06": Control("The HSM is enumerated before use; a key that lies in it already is refused", ("hsm",)),
     "AIR-07": Control("The whole import path is proven with a throw-away key before any share is opened", ("import-path",)),

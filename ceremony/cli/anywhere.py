@@ -17,13 +17,14 @@ from ceremony.cli import papers
 from ceremony.cli.authorize import authorize
 from ceremony.record import charter as charters
 from ceremony.record import policy as policies
-from ceremony.record.charter import SIGNERS, Account, Charter, Enrolment, Hsm, Member, SignedEnrolment, Site
+from ceremony.record.charter import SIGNERS, Account, Certificate, Charter, Device, Enrolment, Hsm, Member, SignedEnrolment, Site
 from ceremony.record.signed import MOST_BYTES, read_signed
-from ceremony.screen.documents import charter_screen, keys_screen, policy_screen
+from ceremony.screen.documents import charter_screen, keys_screen, machine_screen, policy_screen
 from transfer.limits import Payee, Policy
 
 __all__ = ["authorize", "charter", "policy"]
 
+_DEVICE = "A USB device of the cold host: vendor, product, serial or any, keyboard|hsm|medium|key|hub, always|asked; repeatable."
 _NOTE = 40
 """Characters: a payee's note must leave the screen of an authorization at 24 lines."""
 
@@ -59,13 +60,26 @@ def enrol(person: str, name: str, key: Path, output: Path) -> None:
 @click.option("--hsm-serial", required=True)
 @click.option("--hsm-manufacturer", required=True)
 @click.option("--hsm-model", required=True)
+@click.option("--hsm-firmware", required=True, help="The firmware version that the HSM states, such as 2.6.")
+@click.option("--hsm-certificate", default="none:none:0", show_default=True, metavar="NUMBER:STANDARD:LEVEL", help="FIPS 140-2 or 140-3.")
+@click.option("--device", "devices", multiple=True, metavar="V:P:SERIAL:WHAT:WHEN", help=_DEVICE)
+@click.option("--boot-image", "boot", metavar="HEX", help="SHA-256 of the cold host's image, taken on another machine.")
 @click.option("--kdf", type=click.Choice(["standard", "strong", "light"]), default="standard", show_default=True)
 @click.option("--vault-minutes", type=int, default=60, show_default=True)
 @click.option("--officers-approve", type=click.Choice(["yes", "no"]), default="no", show_default=True)
 @papers.out
-def new(enrolments: tuple[Path, ...], sites: tuple[str, ...], accounts: tuple[str, ...], output: Path, **options: object) -> None:
+def new(  # noqa: PLR0913, PLR0917 (one for each repeatable option)
+    enrolments: tuple[Path, ...],
+    sites: tuple[str, ...],
+    accounts: tuple[str, ...],
+    devices: tuple[str, ...],
+    hsm_certificate: str,
+    output: Path,
+    **options: object,
+) -> None:
     """Make the genesis charter from the enrolments of all its people."""
-    hsm = Hsm(**{name: str(options.pop(f"hsm_{name}")) for name in ("label", "serial", "manufacturer", "model")})
+    stated = {name: str(options.pop(f"hsm_{name}")) for name in ("label", "serial", "manufacturer", "model", "firmware")}
+    hsm = Hsm(**stated, certificate=_certificate(hsm_certificate))
     fields = {
         **options,
         "number": 0,
@@ -75,10 +89,11 @@ def new(enrolments: tuple[Path, ...], sites: tuple[str, ...], accounts: tuple[st
         "people": _members(enrolments),
         "accounts": tuple(_account(text) for text in accounts),
         "hsm": hsm,
+        "devices": tuple(sorted(map(_device, devices), key=lambda d: (d.vendor, d.product, d.serial))),
     }
     made = charters.parse(dump(Charter(**fields)), output.name)  # type: ignore[arg-type]
     papers.write(output, made)
-    papers.show(charter_screen(made, ()))
+    papers.pages(machine_screen(made), charter_screen(made, ()))
 
 
 @charter.command("sign")
@@ -89,7 +104,7 @@ def sign_charter(file: Path, person: str, key: Path) -> None:
     """Read the charter on one screen and sign it."""
     raw, signed = read_signed(file)
     found = charters.parse(raw, file.name)
-    papers.show(charter_screen(found, papers.signers(signed)))
+    papers.pages(machine_screen(found), charter_screen(found, papers.signers(signed)))
     papers.sign(file, person, key, "charter@cold-ceremony", found)
 
 
@@ -100,7 +115,10 @@ def sign_charter(file: Path, person: str, key: Path) -> None:
 def check_charter(file: Path, keys: bool, genesis: str | None) -> None:
     """Check form, roles, jurisdictions and signatures; with --genesis also that it is the genesis you know."""
     found = papers.signed_charter(file)
-    papers.show(keys_screen(found) if keys else charter_screen(found, SIGNERS))
+    if keys:
+        papers.show(keys_screen(found))
+    else:
+        papers.pages(machine_screen(found), charter_screen(found, SIGNERS))
     if found.number == 0:
         papers.genesis_of(found, genesis)
     papers.anchored(found, genesis)
@@ -218,6 +236,18 @@ def _site(text: str) -> Site:
 def _account(text: str) -> Account:
     name, chain, network, path = _parts(text, "--account", "NAME:CHAIN:NETWORK:PATH")
     return Account(name=name, chain=chain, network=network, path=path)  # type: ignore[arg-type]
+
+
+def _certificate(text: str) -> Certificate:
+    number, standard, level = _parts(text, "--hsm-certificate", "NUMBER:STANDARD:LEVEL")
+    if not level.isdecimal():
+        raise Malformed(f"--hsm-certificate: found the level {level[:20]!r}, expected a digit")
+    return Certificate(number=number, standard=standard, level=int(level))  # type: ignore[arg-type]
+
+
+def _device(text: str) -> Device:
+    vendor, product, serial, what, when = _parts(text, "--device", "VENDOR:PRODUCT:SERIAL:WHAT:WHEN")
+    return Device(vendor=vendor, product=product, serial=serial, what=what, when=when)  # type: ignore[arg-type]
 
 
 def _payee(text: str, network: str, before: Policy | None, issued: str) -> Payee:

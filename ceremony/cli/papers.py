@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +24,8 @@ from transfer.limits import Policy, written
 T = TypeVar("T")
 
 STOPPED = 130
+_ROWS = 23
+"""Lines of a page: a terminal has 24, and one is for the prompt."""
 FILE = click.Path(path_type=Path)
 out = click.option("-o", "--output", type=FILE, required=True, help="File to make; it must not be there yet.")
 key = click.option("--key", type=FILE, required=True, help="SSH private key file, or the .pub of a key held by hardware or an agent.")
@@ -39,6 +42,15 @@ def now() -> str:
 def show(lines: Sequence[str]) -> None:
     """Lines on the screen."""
     click.echo("\n".join(lines))
+
+
+def pages(*screens: Sequence[str]) -> None:
+    """Screens one after the other, each cut at what a terminal of 24 lines shows; somebody at a terminal says when to go on."""
+    cut = [lines[at : at + _ROWS] for lines in screens for at in range(0, len(lines), _ROWS)]
+    for number, lines in enumerate(cut, start=1):
+        show(lines)
+        if number < len(cut) and sys.stdin.isatty():
+            click.prompt(f"Page {number} of {len(cut)} [Enter]", prompt_suffix=" ", show_default=False, default="")
 
 
 def made(value: T, what: str) -> T:

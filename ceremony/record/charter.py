@@ -31,6 +31,12 @@ Letter = Annotated[str, Pattern(r"[A-I]", "a site letter, A to I")]
 Jurisdiction = Annotated[str, Pattern(r"[A-Z]{2}", "an ISO 3166 country code such as CH")]
 Path84 = Annotated[str, Pattern(r"m/84h/[01]h/[0-9]{1,3}h", "an account path such as m/84h/0h/0h (BIP-84)")]
 YesNo = Literal["yes", "no"]
+UsbNumber = Annotated[str, Pattern(r"[0-9a-f]{4}", "four hexadecimal digits in lower case, as lsusb shows them")]
+DeviceKind = Literal["keyboard", "hsm", "medium", "key", "hub"]
+DeviceTime = Literal["always", "asked"]
+ANY = "any"
+"""The serial number of a kind of device that has none of its own."""
+MOST_DEVICES = 64
 LONGEST_VAULT = 240
 """Minutes: both children of the vault end by then, whatever happens."""
 
@@ -85,18 +91,51 @@ class Account:
 
 
 @record
+class Certificate:
+    """The HSM's certificate as the desk states it: its number, or `none`; which standard; the level, 0 without a certificate."""
+
+    number: Text
+    standard: Literal["FIPS 140-2", "FIPS 140-3", "none"]
+    level: int
+
+
+UNCERTIFIED = Certificate(number="none", standard="none", level=0)
+
+
+@record
 class Hsm:
-    """The HSM as PKCS#11 tells of it (C_GetTokenInfo), without trailing spaces."""
+    """The HSM as PKCS#11 tells of it (C_GetTokenInfo), without trailing spaces; and its certificate, which it cannot tell."""
 
     label: Text
     serial: Text
     manufacturer: Text
     model: Text
+    firmware: Text
+    certificate: Certificate = UNCERTIFIED
+
+
+TOLD = ("label", "serial", "manufacturer", "model", "firmware")
+"""What an HSM tells of itself, and what is compared (AIR-05)."""
+
+
+@record
+class Device:
+    """One USB device that the cold host may have (AIR-03): as its descriptors name it, what it is, and when it may be there.
+
+    `serial` is `any` for a kind of device that has none. `asked`: only while a step asks for it."""
+
+    vendor: UsbNumber
+    product: UsbNumber
+    serial: Text
+    what: DeviceKind
+    when: DeviceTime
 
 
 @record
 class Charter:
-    """One charter. `previous` is the digest of its predecessor and absent from the genesis (number 0)."""
+    """One charter. `previous` is the digest of its predecessor and absent from the genesis (number 0).
+
+    `boot` is the SHA-256 of the image that the cold host starts from, taken on another machine (SET-02)."""
 
     type: Literal["charter"] = "charter"
     version: Literal["1"] = "1"
@@ -112,6 +151,8 @@ class Charter:
     people: tuple[Member, ...]
     accounts: tuple[Account, ...]
     hsm: Hsm
+    devices: tuple[Device, ...] = ()
+    boot: Digest | None = None
     vault_minutes: int
     officers_approve: YesNo
 
@@ -156,6 +197,7 @@ def check(charter: Charter) -> None:
     _check_ranges(charter)
     _check_roles(charter)
     _check_plan(charter)
+    _check_machine(charter)
     _check_jurisdictions(charter)
     _check_mark(charter)
 
@@ -193,6 +235,15 @@ def _check_ranges(charter: Charter) -> None:
         raise Malformed("charter.accounts: expected one account or more, each name and each path once")
     if (charter.number == 0) != (charter.previous is None):
         raise Malformed("charter.previous: the genesis (number 0) has none, every later charter has one")
+
+
+def _check_machine(charter: Charter) -> None:
+    stated = charter.hsm.certificate
+    if (stated.standard == "none") != (stated.number == "none") or not (1 <= stated.level <= 4 or stated == UNCERTIFIED):
+        raise Malformed("charter.hsm.certificate: expected a number, a standard and a level from 1 to 4, or none, none and 0")
+    named = [(d.vendor, d.product, d.serial) for d in charter.devices]
+    if len(set(named)) != len(named) or named != sorted(named) or len(named) > MOST_DEVICES:
+        raise Malformed(f"charter.devices: expected at most {MOST_DEVICES}, in the order of vendor, product and serial number, each once")
 
 
 def fingerprint(key: str) -> str:

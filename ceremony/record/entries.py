@@ -20,6 +20,7 @@ from ceremony.base.data import (
     record,
 )
 from ceremony.base.signatures import Blob, Namespace
+from ceremony.record.charter import Certificate
 
 Kind = Literal["keygen", "transfer", "receipt"]
 FileName = Annotated[str, Pattern(r"[a-z0-9][a-z0-9-]{0,60}\.[a-z]{2,12}", "a file name such as key-record.json")]
@@ -129,13 +130,14 @@ class VaultEnded:
 
 @record
 class Hsm:
-    """The HSM as it told of itself, compared with the charter (AIR-05, AIR-06)."""
+    """The HSM as it told of itself, compared with the charter, and the certificate that the charter states (AIR-05, AIR-06)."""
 
     label: Text
     serial: Text
     manufacturer: Text
     model: Text
     firmware: Text
+    certificate: Certificate
     objects: int
     findings: tuple[Text, ...]
 

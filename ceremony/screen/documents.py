@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ceremony.base.amounts import format_btc, grouped, show_percent
 from ceremony.base.words import spoken_rows
-from ceremony.record.charter import Charter, fingerprint, freezers
+from ceremony.record.charter import UNCERTIFIED, Certificate, Charter, Hsm, fingerprint, freezers
 from transfer.authorization import Authorization
 from transfer.limits import Policy, Spent, spent_in_window
 
@@ -53,11 +53,40 @@ def charter_screen(charter: Charter, signers: Sequence[str]) -> tuple[str, ...]:
         *field("sites", f"any {charter.site_threshold} of " + "; ".join(sites)),
         *_packed("people", [f"{m.person} {m.name}" for m in charter.people]),
         *(line for a in charter.accounts for line in field("account", f"{a.name}: {a.chain} {a.network}, {a.path}")),
-        *field("HSM", f"{charter.hsm.label}, serial {charter.hsm.serial}, {charter.hsm.manufacturer} {charter.hsm.model}"),
+        *field("HSM", _hsm(charter.hsm)),
+        *field("machine", _machine(charter)),
         *field("rules", f"{charter.scheme}, KDF {charter.kdf}, vault {charter.vault_minutes} min, {_officers(charter)}"),
         *field("jurisdictions", f"none can compel a quorum; able to freeze the funds: {freeze}"),
         *digest(charter.digest),
     )
+
+
+def machine_screen(charter: Charter) -> tuple[str, ...]:
+    """The cold host as the charter has it: the image that it starts from, and every USB device that it may have (AIR-03, SET-02)."""
+    image = digest(charter.boot) if charter.boot else ("no boot image: nothing says what the cold host starts from",)
+    rows = [f"  {d.vendor}:{d.product}  {d.what:<9}{d.when:<7} serial {d.serial}" for d in charter.devices]
+    return (
+        f"{charter.mark.upper()}  charter {charter.number}: the cold host",
+        "boot image, its SHA-256 taken on another machine:",
+        *image,
+        "USB devices (any other is refused; `asked`: only while a step asks for it):",
+        *(line for row in rows or ["  none"] for line in textwrap.wrap(row, WIDTH, subsequent_indent=" " * 29)),
+    )
+
+
+def hsm_certificate(stated: Certificate) -> str:
+    """The HSM's certificate in words."""
+    return "no certificate" if stated == UNCERTIFIED else f"certificate {stated.number}, {stated.standard}, level {stated.level}"
+
+
+def _hsm(hsm: Hsm) -> str:
+    named = f"{hsm.label}, serial {hsm.serial}, {hsm.manufacturer} {hsm.model}"
+    return f"{named}, firmware {hsm.firmware}, {hsm_certificate(hsm.certificate)}"
+
+
+def _machine(charter: Charter) -> str:
+    count = len(charter.devices)
+    return f"{'a' if charter.boot else 'no'} boot image, {count or 'no'} USB device{'' if count == 1 else 's'}"
 
 
 def policy_screen(policy: Policy, signers: Sequence[str]) -> tuple[str, ...]:

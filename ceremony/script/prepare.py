@@ -16,7 +16,7 @@ from ceremony.base.mark import permits
 from ceremony.base.signatures import Signature
 from ceremony.machine import preflight
 from ceremony.record import entries
-from ceremony.record.charter import Charter, Hsm
+from ceremony.record.charter import TOLD, Certificate, Charter, Hsm
 from ceremony.record.policy import bound
 from ceremony.record.register import Register
 from ceremony.record.signed import read_signed
@@ -171,7 +171,7 @@ def start_vault(room: Room) -> Steps:
     for sentence in room.vault.check_protection(charter.mark):
         room.screen.say(sentence)
     opened = _open_token(room, charter.hsm)
-    finding = check_hsm(room, opened)
+    findings = check_hsm(room, opened)
     yield (
         "tool",
         entries.Hsm(
@@ -180,9 +180,10 @@ def start_vault(room: Room) -> Steps:
             manufacturer=opened.manufacturer,
             model=opened.model,
             firmware=opened.firmware or "not stated",
+            certificate=charter.hsm.certificate,
             objects=len(opened.objects),
             findings=(
-                *((finding,) if finding else ()),
+                *findings,
                 _driver(room.path("module", "the HSM's PKCS#11 module")),
                 *(f"object: {o.kind} {o.label}" for o in opened.objects),
             ),
@@ -213,19 +214,27 @@ def _open_token(room: Room, wanted: Hsm) -> TokenOpened:
 
 
 @control("AIR-05")
-def check_hsm(room: Room, found: TokenOpened) -> str:
-    """AIR-05: label, serial number, manufacturer and model are the charter's. What production would have refused, or nothing."""
+def check_hsm(room: Room, found: TokenOpened) -> tuple[str, ...]:
+    """AIR-05: label, serial number, manufacturer, model and firmware are the charter's, or it is refused. Returns standing findings:
+    what production would have refused, and a certificate that says less than it seems to."""
     wanted = room.charter.hsm
-    seen = Hsm(label=found.label, serial=found.serial, manufacturer=found.manufacturer, model=found.model)
-    if seen != wanted:
+    if any(getattr(found, name) != getattr(wanted, name) for name in TOLD):
         refuse(
             "AIR-05",
             "this is not the HSM of the charter",
-            found=f"{seen.label}, {seen.serial}, {seen.manufacturer}, {seen.model}",
-            expected=f"{wanted.label}, {wanted.serial}, {wanted.manufacturer}, {wanted.model}",
-            do="Connect the HSM that the charter names.",
+            found=", ".join(getattr(found, name) for name in TOLD),
+            expected=", ".join(getattr(wanted, name) for name in TOLD),
+            do="Connect the HSM that the charter names, or amend the charter.",
         )
-    return check_identity(found, room.charter)
+    findings = (check_identity(found, room.charter), certificate_finding(wanted.certificate))
+    return tuple(finding for finding in findings if finding)
+
+
+def certificate_finding(stated: Certificate) -> str:
+    """What is to be said of the certificate that the charter states, or nothing."""
+    if stated.standard == "FIPS 140-2":
+        return f"certificate {stated.number} is of FIPS 140-2: all of these became historical on 2026-09-22"
+    return "the charter states no certificate of the HSM" if stated.standard == "none" else ""
 
 
 def alive(room: Room) -> Vault:

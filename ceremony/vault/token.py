@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from ceremony.base.control import Refused, control, refuse
 from ceremony.base.data import Malformed
 from ceremony.base.mark import permits
-from ceremony.record.charter import Charter
+from ceremony.record.charter import TOLD, Charter
 from ceremony.vault.wrapping import RSA_BITS, ImportKey, pkcs8, wrap
 from transfer.bitcoin.assemble import verified
 from transfer.bitcoin.curve import N as ORDER
@@ -35,6 +35,9 @@ THROW_AWAY = "throw-away"
 NONCE = "HSM DRBG, not verifiable"
 """SIG-07: how the nonces of CKM_ECDSA are made."""
 TELL = "Stop. Tell the officers, and keep the HSM as it is."
+
+KEYS = ("PRIVATE_KEY", "SECRET_KEY", "PUBLIC_KEY", "OTP_KEY")
+"""Classes of objects that must not lie in the HSM before use (AIR-06)."""
 
 Attributes = dict[str, bool]
 """PKCS#11 attribute names without CKA_, and what the HSM states; one that it does not state is missing."""
@@ -117,6 +120,10 @@ class Named(Protocol):
     def model(self) -> str:
         """CK_TOKEN_INFO.model."""
 
+    @property
+    def firmware(self) -> str:
+        """CK_TOKEN_INFO.firmwareVersion, such as 2.6."""
+
 
 class WrongPin(Exception):
     """The HSM did not take the PIN. How many tries it has left it may tell by its flags (`pin_state`)."""
@@ -162,14 +169,13 @@ def check_identity(found: Named, charter: Charter) -> str:
     """The HSM is the one that the charter names, and no software; refuses with AIR-05, once more and by the HSM process itself.
 
     Returns what production would have refused, or nothing."""
-    names = ("label", "serial", "manufacturer", "model")
-    other = [name for name in names if getattr(found, name) != getattr(charter.hsm, name)]
+    other = [name for name in TOLD if getattr(found, name) != getattr(charter.hsm, name)]
     software = "softhsm" in f"{found.manufacturer} {found.model}".lower()
     if not other and not software:
         return ""
-    shown = ", ".join(f"{name} {getattr(found, name)!r}" for name in other or names) + (" (a software HSM)" if software else "")
+    shown = ", ".join(f"{name} {getattr(found, name)!r}" for name in other or TOLD) + (" (a software HSM)" if software else "")
     if not (software and permits(charter.mark, "software HSM")):
-        wanted = ", ".join(f"{name} {getattr(charter.hsm, name)!r}" for name in names)
+        wanted = ", ".join(f"{name} {getattr(charter.hsm, name)!r}" for name in TOLD)
         do = "Connect the HSM of the charter, or amend the charter."
         refuse("AIR-05", "this is not the HSM of the charter", found=shown, expected=wanted, do=do)
     return f"production would refuse: {shown}"
@@ -227,15 +233,17 @@ class Token:
 
     @control("AIR-06")
     def check_empty(self) -> tuple[Found, ...]:
-        """AIR-06: a key that lies in the HSM before use is unexpected and refused; other objects are returned to be listed."""
+        """AIR-06: a key of any class that lies in the HSM before use is unexpected and refused, in practice too.
+
+        Other objects (certificates, data that a maker puts there) can neither sign nor unwrap: they are returned to be listed."""
         found = self.objects()
-        keys = [item for item in found if item.kind in ("PRIVATE_KEY", "SECRET_KEY")]
+        keys = [item for item in found if item.kind in KEYS]
         if keys:
             refuse(
                 "AIR-06",
                 f"the HSM {self.identity.label} holds keys before the ceremony",
                 found=_listed(keys),
-                expected="no private and no secret key",
+                expected="no key of any class",
                 do="Find out whose they are. Use a token that was initialised for this alone.",
             )
         return found

@@ -15,6 +15,7 @@ import pytest
 from ceremony.base.data import canonical, dump, encode, load
 from ceremony.base.lines import sha256
 from ceremony.record.charter import SIGNERS, Charter, Enrolment, SignedEnrolment
+from ceremony.record.charter import read as read_charter
 from ceremony.record.entries import Authorized, Opened
 from ceremony.record.signed import read_signed, signatures_path
 from ceremony.record.transcript import Transcript
@@ -57,6 +58,7 @@ def charter_new(desk: Desk, output: Path, run: Callable[..., Any] = ceremony, **
         "hsm-serial": "1234",
         "hsm-manufacturer": "SoftHSM project",
         "hsm-model": "SoftHSM v2",
+        "hsm-firmware": "2.6",
         "enrolments": [desk.folder / f"enrol-{person}.json" for person in PEOPLE],
         "output": output,
         **changes,
@@ -138,7 +140,8 @@ def test_the_whole_way(desk: Desk, tmp_path: Path) -> None:
     charter, policy, wanted, said = (tmp_path / f"{name}.json" for name in ("charter", "policy", "authorization", "confirmation"))
     done = charter_new(desk, charter, real, enrolments=[tmp_path / f"{p}.json" for p in reversed(PEOPLE)])
     assert done.returncode == 0, done.stderr
-    assert len(screen(done.stdout.split("\n", 1)[1])) <= 24  # below the line that says where it was written
+    shown = "\n".join(screen(done.stdout.split("\n", 1)[1])).split("PRACTICE")[1:]  # the machine's page, the charter's page
+    assert [len(page.splitlines()) <= 23 for page in shown] == [True] * 2
     genesis = sha256(charter.read_bytes())
     assert genesis in done.stdout
     for person in SIGNERS:
@@ -166,6 +169,40 @@ def test_the_whole_way(desk: Desk, tmp_path: Path) -> None:
     screen(done.stdout)
     found = load(Authorization, wanted.read_bytes(), "authorization")
     assert (found.amount, found.greatest_fee, found.destination) == (25_000_000, 50_000, PAYEE)
+
+
+DEVICES = ["1050:0407:any:key:asked", "046d:c31c:any:keyboard:always", "0951:1666:60A44C413E:medium:asked"]
+
+
+def test_the_cold_host_in_the_charter(desk: Desk, tmp_path: Path) -> None:
+    stated = {"device": DEVICES, "boot-image": "ab" * 32, "hsm-certificate": "4321:FIPS 140-3:3"}
+    done = charter_new(desk, tmp_path / "charter.json", **stated)
+    assert done.returncode == 0, done.stderr
+    found = read_charter(tmp_path / "charter.json")
+    assert [f"{d.vendor}:{d.product}:{d.serial}:{d.what}:{d.when}" for d in found.devices] == [DEVICES[1], DEVICES[2], DEVICES[0]]
+    assert (found.boot, found.hsm.firmware, found.hsm.certificate.level) == ("ab" * 32, "2.6", 3)
+    for said in ("ab" * 32, "046d:c31c  keyboard always", "serial 60A44C413E", "certificate 4321, FIPS 140-3, level 3", "3 USB devices"):
+        assert said in "\n".join(screen(done.stdout.split("\n", 1)[1])).replace("\n" + " " * 14, " ")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"device": ["046d:c31c:any:mouse:always"]},
+        {"device": ["046D:c31c:any:keyboard:always"]},
+        {"device": ["046d:c31c:any:keyboard"]},
+        {"device": [DEVICES[0], DEVICES[0]]},
+        {"boot-image": "ab" * 31},
+        {"hsm-certificate": "4321:FIPS 140-3:0"},
+        {"hsm-certificate": "4321:none:0"},
+        {"hsm-certificate": "4321:FIPS 140-4:3"},
+        {"hsm-certificate": "none:none:x"},
+    ],
+)
+def test_a_cold_host_that_cannot_be_stated_so(desk: Desk, tmp_path: Path, wrong: dict[str, Any]) -> None:
+    done = charter_new(desk, tmp_path / "charter.json", **wrong)
+    assert done.returncode in (1, 2), done.stdout + done.stderr
+    assert not (tmp_path / "charter.json").exists()
 
 
 def test_one_screen_of_24_lines_in_order(good: Desk) -> None:

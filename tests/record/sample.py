@@ -298,7 +298,14 @@ class Sample:
             scribe.add("tool", entries.Vault(process=process, protection={"no network": "held"}))
         hsm = self.charter.hsm
         told = entries.Hsm(
-            label=hsm.label, serial=hsm.serial, manufacturer=hsm.manufacturer, model=hsm.model, firmware="2.6", objects=0, findings=()
+            label=hsm.label,
+            serial=hsm.serial,
+            manufacturer=hsm.manufacturer,
+            model=hsm.model,
+            firmware=hsm.firmware,
+            certificate=hsm.certificate,
+            objects=0,
+            findings=(),
         )
         scribe.add("tool", told)
         scribe.add("tool", entries.ImportPath(steps=("wrap", "unwrap")))

@@ -115,7 +115,7 @@ def token(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory, token: tuple[Path, str]) -> World:
-    hsm = Hsm(label=LABEL, serial=token[1], manufacturer="SoftHSM project", model="SoftHSM v2")
+    hsm = Hsm(label=LABEL, serial=token[1], manufacturer="SoftHSM project", model="SoftHSM v2", firmware="2.6")
     return World(tmp_path_factory.mktemp("people"), hsm=hsm)
 
 

@@ -149,12 +149,12 @@ def test_no_module() -> None:
 
 @pytest.mark.control("AIR-05")
 def test_not_the_hsm_of_the_charter(token: Token, tmp_path: Path) -> None:
-    world = World(tmp_path, hsm=Hsm(label="x", serial="x", manufacturer="x", model="x"))
+    world = World(tmp_path, hsm=Hsm(label="x", serial="x", manufacturer="x", model="x", firmware="x"))
     identity = replace(token.identity, manufacturer="Maker", model="Model 5")
-    right = Hsm(label=identity.label, serial=identity.serial, manufacturer="Maker", model="Model 5")
+    right = Hsm(label=identity.label, serial=identity.serial, manufacturer="Maker", model="Model 5", firmware=identity.firmware)
     charter = replace(world.charter, hsm=right)
     assert tokens.check_identity(identity, charter) == ""
-    for name in ("label", "serial", "manufacturer", "model"):
+    for name in ("label", "serial", "manufacturer", "model", "firmware"):
         other = replace(identity, **{name: "other"})
         assert refusal(lambda other=other: tokens.check_identity(other, charter)).identifier == "AIR-05"
     soft = replace(charter, hsm=replace(right, manufacturer=token.identity.manufacturer, model=token.identity.model))

@@ -37,7 +37,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, str,
     """A world whose charter names a real software token; its configuration and serial number."""
     folder = tmp_path_factory.mktemp("desk")
     conf, serial = make_token(folder, "vault", PIN_TYPED, "314159")
-    hsm = Hsm(label="vault", serial=serial, manufacturer="SoftHSM project", model="SoftHSM v2")
+    hsm = Hsm(label="vault", serial=serial, manufacturer="SoftHSM project", model="SoftHSM v2", firmware="2.6")
     return World(folder, hsm=hsm), str(conf), serial
 
 

@@ -49,7 +49,9 @@ class World:
     folder: Path
     secret: bytes = hashlib.sha256(b"the secret of a small desk").digest()
     coins: tuple[int, ...] = (60_000, 70_000, 80_000)
-    hsm: Hsm = field(default_factory=lambda: Hsm(label="vault", serial="1", manufacturer="SoftHSM project", model="SoftHSM v2"))
+    hsm: Hsm = field(
+        default_factory=lambda: Hsm(label="vault", serial="1", manufacturer="SoftHSM project", model="SoftHSM v2", firmware="2.6")
+    )
 
     def key(self, person: str) -> Path:
         """The private key file of a person, made when it is first asked for."""

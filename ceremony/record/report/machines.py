@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from ceremony.record import entries
+from ceremony.record.charter import UNCERTIFIED
 from ceremony.record.register import Register
 from ceremony.record.report import commands, facts
 from ceremony.record.report.facts import Place, Transfer
@@ -75,7 +76,9 @@ Rows = list[tuple[str, Node]]
 
 def _identity(place: Place) -> Rows:
     body = place.entry.body
+    stated = body.certificate
     told = f"{body.label}, serial number {body.serial}, {body.manufacturer}, {body.model}, firmware {body.firmware}"
+    told += f"; certificate {stated.number}, {stated.standard}, level {stated.level}" if stated != UNCERTIFIED else "; no certificate"
     before = f"; {plural(body.objects, 'object')} in it before use (entry {place.seq})"
     rows: Rows = [("HSM", join(told + before, check(commands.show_entry(place.folder, place.seq))))]
     return [*rows, ("Findings", lines(body.findings))] if body.findings else rows

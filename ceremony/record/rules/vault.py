@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import NoReturn
 
 from ceremony.record import entries
-from ceremony.record.charter import Hsm
+from ceremony.record.charter import TOLD, Hsm
 from ceremony.record.register import Ceremony
-from ceremony.record.rules.common import differs
+from ceremony.record.rules.common import differs, equal
 from ceremony.record.state import Recorded
 
 PROCESSES = {"opener", "hsm"}
@@ -50,9 +50,9 @@ def _advance(run: Run, ceremony: Ceremony, entry: Recorded, hsm: Hsm) -> Run:
 
 
 def _check_hsm(ceremony: Ceremony, body: entries.Hsm, wanted: Hsm) -> None:
-    found = Hsm(label=body.label, serial=body.serial, manufacturer=body.manufacturer, model=body.model)
-    if found != wanted:
-        differs("AIR-05", ceremony, "the HSM", found, f"{wanted}, as the charter says")
+    for name in TOLD:
+        equal("AIR-05", ceremony, f"the HSM's {name}", getattr(body, name), getattr(wanted, name))
+    equal("AIR-05", ceremony, "the HSM's certificate", body.certificate, wanted.certificate)
 
 
 def _missing(identifier: str, ceremony: Ceremony, entry: Recorded, what: str) -> NoReturn:

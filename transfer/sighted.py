@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import InitVar, dataclass
 from typing import NoReturn
 
@@ -9,7 +10,7 @@ from ceremony.base.control import Undecided, control, refuse
 from transfer.bitcoin import tx
 from transfer.bitcoin.address import address_of
 from transfer.bitcoin.check import Checked
-from transfer.nodes import Sighting
+from transfer.nodes import Sighting, Tip
 from transfer.receipt import Output, Receipt
 
 _INCIDENT = (
@@ -36,25 +37,61 @@ class InBlock:
             raise TypeError("InBlock is made by in_block alone")
 
 
-def in_block(seen: Sighting | None, checked: Checked) -> InBlock:
-    """The sighting as one in a block; Undecided (exit 3) while there is none yet, BRD-03 if it is of other bytes."""
-    if seen is not None:
-        check_same(seen, checked)
-    if seen is None or seen.block_hash is None or seen.height is None:
-        raise Undecided(
-            f"AWAITING: the transaction is in no block yet\n"
-            f"  found     {'nothing' if seen is None else 'waiting to be mined'}, says the node, of {checked.txid}\n"
-            f"  expected  the transaction in a block\n"
-            f"  do        Wait and ask again. If it does not come, send the same bytes again; never sign again."
-        )
-    return InBlock(checked.txid, seen.block_hash, seen.height, seen.confirmations, outputs_of(checked), token=_TOKEN)
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What one node shows: its name as a receipt has it, its tip, and the transaction if it has it."""
+
+    node: str
+    tip: Tip
+    seen: Sighting | None
+
+    @property
+    def place(self) -> str:
+        """In words, for a person who compares nodes."""
+        if self.seen is None:
+            return f"{self.node}: not there, tip {self.tip.height}"
+        if self.seen.block_hash is None:
+            return f"{self.node}: waiting to be mined, tip {self.tip.height}"
+        return f"{self.node}: block {self.seen.height}, {self.seen.block_hash}, tip {self.tip.height}"
+
+
+def in_block(shown: Sequence[Shown], checked: Checked) -> InBlock:
+    """The sightings as one in a block; Undecided (exit 3) while a node has none yet, BRD-03 if nodes differ or show other bytes."""
+    check_same(shown, checked)
+    for one in shown:
+        seen = one.seen
+        if seen is None or seen.block_hash is None or seen.height is None:
+            raise Undecided(
+                f"AWAITING: the transaction is in no block yet\n"
+                f"  found     {'; '.join(each.place for each in shown)}\n"
+                f"  expected  {checked.txid} in a block, on every node\n"
+                f"  do        Wait and ask again. If it does not come, send the same bytes again; never sign again."
+            )
+    least = min((one.seen for one in shown if one.seen is not None), key=lambda seen: seen.confirmations)
+    assert least.block_hash is not None  # noqa: S101 (each of them is in a block)
+    assert least.height is not None  # noqa: S101
+    return InBlock(checked.txid, least.block_hash, least.height, least.confirmations, outputs_of(checked), token=_TOKEN)
 
 
 @control("BRD-03")
-def check_same(seen: Sighting, checked: Checked) -> None:
-    """BRD-03: what the node shows is the signed transaction, byte for byte: the same outputs, the same witnesses."""
-    if seen.raw != checked.raw:
-        _other_bytes("BRD-03", seen, checked)
+def check_same(shown: Sequence[Shown], checked: Checked) -> None:
+    """BRD-03: every node shows the signed transaction, byte for byte, in one and the same block; a difference is an incident.
+
+    A node whose tip is below that block is only behind."""
+    for one in shown:
+        if one.seen is not None and one.seen.raw != checked.raw:
+            _other_bytes("BRD-03", one.seen, checked)
+    placed = [one for one in shown if one.seen is not None and one.seen.height is not None]
+    heights = [one.seen.height or 0 for one in placed if one.seen is not None]
+    lacking = [one for one in shown if one not in placed and heights and one.tip.height >= min(heights)]
+    if lacking or len({one.seen.block_hash for one in placed if one.seen is not None}) > 1:
+        refuse(
+            "BRD-03",
+            "the nodes differ about the transaction",
+            found="; ".join(one.place for one in shown),
+            expected=f"{checked.txid} in one and the same block on each of them",
+            do=_INCIDENT,
+        )
 
 
 def check_sent_again(seen: Sighting | None, checked: Checked) -> None:

@@ -47,6 +47,11 @@ PublicKey = Annotated[str, Pattern(r"(sk-)?(ssh|ecdsa)-[a-z0-9@.-]+ [A-Za-z0-9+/
 Mark = Literal["practice", "production"]
 
 
+def printable(text: str) -> str:
+    """Any text as a Text: what is not printable ASCII becomes `?`, what is too long is cut."""
+    return "".join(c if " " <= c <= "~" else "?" for c in text)[:2000] or "-"
+
+
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 def record(cls: type[T]) -> type[T]:
     """A frozen dataclass that `load` and `dump` know; fields are keyword-only."""

@@ -8,7 +8,7 @@ from typing import Literal
 
 from ceremony.base.data import Mark
 
-Relaxation = Literal["software keys", "light KDF profile", "software HSM", "practice chain", "machine checks"]
+Relaxation = Literal["software keys", "light KDF profile", "software HSM", "practice chain", "machine checks", "one node"]
 
 RELAXED: dict[Relaxation, str] = {
     "software keys": "people may sign with key files; production wants keys held by hardware",
@@ -16,6 +16,7 @@ RELAXED: dict[Relaxation, str] = {
     "software HSM": "the HSM may be a software token; production wants the HSM of the charter",
     "practice chain": "accounts are of a test or practice network; production wants the main network",
     "machine checks": "checks of machine and room record what they found; production stops",
+    "one node": "a receipt may be of one node; production wants two or more that do not depend on each other",
 }
 
 

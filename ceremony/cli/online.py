@@ -1,18 +1,21 @@
-"""Commands of the online host: snapshot, receive, broadcast, receipt, close; and the practice chain's own money."""
+"""Commands of the online host: snapshot, receive, broadcast, watch, receipt, close; and the practice chain's own money."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from time import sleep as wait
 from typing import TypedDict, TypeVar, Unpack
 
 import click
 
 from ceremony.base.amounts import format_btc, grouped, parse_amount
-from ceremony.base.control import refuse
-from ceremony.base.data import Mark, dump, load
+from ceremony.base.control import Undecided, refuse
+from ceremony.base.data import Malformed, Mark, dump, load, printable
 from ceremony.base.files import read_file, write_new
+from ceremony.base.lines import sha256
 from ceremony.base.mark import permits
 from ceremony.cli import papers
 from ceremony.record import charter as charters
@@ -25,18 +28,27 @@ from ceremony.screen.terminal import Stopped, Terminal
 from transfer.bitcoin.account import RECEIVE, opened
 from transfer.gap import bundle as bundles
 from transfer.gap import media
-from transfer.nodes import Node, open_node
+from transfer.nodes import Node, Unresolved, open_node
 from transfer.nodes.collect import collect
-from transfer.receipt import Receipt
+from transfer.outstanding import SETTLED_DEPTH
+from transfer.receipt import Receipt, Sent, check_independent, note_sent
 from transfer.request import AccountKey
-from transfer.sighted import InBlock, check_sent_again, compare, in_block
+from transfer.sighted import InBlock, Shown, check_same, check_sent_again, compare, in_block
+from transfer.watch import look, spent_by
 
 F = TypeVar("F", bound=Callable[..., object])
+
+EVERY = 10.0
+"""Seconds between two looks of `watch`."""
 
 _PRACTICE = "practice:"
 _NODE = "practice:FOLDER or http://127.0.0.1:PORT"
 _node = click.option("--node", "node_name", required=True, metavar="NODE", help=f"{_NODE}.")
 _cookie = click.option("--cookie", type=papers.FILE, help="The node's cookie file (.cookie in its data folder).")
+_nodes = click.option(
+    "--node", "node_names", required=True, multiple=True, metavar="NODE", help=f"{_NODE}. Repeatable: two that do not depend on each other."
+)
+_cookies = click.option("--cookie", "cookies", multiple=True, type=papers.FILE, help="Cookie file; one for each node, in their order.")
 _key_record = click.option("--key-record", "key_record_path", type=papers.FILE, required=True, help="The key record.")
 _account = click.option("--account", "account_name", required=True, help="Name of the account.")
 _since = click.option("--since", type=click.IntRange(0), metavar="HEIGHT", help="Search blocks from here on, if the node has no index.")
@@ -62,7 +74,7 @@ def of_bundle(command: F) -> F:
 
 @click.group()
 def online() -> None:
-    """Online host: snapshot, receive, broadcast, receipt, close."""
+    """Online host: snapshot, receive, broadcast, watch, receipt, close."""
 
 
 @online.command()
@@ -91,8 +103,11 @@ def receive_bundle(folder: Path, **given: Unpack[Given]) -> None:
 @of_bundle
 @_node
 @_cookie
-def broadcast(folder: Path, node_name: str, cookie: Path | None, **given: Unpack[Given]) -> None:
-    """Receive once more, then send the transaction. The same bytes may be sent again; nothing is ever signed again."""
+@click.option("--log", type=papers.FILE, default="broadcasts.jsonl", show_default=True, help="Where each attempt is written down.")
+def broadcast(folder: Path, node_name: str, cookie: Path | None, log: Path, **given: Unpack[Given]) -> None:
+    """Receive once more, then send the transaction. The same bytes may be sent again; nothing is ever signed again.
+
+    Any answer but the transaction's own identifier is UNRESOLVED (exit code 3), also a refusal by the node."""
     found = _shown(folder, given)
     with _right_node(node_name, cookie, found.account) as node:
         seen = node.sighting(found.checked.txid)
@@ -103,7 +118,29 @@ def broadcast(folder: Path, node_name: str, cookie: Path | None, **given: Unpack
             if seen is not None:
                 click.echo("The node has these very bytes already, waiting to be mined; they can be sent again.")
             _typed("BROADCAST", f"{format_btc(found.authorization.amount)} will leave for {found.authorization.payee}.")
-            click.echo(f"Sent. txid {node.broadcast(found.checked.raw)}")
+            click.echo(f"Sent. txid {_send(node, _seen_on(node_name), found, log)}")
+
+
+def _send(node: Node, name: str, found: Received, log: Path) -> str:
+    """BRD-02: the bytes of the bundle go out once, written down before and after; what is unclear is looked for, not sent again."""
+    raw, txid = found.checked.raw, found.checked.txid
+    sending = Sent(txid=txid, bytes=sha256(raw), node=name, time=papers.now(), answer="sending")
+    note_sent(log, sending)
+    try:
+        node.broadcast(raw)
+    except Unresolved as unclear:
+        note_sent(log, replace(sending, time=papers.now(), answer=printable(f"UNRESOLVED: {unclear.why}")))
+        raise Unresolved(txid, unclear.why, _known(node, found)) from None
+    note_sent(log, replace(sending, time=papers.now(), answer="taken"))
+    return txid
+
+
+def _known(node: Node, found: Received) -> str:
+    """What a look says after an unclear answer; the node may be gone by now."""
+    try:
+        return screens.standing(look(node, found.checked.txid, spent_by(found.checked.raw)))
+    except Malformed as error:
+        return f"no more: {error}"
 
 
 @online.command()
@@ -111,14 +148,45 @@ def broadcast(folder: Path, node_name: str, cookie: Path | None, **given: Unpack
 @_node
 @_cookie
 @_since
+@click.option("--until", type=click.IntRange(1, 1000), default=SETTLED_DEPTH, show_default=True, help="Confirmations to wait for.")
+@click.option("--once", is_flag=True, help="Look once, do not wait.")
+def watch(  # noqa: PLR0913, PLR0917 (what is watched, where, how long)
+    folder: Path, node_name: str, cookie: Path | None, since: int | None, until: int, once: bool, **given: Unpack[Given]
+) -> None:
+    """Look for the transaction of a bundle, and for other spends of its coins; send nothing. Ctrl-C ends it, nothing is lost.
+
+    Exit code 0: in a block, deep enough (--once: at all). 3: it waits, another transaction spends its coins, or nobody knows."""
+    found, _ = _received(folder, given)
+    txid, coins, told = found.checked.txid, spent_by(found.checked.raw), ""
+    click.echo(f"txid {txid}, {format_btc(found.authorization.amount)} for {found.authorization.payee}")
+    while True:
+        with _right_node(node_name, cookie, found.account) as node:
+            seen = look(node, txid, coins, since)
+        if seen.seen is not None:
+            check_same((Shown(_seen_on(node_name), seen.tip, seen.seen),), found.checked)
+        if (now := screens.standing(seen)) != told:
+            click.echo(f"{papers.now()[11:19]}  {now}")
+            told = now
+        if seen.confirmations >= (1 if once else until):
+            return
+        if once or (seen.deepest is not None and seen.deepest.confirmations >= until):
+            raise Undecided(screens.undecided(seen, txid))
+        wait(EVERY)
+
+
+@online.command()
+@of_bundle
+@_nodes
+@_cookies
+@_since
 @click.option("--broadcaster", required=True, help="Who sent it: a position or role.")
 @click.option("--as", "person", required=True, help="Who looks now and signs.")
 @papers.key
 @click.option("-o", "--output", type=papers.FILE, default="receipt.json", show_default=True, help="The receipt; made, or signed as well.")
 def receipt(  # noqa: PLR0913, PLR0917 (what is received, where to look, who signs)
     folder: Path,
-    node_name: str,
-    cookie: Path | None,
+    node_names: tuple[str, ...],
+    cookies: tuple[Path, ...],
     since: int | None,
     broadcaster: str,
     person: str,
@@ -126,13 +194,15 @@ def receipt(  # noqa: PLR0913, PLR0917 (what is received, where to look, who sig
     output: Path,
     **given: Unpack[Given],
 ) -> None:
-    """Look at the chain: the very bytes in a block, their outputs; then sign the receipt beside the others who looked."""
+    """Look at the chain on two or more nodes: the very bytes in one block, their outputs; then sign the receipt beside the others
+    who looked."""
     found, _ = _received(folder, given)
     for someone in (broadcaster, person):
         found.charter.member(someone)
-    with _right_node(node_name, cookie, found.account) as node:
-        place = in_block(node.sighting(found.checked.txid, since), found.checked)
-    shown = _receipt(found, place, _seen_on(node_name), broadcaster)
+    names = tuple(_seen_on(name) for name in node_names)
+    lacking = check_independent(names, found.charter.mark)
+    place = in_block([_shown_by(*one, found, since) for one in _with_cookies(node_names, cookies)], found.checked)
+    shown = _receipt(found, place, names, broadcaster)
     if not output.exists():
         write_new(output, dump(shown))
     raw, signed = read_signed(output)
@@ -140,7 +210,25 @@ def receipt(  # noqa: PLR0913, PLR0917 (what is received, where to look, who sig
     compare(kept, shown)
     charters.verify_all(signed, raw, (), found.charter, "receipt@cold-ceremony")
     papers.show(screens.receipt_screen(kept, found, papers.signers(signed)))
+    if lacking:
+        papers.show(listed("Production would refuse:", (lacking,)))
     papers.sign(output, person, key, "receipt@cold-ceremony", found.charter)
+
+
+def _shown_by(name: str, cookie: Path | None, found: Received, since: int | None) -> Shown:
+    """What one node shows of the transaction; its tip is asked for first, so that a block that comes meanwhile is no difference."""
+    with _right_node(name, cookie, found.account) as node:
+        tip = node.tip()
+        return Shown(_seen_on(name), tip, node.sighting(found.checked.txid, since))
+
+
+def _with_cookies(names: Sequence[str], cookies: Sequence[Path]) -> list[tuple[str, Path | None]]:
+    """Each node with its cookie file: cookies in the order of the nodes that need one."""
+    needing = [name for name in names if not name.startswith(_PRACTICE)]
+    if cookies and len(needing) != len(cookies):
+        raise Malformed(f"--cookie: found {len(cookies)}, expected one for each node that has one, {len(needing)}")
+    given = dict(zip(needing, cookies, strict=False))
+    return [(name, given.get(name)) for name in names]
 
 
 @online.command()
@@ -238,11 +326,11 @@ def _right_node(name: str, cookie: Path | None, account: AccountKey) -> Iterator
 
 
 def _seen_on(node_name: str) -> str:
-    """The node as a receipt names it, without a folder of this machine."""
-    return "practice chain" if node_name.startswith(_PRACTICE) else node_name.rstrip("/")
+    """The node as a receipt names it, in one spelling, without a folder of this machine."""
+    return "practice chain" if node_name.startswith(_PRACTICE) else node_name.rstrip("/").replace("//localhost:", "//127.0.0.1:")
 
 
-def _receipt(found: Received, place: InBlock, seen_on: str, broadcaster: str) -> Receipt:
+def _receipt(found: Received, place: InBlock, nodes: tuple[str, ...], broadcaster: str) -> Receipt:
     wanted = found.authorization
     made = Receipt(
         mark=wanted.mark,
@@ -250,7 +338,7 @@ def _receipt(found: Received, place: InBlock, seen_on: str, broadcaster: str) ->
         ceremony=found.bundle.manifest.ceremony,
         authorization=wanted.digest,
         txid=place.txid,
-        node=seen_on,
+        nodes=nodes,
         block=place.block,
         height=place.height,
         confirmations=place.confirmations,

@@ -11,6 +11,7 @@ from ceremony.screen.documents import title
 from ceremony.screen.panels import field, words
 from transfer.bitcoin.snapshot import Snapshot
 from transfer.receipt import Receipt
+from transfer.watch import Look
 
 
 def snapshot_screen(found: Snapshot, mark: Mark) -> tuple[str, ...]:
@@ -50,6 +51,37 @@ def received_screen(found: Received) -> tuple[str, ...]:
     )
 
 
+def standing(seen: Look) -> str:
+    """Where a transaction stands, in one line."""
+    rival = seen.deepest
+    if seen.seen is not None and seen.confirmations:
+        return f"in block {seen.seen.height}, {seen.confirmations} confirmation(s)"
+    if seen.seen is not None:
+        return f"in the node's mempool, waiting to be mined; tip {seen.tip.height}"
+    if rival is None:
+        return f"unknown to this node, and no other spend of its coins seen; tip {seen.tip.height}"
+    place = "waits to be mined" if rival.height is None else f"is in block {rival.height}, {rival.confirmations} confirmation(s)"
+    return f"CONFLICTED: {rival.txid}, which spends {rival.coin}, {place}"
+
+
+def undecided(seen: Look, txid: str) -> str:
+    """What is known and what to do, when a look did not find the transaction in a block."""
+    rival = seen.deepest
+    if rival is not None:
+        word, do = (
+            "CONFLICTED",
+            (
+                "If that is a replacement of ours, make its receipt when it is deep enough: that settles this one.\n"
+                "            If nobody here signed it, it is an incident: tell the officers, and sign nothing."
+            ),
+        )
+    elif seen.seen is not None:
+        word, do = "AWAITING", "Wait and look again. If it is stuck, a new authorization can replace it (`authorize draft --replaces`)."
+    else:
+        word, do = "UNRESOLVED", "Look through another node. The same bytes may be sent again; never sign again before it is settled."
+    return f"{word}: the transaction is not settled\n  found     {standing(seen)}\n  expected  {txid} in a block\n  do        {do}"
+
+
 def receipt_screen(found: Receipt, received: Received, signers: Sequence[str]) -> tuple[str, ...]:
     """What is signed: the transaction, its block, and every output with its whole address."""
     own = {change.address: change.path for change in received.checked.review.change}
@@ -68,7 +100,7 @@ def receipt_screen(found: Receipt, received: Received, signers: Sequence[str]) -
         *field("txid", grouped(found.txid)),
         *field("block", f"{found.height}, {grouped(found.block)}"),
         *field("confirmations", f"{found.confirmations} at {found.time}"),
-        *field("seen on", found.node),
+        *field("seen on", "; ".join(found.nodes)),
         *field("broadcaster", found.broadcaster),
         *words("receipt", found.digest),
     )

@@ -18,7 +18,7 @@ from ceremony.script.opening import take_signatures
 from ceremony.script.room import Room, Steps, last_step
 from transfer.authorization import Authorization
 from transfer.bitcoin.reading import review
-from transfer.receipt import Output, Receipt
+from transfer.receipt import Output, Receipt, check_independent
 from transfer.request import SigningRequest
 
 
@@ -29,14 +29,18 @@ def take(room: Room) -> Steps:
     receipt = load(Receipt, raw, path.name)
     check_receipt(room.book, receipt)
     check_signers(receipt, signed, room.charter)
+    lacking = check_independent(receipt.nodes, room.charter.mark)
     yield from room.keep("receipt.json", "receipt", raw)
     yield from take_signatures(room, signed, "receipt@cold-ceremony", "receipt", "receipt.json")
-    seen = entries.Sighting(
-        node=receipt.node, txid=receipt.txid, block=receipt.block, height=receipt.height, confirmations=receipt.confirmations
-    )
-    if room.state.last(entries.Sighting) is None:
-        yield ("tool", seen)
+    for node in receipt.nodes[sum(1 for _ in room.state.all(entries.Sighting)) :]:
+        yield ("tool", _sighting(receipt, node))
+    if lacking:
+        room.screen.show(panels.listed("Production would refuse:", (lacking,)))
     room.screen.show((*panels.field("txid", grouped(receipt.txid)), *panels.field("block", grouped(receipt.block))))
+
+
+def _sighting(receipt: Receipt, node: str) -> entries.Sighting:
+    return entries.Sighting(node=node, txid=receipt.txid, block=receipt.block, height=receipt.height, confirmations=receipt.confirmations)
 
 
 @control("BRD-05")

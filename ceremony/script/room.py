@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ceremony.base import signatures
 from ceremony.base.control import Refused, control, refuse
-from ceremony.base.data import Malformed
+from ceremony.base.data import Malformed, printable
 from ceremony.base.files import read_file, write_new
 from ceremony.base.lines import sha256
 from ceremony.base.mark import permits
@@ -39,7 +39,7 @@ KEY = "id_signing"
 
 def refusal(refused: Refused) -> entries.Refusal:
     """A refusal as an entry; what is not printable, or too long for one, is cut."""
-    said = (_printable(text) for text in (refused.what, refused.found, refused.expected))
+    said = (printable(text) for text in (refused.what, refused.found, refused.expected))
     return entries.Refusal(**dict(zip(("what", "found", "expected"), said, strict=True)), identifier=refused.identifier)
 
 
@@ -48,10 +48,6 @@ def last_step(room: Room) -> Steps:
     last = SCRIPTS[room.state.opened.kind][-1]
     if not room.state.done(last.number):
         yield ("tool", entries.Step(number=last.number, title=last.title))
-
-
-def _printable(text: str) -> str:
-    return "".join(c if " " <= c <= "~" else "?" for c in text)[:2000] or "-"
 
 
 def _is_folder(path: Path) -> bool:

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from ceremony.base.control import Refused
 from ceremony.base.data import dump, load
+from ceremony.base.lines import sha256
 from ceremony.record.register import Register
 from ceremony.record.signed import read_signed, signatures_path
 from tests.cli.outbound import Outbound, Told, run
@@ -34,7 +35,7 @@ from transfer.bitcoin.build import Order, build
 from transfer.bitcoin.sighash import sighashes
 from transfer.bitcoin.snapshot import Snapshot, checked
 from transfer.nodes.practice import PracticeNode
-from transfer.receipt import Output, Receipt
+from transfer.receipt import Output, Receipt, Sent
 from transfer.request import AccountKey, SigningRequest
 from transfer.sighted import compare
 
@@ -74,10 +75,16 @@ class Host:
         self.chain = chain
         self.node: tuple[str, ...] = ("--node", f"practice:{chain}")
         self.receipt = receipt
+        self.log = receipt.with_name("broadcasts.jsonl")
         self.txid = tx.parse(outbound.transaction).txid
 
     def broadcast(self, typed: str = "BROADCAST\n") -> Told:
-        return self._run("online", "broadcast", self.outbound.folder / "outbound", *self.outbound.papers, *self.node, typed=typed)
+        return self._run(
+            "online", "broadcast", self.outbound.folder / "outbound", *self.outbound.papers, *self.node, "--log", self.log, typed=typed
+        )
+
+    def watch(self, *options: object) -> Told:
+        return self._run("online", "watch", self.outbound.folder / "outbound", *self.outbound.papers, *self.node, *options)
 
     def sign(self, person: str = "A1", broadcaster: str = "administrator", key: str | None = None, typed: str = "SIGN\n") -> Told:
         who = ("--broadcaster", broadcaster, "--as", person, "--key", self.outbound.desk.key_file(key or person), "-o", self.receipt)
@@ -138,6 +145,61 @@ def test_the_same_bytes_may_be_sent_again(host: Host) -> None:
     host.mine()
     code, out, _ = host.broadcast(typed="")
     assert (code, "nothing was sent" in out) == (0, True)
+    attempts = [load(Sent, line) for line in host.log.read_bytes().splitlines(keepends=True)]
+    assert [(a.txid, a.bytes, a.node, a.answer) for a in attempts] == [
+        (host.txid, sha256(host.outbound.transaction), "practice chain", answer) for answer in ("sending", "taken") * 2
+    ]
+
+
+@pytest.mark.control("BRD-02")
+def test_other_bytes_of_a_transaction_that_was_sent_are_not_sent(host: Host) -> None:
+    assert host.broadcast()[0] == 0
+    first = load(Sent, host.log.read_bytes().splitlines(keepends=True)[0])
+    host.log.write_bytes(dump(replace(first, bytes="11" * 32)))
+    code, out, err = host.broadcast()
+    assert (code, err[:7]) == (1, "BRD-02 ")
+    assert "Sent." not in out
+
+
+def test_watching_from_nowhere_into_a_block(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    code, out, err = host.watch("--once")
+    assert (code, err[:11]) == (3, "UNRESOLVED:")
+    assert "unknown to this node" in out
+    assert host.broadcast()[0] == 0
+    code, out, err = host.watch("--once")
+    assert (code, err[:9]) == (3, "AWAITING:")
+    assert "in the node's mempool" in out
+
+    def pass_by(_: float) -> None:
+        with PracticeNode(host.chain) as node:
+            node.mine()
+
+    monkeypatch.setattr("ceremony.cli.online.wait", pass_by)
+    code, out, err = host.watch("--until", 2)
+    assert (code, err) == (0, "")
+    told = [line.partition("  ")[2] for line in out.splitlines()[1:]]
+    assert [line.partition(",")[0] for line in told] == ["in the node's mempool", "in block 103", "in block 103"]
+    assert host.watch("--once")[0] == 0
+
+
+def test_watching_a_transaction_whose_coins_another_one_spends(host: Host) -> None:
+    txid = spent_elsewhere(host)
+    for options in (("--once",), ("--until", 1)):
+        code, out, err = host.watch(*options)
+        assert (code, err[:11]) == (3, "CONFLICTED:")
+        assert f"{txid}, which spends" in " ".join(err.split())
+        assert "1 confirmation(s)" in out
+
+
+def spent_elsewhere(host: Host) -> str:
+    """Another transaction of the same account takes both coins, and is mined."""
+    account = host.outbound.sample.account
+    order = Order(payee=OTHER, amount=39_000_000, max_fee=10_000, rate=2_000, change_index=9)
+    raw = signed_anew(build(account, checked(host.outbound.coins, account), order), account)
+    with PracticeNode(host.chain) as node:
+        txid = node.broadcast(raw)
+        node.mine()
+    return txid
 
 
 @pytest.mark.parametrize("typed", ["", "broadcast\nq\n", "yes\n\nq\n", "BROADCAS\n"])
@@ -178,15 +240,13 @@ def test_the_same_transaction_with_other_signatures_is_an_incident(host: Host) -
 
 @pytest.mark.control("BRD-02")
 def test_a_transaction_whose_coins_are_gone_is_not_taken(host: Host) -> None:
-    account = host.outbound.sample.account
-    order = Order(payee=OTHER, amount=39_000_000, max_fee=10_000, rate=2_000, change_index=9)
-    rival = build(account, checked(host.outbound.coins, account), order)
-    with PracticeNode(host.chain) as node:
-        node.broadcast(signed_anew(rival, account))
-        node.mine()
+    txid = spent_elsewhere(host)
     code, _, err = host.broadcast()
-    assert (code, err[:7]) == (1, "BRD-02 ")
+    assert (code, err[:18]) == (3, "BRD-02 UNRESOLVED:")
     assert "missingorspent" in err
+    assert f"known     CONFLICTED: {txid}, which spends" in err
+    lines = host.log.read_text().splitlines()
+    assert [json.loads(line)["answer"].split(":")[0] for line in lines] == ["sending", "UNRESOLVED"]
 
 
 def sent(host: Host) -> None:
@@ -211,7 +271,7 @@ SHOWN = Receipt(
     ceremony=2,
     authorization="22" * 32,
     txid="33" * 32,
-    node="practice chain",
+    nodes=("practice chain",),
     block="44" * 32,
     height=103,
     confirmations=2,
@@ -248,7 +308,7 @@ def test_a_receipt_and_another_sighting(changes: dict[str, Any]) -> None:
 
 
 def test_a_receipt_and_the_same_sighting_later_on_another_node() -> None:
-    compare(SHOWN, replace(SHOWN, confirmations=9, node="http://127.0.0.1:8332", time="2026-11-21T09:30:00Z"))
+    compare(SHOWN, replace(SHOWN, confirmations=9, nodes=("http://127.0.0.1:8332",), time="2026-11-21T09:30:00Z"))
 
 
 @pytest.mark.control("AUT-03")
@@ -356,7 +416,7 @@ def test_a_real_node(run: Run, knots: Regtest, tmp_path: Path) -> None:
     code, out, err = host.sign("B2")
     assert (code, err) == (0, "")
     found = load(Receipt, host.receipt.read_bytes())
-    assert (found.node, found.block, found.confirmations) == (knots.url, knots.rpc("getblockhash", found.height), 1)
+    assert (found.nodes, found.block, found.confirmations) == ((knots.url,), knots.rpc("getblockhash", found.height), 1)
     assert [s.signer for s in read_signed(host.receipt)[1]] == ["A1", "B2"]
 
 

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from ceremony.base.control import Refused
 from ceremony.base.data import Malformed, dump, load
 from tests.node import Regtest
 from transfer.bitcoin import tx
 from transfer.bitcoin.account import opened
 from transfer.bitcoin.snapshot import Snapshot, checked
 from transfer.bitcoin.tx import Transaction, TxIn, TxOut
+from transfer.nodes import Unresolved
 from transfer.nodes.blocks import Block
 from transfer.nodes.collect import collect
 from transfer.nodes.core import CoreNode
@@ -107,7 +107,7 @@ def test_a_signed_spend_is_mined(knots: Regtest, chain: PracticeNode, account: A
     raw = bytes.fromhex(signed["hex"])
     forged = bytearray(raw)
     forged[raw.index(tx.parse(raw).inputs[0].witness[0]) + 20] ^= 1
-    with pytest.raises(Refused, match="script-verify-flag-failed"):
+    with pytest.raises(Unresolved, match="script-verify-flag-failed"):
         chain.broadcast(bytes(forged))
     txid = chain.broadcast(raw)
     seen = chain.sighting(txid)
@@ -139,7 +139,7 @@ def test_what_is_not_in_order_is_declined(chain: PracticeNode) -> None:
         "bad-txns-inputs-duplicate": spend((txid, 0), (txid, 0), amount=90_000),
     }
     for words, transaction in cases.items():
-        with pytest.raises(Refused, match=words) as error:
+        with pytest.raises(Unresolved, match=words) as error:
             chain.broadcast(transaction.raw)
         assert error.value.identifier == "BRD-02"
     with pytest.raises(Malformed):
@@ -153,7 +153,7 @@ def test_the_dearer_of_two_spends_of_one_coin_is_mined(chain: PracticeNode) -> N
     chain.broadcast(first.raw)
     child = spend((first.txid, 0), amount=80_000)
     chain.broadcast(child.raw)
-    with pytest.raises(Refused, match="rejecting replacement"):
+    with pytest.raises(Unresolved, match="rejecting replacement"):
         chain.broadcast(spend(coin, amount=90_000, script=b"\x00\x14" + bytes(20)).raw)
     second = spend(coin, amount=50_000)
     chain.broadcast(second.raw)
@@ -163,7 +163,7 @@ def test_the_dearer_of_two_spends_of_one_coin_is_mined(chain: PracticeNode) -> N
     seen = chain.spender(*coin, 0)
     assert seen is not None
     assert (seen.txid, seen.confirmations) == (second.txid, 1)
-    with pytest.raises(Refused, match="missingorspent"):
+    with pytest.raises(Unresolved, match="missingorspent"):
         chain.broadcast(first.raw)
 
 

@@ -463,7 +463,7 @@ class Sample:
             ceremony=of,
             authorization=sha256((folder / "authorization.json").read_bytes()),
             txid=signed.txid,
-            node="practice chain",
+            nodes=("practice chain",),
             block=sha256(b"block"),
             height=130,
             confirmations=2,
@@ -475,7 +475,7 @@ class Sample:
         scribe.sign_file("receipt", "receipt.json", ("A1", "B1"))
         scribe.add(
             "tool",
-            entries.Sighting(node=document.node, txid=document.txid, block=document.block, height=document.height, confirmations=2),
+            entries.Sighting(node=document.nodes[0], txid=document.txid, block=document.block, height=document.height, confirmations=2),
         )
         scribe.step("Receipt")
         scribe.step("Close")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, Protocol
 
-from ceremony.base.control import Undecided, control, refuse
+from ceremony.base.control import Undecided, control
 from ceremony.base.data import Malformed
 from transfer.request import AccountKey, Network
 
@@ -55,18 +55,23 @@ class Sighting:
 
 
 class Unresolved(Undecided):
-    """BRD-02: nobody knows whether the transaction went out. It is never signed again; only the same bytes are sent again."""
+    """BRD-02: nobody knows whether the transaction went out. It is never signed again; only the same bytes are sent again.
+
+    `known`: what a look at the chain said afterwards."""
 
     identifier = "BRD-02"
 
-    def __init__(self, txid: str, why: str) -> None:
+    def __init__(self, txid: str, why: str, known: str = "") -> None:
         super().__init__(
             f"BRD-02 UNRESOLVED: it is not known whether the transaction went out\n"
             f"  found     {why}\n"
-            f"  expected  the node's answer with the transaction's own identifier {txid}\n"
-            f"  do        Look for the transaction on the chain; if it is not there, send the same bytes again. Never sign again."
+            + (f"  known     {known}\n" if known else "")
+            + f"  expected  the node's answer with the transaction's own identifier {txid}\n"
+            f"  do        `ceremony online watch` looks for it, also through another node. The same bytes may be sent again;\n"
+            f"            what was signed cannot be taken back. Never sign again before the chain has settled it."
         )
         self.txid = txid
+        self.why = why
 
 
 class Node(Protocol):
@@ -88,7 +93,7 @@ class Node(Protocol):
         """A fee rate in satoshi per kvB for a block soon, or None if the node cannot say."""
 
     def broadcast(self, raw: bytes) -> str:
-        """Hand over a signed transaction and return its txid; Refused with the node's words, Unresolved if it is not clear (BRD-02)."""
+        """Hand over a signed transaction and return its txid; Unresolved with the node's words for any other answer (BRD-02)."""
 
     def sighting(self, txid: str, since: int | None = None) -> Sighting | None:
         """Where the node sees the transaction; `since` is the height from which blocks are searched if nothing quicker finds it."""
@@ -105,15 +110,9 @@ def accepted(txid: str, told: object) -> str:
     return txid
 
 
-def declined(words: str) -> NoReturn:
-    """The node said no, in its own words; it did not take the transaction."""
-    refuse(
-        "BRD-02",
-        "the node does not take the transaction",
-        found=words[:400],
-        expected="the node takes it",
-        do="Look whether the chain has the transaction or another spend of its coins already. Never sign again before that is clear.",
-    )
+def declined(txid: str, words: str) -> NoReturn:
+    """The node said no, in its own words. Another node may have taken it already, or take it later: that is unresolved, too."""
+    raise Unresolved(txid, f"the node does not take it: {words[:400]}")
 
 
 def hash_of(value: object, what: str) -> str:

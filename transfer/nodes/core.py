@@ -41,7 +41,7 @@ BUSY = -8
 ALREADY_ON_CHAIN = -27
 STARTING = -28
 SAID_NO = (-3, -8, -22, -25, -26)
-"""Wrong parameter, does not decode, missing inputs, rejected: the node did not take the transaction, without doubt."""
+"""Wrong parameter, does not decode, missing inputs, rejected (fee too low, conflict): this node did not take the transaction."""
 
 
 class _Failed(Exception):
@@ -117,19 +117,19 @@ class CoreNode:
         return None if estimate is None else satoshi(estimate)
 
     def broadcast(self, raw: bytes) -> str:
-        """`sendrawtransaction`. Not reached or said no: certainly not sent. Sent and no clear answer: Unresolved (BRD-02)."""
+        """`sendrawtransaction`. Not reached: certainly not sent. Any answer but the txid: Unresolved (BRD-02)."""
         txid = tx.parse(raw).txid
         try:
             return accepted(txid, self._ask("sendrawtransaction", (raw.hex(),)))
         except _Lost as lost:
             raise Unresolved(txid, str(lost)) from None
         except _Failed as failed:
-            if failed.code == ALREADY_ON_CHAIN:
-                return txid
             if failed.code == STARTING:
                 raise Malformed(f"the node is still starting: {failed}") from None
+            if failed.code == ALREADY_ON_CHAIN:
+                raise Unresolved(txid, f"the node knows it already: {failed}") from None
             if failed.code in SAID_NO:
-                declined(str(failed))
+                declined(txid, str(failed))
             raise Unresolved(txid, f"the node answered: {failed}") from None
 
     def sighting(self, txid: str, since: int | None = None) -> Sighting | None:

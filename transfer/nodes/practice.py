@@ -201,7 +201,7 @@ class PracticeNode:
         if transaction.txid in waiting or transaction.txid in self._ledger.confirmed:
             return transaction.txid
         if (words := self._objection(transaction, waiting)) is not None:
-            declined(words)
+            declined(transaction.txid, words)
         append_line(self._folder / "mempool", raw.hex().encode("ascii") + b"\n")
         self._taken.append(transaction)
         return transaction.txid

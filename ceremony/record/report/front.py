@@ -154,7 +154,7 @@ def _block(transfer: Transfer) -> Html:
     place = facts.at(received, entries.Sighting)
     return join(
         digest(receipt.block),
-        f" height {receipt.height}, {plural(receipt.confirmations, 'confirmation')} when seen by {receipt.node}",
+        f" height {receipt.height}, {plural(receipt.confirmations, 'confirmation')} when seen by {' and '.join(receipt.nodes)}",
         check(commands.entry_is(received.folder.name, place.seq, ".body.block", receipt.block)) if place else "",
         elsewhere(f"bitcoin-cli getrawtransaction {receipt.txid} 1 {receipt.block}   # on a node of your own"),
     )

@@ -9,7 +9,7 @@ from ceremony.record.register import Ceremony
 from ceremony.record.rules.common import differs, equal, read_transaction
 from transfer.authorization import Authorization
 from transfer.bitcoin.address import address_of
-from transfer.receipt import Receipt
+from transfer.receipt import Receipt, check_independent
 
 LEAST_SIGNERS = 2
 """BRD-04: custodians, one of whom did not broadcast."""
@@ -28,9 +28,10 @@ def check(ceremony: Ceremony, ledger: Ledger) -> None:
     if transfer is None:
         differs("BRD-03", ceremony, "its transaction", receipt.txid, "the transaction of an earlier transfer")
     _check_receipt(ceremony, ledger, receipt, transfer)
-    seen = [(s.txid, s.block, s.height) for s in ceremony.state.all(entries.Sighting)]
-    if not seen or any(place != (receipt.txid, receipt.block, receipt.height) for place in seen):
-        differs("BRD-03", ceremony, "what was seen", seen, f"the transaction in block {receipt.height}, as the receipt says")
+    check_independent(receipt.nodes, receipt.mark)
+    seen = [(s.node, s.txid, s.block, s.height, s.confirmations) for s in ceremony.state.all(entries.Sighting)]
+    place = (receipt.txid, receipt.block, receipt.height, receipt.confirmations)
+    equal("BRD-03", ceremony, "what was seen", seen, [(node, *place) for node in receipt.nodes])
     looked = set(ceremony.state.signers("receipt")) & set(ledger.charter.custodians)
     if len(looked) < LEAST_SIGNERS or not looked - {receipt.broadcaster}:
         differs("BRD-04", ceremony, "who signed the receipt", ", ".join(sorted(looked)), "two custodians, one of them not the broadcaster")

@@ -76,6 +76,9 @@ class Cast:
     passphrases: dict[str, str] = field(default_factory=dict)
     papers: Mapping[str, str] = field(default_factory=dict)
     """Where each document lies, by the name that a prompt gives it."""
+    slips: str = "slips"
+    """Where everybody keeps their closing slips, seen from the folder of the play; each one brings their newest."""
+    folder: Path = Path()
     own: Mapping[str, str] = field(default_factory=dict)
     """Passphrases that people bring themselves instead of taking the offered words."""
     pace: Pace = field(default_factory=Pace)
@@ -93,6 +96,7 @@ class Cast:
         """As `play`, for a command that may well be refused: what it showed, and its exit code."""
         import pexpect  # noqa: PLC0415
 
+        self.folder = folder
         child = pexpect.spawn(
             command[0],
             list(command[1:]),
@@ -149,6 +153,37 @@ def _next_word(cast: Cast, match: re.Match[str]) -> str:
     return cast.passphrases[cast.passphrases["now"]].split()[int(match[1]) - 1]
 
 
+def _watch(_cast: Cast, _match: re.Match[str]) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.gmtime())
+
+
+def _who_reads(cast: Cast, match: re.Match[str]) -> str:
+    return next((person for person in ("witness", *cast.custodians_here) if person not in match[1].split(", ")), "none")
+
+
+def _slip(cast: Cast, person: str) -> str:
+    """The newest closing slip that this person keeps."""
+    kept = sorted((cast.folder / cast.slips).glob(f"slip-*-{person}.txt"))
+    if not kept:
+        raise Fluffed(f"{person} has no closing slip")
+    return kept[-1].read_text(encoding="ascii")
+
+
+def _slip_number(cast: Cast, match: re.Match[str]) -> str:
+    return _found(r"(?m)^ceremony +(\d+)$", _slip(cast, match[1]))
+
+
+def _slip_word(cast: Cast, match: re.Match[str]) -> str:
+    return _found(rf"(?s)\n# head\n.*?\b{match[2]} ([A-Za-z]+)", _slip(cast, match[1]))
+
+
+def _found(pattern: str, text: str) -> str:
+    found = re.search(pattern, text)
+    if found is None:
+        raise Fluffed(f"nothing like {pattern} stands on this paper:\n{text}")
+    return found[1]
+
+
 ANSWERS: tuple[tuple[str, Answer], ...] = (
     (r"Try the keyboard first\.[\s\S]*?> ", lambda _cast, _match: ""),
     (r"([A-I][1-9]), your new passphrase\.[\s\S]*?Word 1 of 6: ", _choose_words),
@@ -160,6 +195,11 @@ ANSWERS: tuple[tuple[str, Answer], ...] = (
     (r"Please (?:re)?enter (?:SO|user) PIN: ", lambda c, _m: c.pin),
     (r"(\S+), the folder of your medium: ", lambda c, m: str(c.media[m[1]])),
     (r"Path of ([^\r\n:]+): ", lambda c, m: c.papers[m[1]]),
+    (r"Custodian who reads the time from their own watch: ", lambda c, _m: c.custodians_here[0]),
+    (r"(\S+), date and time \(UTC\) on your own watch: ", _watch),
+    (r"Who reads their closing slip \(so far: ([^;]*); [^)]*\)\? ", _who_reads),
+    (r"(\S+), number of the ceremony on your slip: ", _slip_number),
+    (r"(\S+), word (\d+) of the head on your slip: ", _slip_word),
     (r"Custodians who are here: ", lambda c, _m: " ".join(c.custodians_here)),
     (r"Who unlocks next \(([^)]*)\)\? ", lambda _c, m: m[1].split()[-1]),
     (r"another medium \(m\), or set this share aside for today \(s\)\? ", lambda _c, _m: "s"),

@@ -120,7 +120,8 @@ fi
 cat >"$tmp/facts.jq" <<'JQ'
 def is($re): type == "string" and test("\\A(" + $re + ")\\z");
 def has_all($needed): ($needed - .) == [];
-def kinds: ["opened","file","signature","step","present","machine","vault","vault-ended","hsm","import-path","generated","sealing",
+def kinds: ["watch","clock","slip-read","typed-back",
+  "opened","file","signature","step","present","machine","vault","vault-ended","hsm","import-path","generated","sealing",
   "proven","removed","quorums","authorized","agreed","reviewed","armed","unlocked","recovered","imported","signing","set-aside",
   "hsm-signed","absent","checked","exported","sighting","disagreed","excepted","refusal","resumed","closed"];
 def namespaces: {"charter":"charter","policy":"policy","key-record":"key-record","authorization":"authorization",
@@ -129,7 +130,7 @@ def namespaces: {"charter":"charter","policy":"policy","key-record":"key-record"
 def excepted: ["SET-07","STO-02","STO-04","STO-08","AIR-01","ASM-03","DRL-01","BRD-05"];  # with a form that both officers sign; no other control
 def base64: "([A-Za-z0-9+/]{4})*([A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?";  # no bits left over: one spelling
 def fresh: {seq: 0, time: "", done: 0, again: false, closed: false, seen: {}, listed: {}, present: [], signed: [], phase: {}, approved: [], declined: [],
-  approval_head: null, positions: [], open: {}, waiting: {}, armed: false};
+  watch: {}, read: {}, approval_head: null, positions: [], open: {}, waiting: {}, armed: false};
 
 def broken($control; $text): .out += ["E\t\($control) \(.folder // "entry"), entry \(.seq): \($text)"];
 def need($ok; $control; $text): if $ok then . else broken($control; $text) end;
@@ -190,16 +191,27 @@ def everyone_signs($purposes; $least):  # and the last signature of each covers 
   | .out += [$purposes[] as $p | $here[] | "N\t\($number)\t\(if $p == "adjournment" and IN($declined[]) then "disagreement" else $p end)\t\(.)"]
   | need([$here[] as $who | any($signed[]; (.[0] == "adjournment" or (.[0] == "disagreement" and ($who | IN($declined[])))) and .[1] == $who and .[2] >= $least)] | all; "AUD-02"; "the adjournment is not signed by everyone");
 
+def clock($b):  # seconds that each watch is behind the machine: at most two minutes, and the minute that it was read to
+  [.watch[]] as $behind | need((.watch | has("witness")) and ([.watch | keys[] | IN($custodians[])] | any)
+    and ([$behind[] | . >= -120 and . < 180] | all) and ($behind | max - min < 180); "ASM-04"; "two watches do not agree with the machine");
+
+def outside:  # watches, and slips of the ceremony before: two people, one a custodian, at different words; all of them were there
+  .read[.number - 1 | tostring] // {} | with_entries(select(.value | unique | length == 4)) | . as $read
+  | [keys[] as $a | keys[] as $b | select($a != $b and ($a | IN($custodians[])) and ($read[$a] - $read[$b] == $read[$a]))] != [];
+
+def from_outside: after("clock"; "ASM-04") | need(.number == 1 or outside; "ASM-05"; "two people did not read their closing slips")
+  | need(everyone as $here | [.watch, .read[.number - 1 | tostring] // {} | keys[]] - $here - ["cfo","cto"] == []; "ASM-01"; "who read was not there");
+
 def closed($b):
   .closed = true | .number as $number | .out += ["C\t\($number)\t\($b.outcome)"]
   | if $b.outcome == "void" then need((.seen["signing"] or .seen["hsm-signed"]) | not; "BRD-06"; "void, but the HSM may have signed")
     elif .kind == "keygen" and $b.outcome == "key record signed" then
-      after("quorums"; "GEN-07") | need(everyone | has_all($custodians + ["administrator","witness"]); "ASM-01"; "not everyone was there")
+      from_outside | after("quorums"; "GEN-07") | need(everyone | has_all($custodians + ["administrator","witness"]); "ASM-01"; "not everyone was there")
       | need(.proven_all // [] | has_all($custodians); "GEN-14"; "a share was not proven")
       | everyone_signs(["opening","key-record","adjournment"]; .newest // 0)
       | .out += [("charter","policy") as $p | ("cfo","cto","witness") as $who | "N\t\($number)\t\($p)\t\($who)"]
     elif .kind == "transfer" and $b.outcome == "carried out" then
-      after("exported"; "EXP-01") | need(everyone | has_all(["administrator","witness"]); "ASM-03"; "administrator or witness was not there")
+      from_outside | after("exported"; "EXP-01") | need(everyone | has_all(["administrator","witness"]); "ASM-03"; "administrator or witness was not there")
       | need(everyone as $here | .positions - $here == []; "ASM-01"; "a custodian was not there")
       | everyone_signs(["opening","adjournment"]; .newest // 0) | .out += [("cfo","cto") as $who | "N\t\($number)\tauthorization\t\($who)"]
     elif .kind == "receipt" and $b.outcome == "receipt" then
@@ -215,6 +227,10 @@ def body($e): $e.body as $b | $e.type as $t
         elif $b.kind == "authorization" then .file_authorization = $b.sha256 else . end)
     elif $t == "signature" then signature($e)
     elif $t == "present" then .present += [$e]
+    elif $t == "watch" then .watch[$e.actor] = ($e.time | fromdateiso8601) - ($b.typed | fromdateiso8601)
+    elif $t == "refusal" and (.seen["clock"] | not) then .watch = {}
+    elif $t == "clock" and (.seen["clock"] | not) then clock($b)
+    elif $t == "slip-read" then .read[$b.ceremony][$e.actor] = $b.places
     elif $t == "step" then step($b)
     elif $t == "resumed" then .again = true
     elif $t == "authorized" then .authorization = $b.authorization | need($b.authorization == .file_authorization; "AUT-01"; "not the authorization's file")

@@ -79,6 +79,7 @@ MAY_NETWORK = {("transfer.nodes", name) for name in NETWORK} | {("ceremony.vault
 MAY_SECRETS = {
     "ceremony/cast.py": "a practice PIN",
     "ceremony/cli/authorize.py": "the identifier of an authorization",
+    "ceremony/script/outside.py": "which words of a closing slip are asked for: nobody can know them before (ASM-05)",
     "ceremony/vault/token.py": "throw-away key and self-test values",
 }
 MAY_URANDOM = {"ceremony/vault/opener.py": "one of the sources of the ceremony's generator (GEN-13)"}

@@ -191,14 +191,9 @@ _ASM = {
         excepted=True,
     ),
     "ASM-04": Control(
-        "Times never go backwards; two people's watches agree with the machine within two minutes",
-        (EVERY,),
-        "watches are not asked for in this release",
+        "Times never go backwards; two people's watches agree with the machine within two minutes", (EVERY, "watch", "clock")
     ),
-    "ASM-05": Control(
-        "At roll-call two people read number and head of the last ceremony from their own closing slips",
-        instead="the genesis is typed for each command; the head only for `audit verify`",
-    ),
+    "ASM-05": Control("At roll-call two people read number and head of the last ceremony from their own closing slips", ("slip-read",)),
 }
 
 _AIR = {
@@ -367,7 +362,9 @@ _AUD = {
     "AUD-07": Control("Retention is stated, and a second write-once copy is receipted", instead="keep copies by your own rules"),
     "AUD-08": Control("Ceremonies are numbered without a gap, one is open at most, and a void one stays visible", ("opened", "closed")),
     "AUD-09": Control("Genesis and head come from outside the folder; without both, no verifier says VERIFIED"),
-    "AUD-10": Control("A register older than a closing slip, an authorization or a card is refused as rolled back", ("authorized",)),
+    "AUD-10": Control(
+        "A register older than a closing slip, an authorization or a card is refused as rolled back", ("authorized", "slip-read")
+    ),
 }
 
 _DRL = {

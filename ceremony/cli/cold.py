@@ -22,6 +22,7 @@ from ceremony.record.verify import verify
 from ceremony.screen import panels
 from ceremony.screen.terminal import Stopped, Terminal, check_terminal
 from ceremony.script import loop
+from ceremony.script.closing import print_slips, slips_folder
 from ceremony.script.generate import check_one_sitting
 from ceremony.script.room import Room, utc_now
 from ceremony.script.table import PREPARED, in_one_sitting
@@ -34,6 +35,9 @@ MODULE = "/usr/lib/softhsm/libsofthsm2.so"
 register_option = click.option("--register", "folder", type=click.Path(path_type=Path), required=True, help="The register's folder.")
 genesis_option = click.option("--genesis", required=True, metavar="HEX", help="Digest of the genesis charter, from your closing slip.")
 module_option = click.option("--module", default=MODULE, show_default=True, metavar="FILE", help="The HSM's PKCS#11 library.")
+slips_option = click.option(
+    "--slips", type=click.Path(), metavar="DIR", help="Folder for the closing slips; `slips` beside the register if not given."
+)
 document = click.Path(exists=True, dir_okay=False)
 
 
@@ -42,7 +46,8 @@ document = click.Path(exists=True, dir_okay=False)
 @click.option("--charter", required=True, type=document, help="The signed charter; its .signatures lie beside it.")
 @click.option("--policy", required=True, type=document, help="The signed policy; its .signatures lie beside it.")
 @module_option
-def keygen(folder: Path, charter: str, policy: str, module: str) -> None:
+@slips_option
+def keygen(folder: Path, charter: str, policy: str, module: str, slips: str | None) -> None:
     """Generate the key and its shares, with every custodian in the room, in one sitting."""
     check_terminal()
     raw = read_file(Path(charter))
@@ -56,7 +61,8 @@ def keygen(folder: Path, charter: str, policy: str, module: str) -> None:
             _nothing_unfinished(book)
             verify(folder, genesis)
         transcript = loop.begin(book, folder, "keygen", mark, genesis, raw)
-        _play(Room(Terminal(), folder, genesis, transcript, {"charter": charter, "policy": policy, "module": module}))
+        given = {"charter": charter, "policy": policy, "module": module, "slips": str(slips_folder(folder, slips))}
+        _play(Room(Terminal(), folder, genesis, transcript, given))
     click.echo(f"genesis {genesis}\nhead {Register.open(folder).head}")
 
 
@@ -79,8 +85,10 @@ def prepare(folder: Path, genesis: str, authorization: str, **given: str) -> Non
 @genesis_option
 @click.option("--out", required=True, type=click.Path(), help="A new folder for the outbound bundle (QR frames go beside it).")
 @module_option
-def transfer(folder: Path, genesis: str, **given: str) -> None:
+@slips_option
+def transfer(folder: Path, genesis: str, slips: str | None, **given: str) -> None:
     """The transfer itself, with custodians, administrator and witness in the room."""
+    given["slips"] = str(slips_folder(folder, slips))
     with _continued(folder, genesis, given, "transfer") as room:
         verify(folder, genesis)
         _play(room)
@@ -92,8 +100,10 @@ def transfer(folder: Path, genesis: str, **given: str) -> None:
 @genesis_option
 @click.option("--out", type=click.Path(), help="A new folder for the outbound bundle, when a transfer goes on.")
 @module_option
-def resume(folder: Path, genesis: str, **given: str | None) -> None:
+@slips_option
+def resume(folder: Path, genesis: str, slips: str | None, **given: str | None) -> None:
     """Go on with the ceremony that was interrupted, where it stands."""
+    given["slips"] = str(slips_folder(folder, slips))
     with _continued(folder, genesis, {k: v for k, v in given.items() if v is not None}, None) as room:
         check_one_sitting(room.state)
         verify(folder, genesis)
@@ -105,10 +115,11 @@ def resume(folder: Path, genesis: str, **given: str | None) -> None:
 @register_option
 @genesis_option
 @click.option("--reason", required=True, help="Why it ends without a result.")
-def void(folder: Path, genesis: str, reason: str) -> None:
+@slips_option
+def void(folder: Path, genesis: str, reason: str, slips: str | None) -> None:
     """End an interrupted ceremony that signed nothing; administrator and witness sign."""
     decode(Free, reason, "--reason")
-    with _continued(folder, genesis, {}, None) as room:
+    with _continued(folder, genesis, {"slips": str(slips_folder(folder, slips))}, None) as room:
         check_voidable(room)
         _interruptible(room, lambda: _void(room, reason))
     click.echo(f"Void. head {Register.open(folder).head}")
@@ -152,6 +163,7 @@ def _void(room: Room, reason: str) -> None:
         actor, body = room.sign_checkpoint(person, "phase", text)
         room.transcript.append(actor, body, room.clock())
     room.transcript.append("tool", entries.Closed(outcome="void", reason=reason), room.clock())
+    print_slips(room)
 
 
 def begin(folder: Path, genesis: str, kind: Kind, given: dict[str, str], until: int | None) -> None:

@@ -235,12 +235,15 @@ def _with_cookies(names: Sequence[str], cookies: Sequence[Path]) -> list[tuple[s
 @click.argument("receipt_path", metavar="RECEIPT", type=papers.FILE)
 @click.option("--register", "folder", type=papers.FILE, required=True, help="The register's folder.")
 @click.option("--genesis", required=True, metavar="HEX", help="Digest of the genesis charter, from your closing slip.")
-def close(receipt_path: Path, folder: Path, genesis: str) -> None:
+@click.option("--slips", type=click.Path(), metavar="DIR", help="Folder for the closing slips; `slips` beside the register if not given.")
+def close(receipt_path: Path, folder: Path, genesis: str, slips: str | None) -> None:
     """Take the signed receipt into the register and close the transfer with it; administrator and witness sign."""
     from ceremony.cli import cold  # noqa: PLC0415 (the vault's code, which no other command here needs)
     from ceremony.record.register import Register  # noqa: PLC0415
+    from ceremony.script.closing import slips_folder  # noqa: PLC0415
 
-    cold.begin(folder, genesis, "receipt", {"receipt": str(receipt_path)}, until=None)
+    given = {"receipt": str(receipt_path), "slips": str(slips_folder(folder, slips))}
+    cold.begin(folder, genesis, "receipt", given, until=None)
     click.echo(f"Closed. head {Register.open(folder).head}")
 
 

@@ -15,6 +15,7 @@ from ceremony.base.data import (
     Position,
     SetIdentifier,
     Text,
+    Time,
     decode,
     encode,
     record,
@@ -104,6 +105,28 @@ class Present:
     """The actor is in the room; their own signature over the opening follows (ASM-01). Names stand in the charter alone."""
 
     factors: tuple[Text, ...]
+
+
+@record
+class Watch:
+    """The actor typed date and time (UTC, to the minute) from their own watch, before the machine's was shown (ASM-04)."""
+
+    typed: Time
+
+
+@record
+class Clock:
+    """The machine's time, shown once two watches had agreed with it within two minutes (ASM-04)."""
+
+    machine: Time
+
+
+@record
+class SlipRead:
+    """The actor read a ceremony's number, and the head's words at these places of 16, from their own closing slip (ASM-05)."""
+
+    ceremony: int
+    places: tuple[int, ...]
 
 
 @record
@@ -221,6 +244,14 @@ class Reviewed:
     """The actor saw the review made from the request's bytes."""
 
     request: Digest
+
+
+@record
+class TypedBack:
+    """The actor typed these groups of a payment's address from the payee slip that they brought, unseen (TXN-06)."""
+
+    payment: int
+    groups: tuple[int, ...]
 
 
 @record
@@ -380,6 +411,9 @@ ALL: dict[str, type] = {
         Signature,
         Step,
         Present,
+        Watch,
+        Clock,
+        SlipRead,
         Machine,
         Vault,
         VaultEnded,
@@ -393,6 +427,7 @@ ALL: dict[str, type] = {
         Authorized,
         Agreed,
         Reviewed,
+        TypedBack,
         Armed,
         Unlocked,
         Recovered,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ceremony.base.control import control, refuse
+from ceremony.base.control import refuse
 from ceremony.base.data import encode
 from ceremony.base.files import append_line, read_file, write_new
 from ceremony.base.lines import Line, parse_chain, parse_line, sha256
@@ -45,7 +45,6 @@ class Transcript:
         """Digest of the last entry; the digest it continues from while there is none."""
         return self.state.entries[-1].line.digest if self.state.entries else self._prev
 
-    @control("ASM-04")
     def append(self, actor: str, body: Any, time: str) -> Recorded:
         """ASM-04: write one entry and sync it; its time is never before the last one's."""
         last = self.state.entries[-1].line if self.state.entries else None

@@ -20,7 +20,8 @@ class Place:
     """Where in the script a screen stands."""
 
     mark: str
-    ceremony: int
+    ceremony: int | None
+    """Its number; None where people are to read it from their closing slips."""
     kind: str
     step: int
     steps: int
@@ -30,7 +31,7 @@ class Place:
 
 def header(place: Place) -> tuple[str, ...]:
     """Two lines that stand on top of every screen: mark, ceremony, step, time left."""
-    left = f"{place.mark.upper()}  {place.kind}, ceremony {place.ceremony}"
+    left = f"{place.mark.upper()}  {place.kind}" + (f", ceremony {place.ceremony}" if place.ceremony else "")
     right = f"step {place.step} of {place.steps}, about {place.minutes} min left"
     return (left + right.rjust(WIDTH - len(left)), f"== {place.title} ".ljust(WIDTH, "="))
 

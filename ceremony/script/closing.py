@@ -8,10 +8,11 @@ from pathlib import Path
 from ceremony.base.amounts import grouped
 from ceremony.base.data import Malformed, dump
 from ceremony.base.files import read_file, write_new
-from ceremony.record import entries
+from ceremony.record import entries, slip
+from ceremony.record.register import Ceremony, Register
 from ceremony.record.signed import signatures_path
 from ceremony.record.transcript import MAX_TRANSCRIPT, NAME
-from ceremony.screen import panels
+from ceremony.screen import panels, paper
 from ceremony.script.prepare import end_vault
 from ceremony.script.room import Room, Steps, last_step
 from transfer.gap import bundle, qr, ur
@@ -99,3 +100,43 @@ def close_transfer(room: Room) -> Steps:
     room.screen.word("CLOSE", "End this transcript.")
     yield from last_step(room)
     yield ("tool", entries.Closed(outcome="carried out", reason="awaiting receipt"))
+
+
+def print_slips(room: Room) -> None:
+    """ASM-05: the closing slips of this ceremony, which has just ended, for each person of the charter and the auditor.
+
+    Written after the closing entry, since the head on them is the register's head. If something comes between the two,
+    `ceremony register slip` writes them."""
+    folder = slips_folder(room.register, room.given.get("slips"))
+    with room.screen.working("print the closing slips"):
+        written = write_slips(room.book, room.here, folder)
+    room.screen.say(f"{written} closing slips lie in {folder} (PDF, and the same as text). Each one takes theirs, apart from the register.")
+
+
+def slips_folder(register: Path, wanted: str | None = None) -> Path:
+    """Where closing slips go: a folder beside the register unless told otherwise. Malformed for one inside the register."""
+    folder = Path(wanted) if wanted else register.resolve().parent / "slips"
+    if folder.resolve().is_relative_to(register.resolve()):
+        raise Malformed(f"{folder}: closing slips never lie inside the register; who has the register must not have them")
+    return folder
+
+
+def write_slips(book: Register, ceremony: Ceremony, folder: Path) -> int:
+    """One PDF and one text file for each person and the auditor; how many people. What is there already must be the same."""
+    made = slip.slip_of(book, ceremony)
+    folder.mkdir(parents=True, exist_ok=True)
+    people = {**{member.person: member.name for member in book.charter.people}, slip.AUDITOR: ""}
+    for person, name in people.items():
+        lines = slip.lines(made, person, name)
+        page = paper.pdf(f"closing slip {made.number}", [lines], ceremony.state.opened.mark)
+        path = folder / f"slip-{made.number:04d}-{person}"
+        _write_once(path.with_suffix(".txt"), "".join(f"{line}\n" for line in lines).encode("ascii"))
+        _write_once(path.with_suffix(".pdf"), page)
+    return len(people)
+
+
+def _write_once(path: Path, raw: bytes) -> None:
+    if path.exists() and read_file(path) != raw:
+        raise Malformed(f"{path} is there already, and is another slip; `ceremony register slip --slips DIR` writes them elsewhere")
+    if not path.exists():
+        write_new(path, raw)

@@ -18,6 +18,7 @@ from ceremony.record.register import Ceremony, Register, leftovers
 from ceremony.record.state import State
 from ceremony.record.transcript import Transcript
 from ceremony.screen import panels
+from ceremony.script.closing import print_slips
 from ceremony.script.room import Room, Steps, refusal, utc_now
 from ceremony.script.table import SCRIPTS, Step, digest, in_one_sitting
 
@@ -26,7 +27,7 @@ VOID_IF_STOPPED = "Key generation is one sitting: if it stops here, this set is 
 
 
 def play(room: Room, until: int | None = None) -> None:
-    """Run steps in their order from where the transcript stands, up to and including `until`, or to the end."""
+    """Run steps in their order from where the transcript stands, up to and including `until`, or to the end, closing slips included."""
     script = SCRIPTS[room.state.opened.kind]
     try:
         while room.state.closed is None:
@@ -34,6 +35,7 @@ def play(room: Room, until: int | None = None) -> None:
             if until is not None and step.number > until:
                 return
             _run(room, script, step)
+        print_slips(room)
     finally:
         if room.vault is not None:
             room.vault.end()
@@ -78,7 +80,7 @@ def _run(room: Room, script: tuple[Step, ...], step: Step) -> None:
     opened = room.state.opened
     place = panels.Place(
         mark=opened.mark,
-        ceremony=opened.ceremony,
+        ceremony=None if step.blind else opened.ceremony,
         kind=opened.kind,
         step=step.number,
         steps=len(script),

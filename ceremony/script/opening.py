@@ -51,7 +51,8 @@ def roll_call(room: Room) -> Steps:
     """A transfer: the custodians who are here, administrator and witness. ASM-01: enough of them, each on their own.
 
     Who signed in before an interruption stays one of them: they are in the record as present."""
-    here = dict.fromkeys((*custodians(room), *_custodians_here(room)))
+    read = (*room.state.actors(entries.Watch), *room.state.actors(entries.SlipRead))
+    here = dict.fromkeys((*custodians(room), *_custodians_here(room), *(p for p in read if p in room.charter.custodians)))
     yield from _sign_in(room, (*sorted(here), "administrator", "witness"))
 
 

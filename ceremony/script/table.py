@@ -30,6 +30,8 @@ class Step:
     live: bool = False
     staff_signs: bool = False
     """Administrator and witness sign the checkpoint when it is done (end of a phase)."""
+    blind: bool = False
+    """The screen does not say the ceremony's number: people read it from their closing slips (ASM-05)."""
     number: int = 0
     """Its place in its script, from 1: set by `_numbered`."""
 
@@ -46,7 +48,8 @@ def _numbered(*steps: Step) -> tuple[Step, ...]:
 
 KEYGEN = _numbered(
     Step("open", "Charter and policy", "staff", 2, ("SET-01", "SET-04", "SET-05", "STO-08", "AUT-02"), "opening:constitution"),
-    Step("open", "Roll-call", "everyone", 15, ("ASM-01",), "opening:roll_call_of_all", staff_signs=True),
+    Step("open", "Clock and closing slips", "everyone", 3, ("ASM-04", "ASM-05", "AUD-10"), "outside:clock_and_slips", blind=True),
+    Step("open", "Roll-call", "everyone", 15, ("ASM-01", "ASM-02"), "opening:roll_call_of_all", staff_signs=True),
     Step("prepare", "Machine and HSM", "staff", 5, ("AIR-05", "AIR-06", "AIR-07"), "prepare:machine", live=True),
     Step("generate", "Generate and split", "staff", 2, ("GEN-02", "GEN-08", "GEN-13"), "generate:generate", live=True),
     Step("generate", "Lock, write, read back, open", "custodians", 40, ("GEN-10", "STO-05", "STO-09"), "generate:lock_all", live=True),
@@ -59,7 +62,8 @@ TRANSFER = _numbered(
     Step("prepare", "Authorization", "staff", 3, ("AUT-01", "AUT-02", "AUT-04", "AUT-05", "AUT-08"), "prepare:authorization"),
     Step("prepare", "Machine and HSM", "staff", 5, ("AIR-05", "AIR-06", "AIR-07"), "prepare:machine"),
     Step("prepare", "Signing request", "staff", 3, ("TXN-01", "TXN-09", "AUT-06", "AUT-07", "AUT-10"), "prepare:request", staff_signs=True),
-    Step("open", "Roll-call", "everyone", 10, ("ASM-01",), "opening:roll_call", staff_signs=True),
+    Step("open", "Clock and closing slips", "everyone", 5, ("ASM-04", "ASM-05", "AUD-10"), "outside:clock_and_slips", blind=True),
+    Step("open", "Roll-call", "everyone", 10, ("ASM-01", "ASM-02"), "opening:roll_call", staff_signs=True),
     Step("review", "Review", "everyone", 5, ("TXN-02", "TXN-05", "TXN-12"), "review:review", staff_signs=True),
     Step("approve", "Approvals", "everyone", 8, ("SIG-02",), "review:approvals", staff_signs=True),
     Step("assemble", "Unlock the shares", "custodians", 8, ("REC-01", "REC-02", "REC-04", "REC-12", "REC-13"), "sitting:unlock", live=True),

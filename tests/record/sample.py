@@ -192,6 +192,16 @@ class Scribe:
             self.checkpoint("phase", ("administrator", "witness"))
         self.add("tool", entries.Step(number=step.number, title=step.title))
 
+    def from_outside(self, before: int) -> None:
+        """Two watches, and the slips of the ceremony of this number (0: there is none)."""
+        for person in ("witness", "A1"):
+            self.add(person, entries.Watch(typed=written(self.moment.replace(second=0))))
+        self.add("tool", entries.Clock(machine=written(self.moment)))
+        for person, places in (("witness", (1, 4, 9, 16)), ("A1", (2, 3, 8, 15))):
+            if before:
+                self.add(person, entries.SlipRead(ceremony=before, places=places))
+        self.step("Clock and closing slips")
+
     def roll_call(self, people: Iterable[str]) -> None:
         for person in people:
             self.add(person, entries.Present(factors=("signing key",)))
@@ -270,6 +280,7 @@ class Sample:
             scribe.keep(f"{kind}.json", kind, dump(document))  # type: ignore[arg-type]
             scribe.sign_file(kind, f"{kind}.json", ("cfo", "cto", "witness"))
         scribe.step("Charter and policy")
+        scribe.from_outside(0)
         scribe.roll_call(everyone)
         scribe.step("Roll-call")
         scribe.add("tool", entries.Machine(findings=("swap is on",)))
@@ -348,6 +359,7 @@ class Sample:
         scribe = self.begin(number, "transfer", name, prev, start)
         wanted = self.authorization(number, prev)
         request = self._prepare(scribe, wanted, number)
+        scribe.from_outside(number - 1)
         scribe.roll_call((*ROOM, "administrator", "witness"))
         scribe.step("Roll-call")
         for person in (*ROOM, "witness"):

@@ -35,6 +35,11 @@ SENTENCES: dict[type, Callable[[Any], str]] = {
     entries.Signature: lambda b: _SIGNED[b.purpose],
     entries.Step: lambda b: f"step {b.number} done: {b.title}",
     entries.Present: lambda b: f"in the room ({', '.join(b.factors)})",
+    entries.Watch: lambda b: f"read {b.typed[:-4].replace('T', ' ')} UTC from their own watch",
+    entries.Clock: lambda b: f"the machine's clock, {b.machine}, agreed with two watches",
+    entries.SlipRead: lambda b: (
+        f"read ceremony {b.ceremony} from their own closing slip, words {', '.join(map(str, b.places))} of its head"
+    ),
     entries.Machine: lambda b: "machine examined: " + (f"production would refuse {'; '.join(b.findings)}" if b.findings else "no finding"),
     entries.Vault: lambda b: f"vault process {b.process} began: {held(b)} of {plural(len(b.protection), 'protection')} held",
     entries.VaultEnded: lambda b: f"both vault processes ended: {b.reason}",
@@ -50,6 +55,7 @@ SENTENCES: dict[type, Callable[[Any], str]] = {
     entries.Authorized: lambda b: f"granted: {format_btc(b.amount)} to {b.payee}, {grouped(b.destination)}; from here on it counts",
     entries.Agreed: lambda b: f"readers agree: {' and '.join(b.readers)}; fee {format_btc(b.fee)}, {plural(len(b.coins), 'coin')} reserved",
     entries.Reviewed: lambda _: "read the review of the request",
+    entries.TypedBack: lambda b: f"typed groups {', '.join(map(str, b.groups))} of payment {b.payment} from the payee slip",
     entries.Armed: lambda b: (
         f"vault armed: it verified everything itself and can sign this request only; shares of {' '.join(b.positions)}"
     ),

@@ -17,6 +17,7 @@ from ceremony.base.data import Malformed, Pattern, Person, PublicKey, record
 Namespace = Literal[
     "enrolment@cold-ceremony",
     "charter@cold-ceremony",
+    "succession@cold-ceremony",
     "policy@cold-ceremony",
     "key-record@cold-ceremony",
     "authorization@cold-ceremony",

@@ -12,6 +12,7 @@ from ceremony.base.data import (
     Mark,
     Name,
     Pattern,
+    Person,
     Position,
     SetIdentifier,
     Text,
@@ -23,10 +24,11 @@ from ceremony.base.data import (
 from ceremony.base.signatures import Blob, Namespace
 from ceremony.record.charter import Certificate
 
-Kind = Literal["keygen", "transfer", "receipt"]
+Kind = Literal["keygen", "transfer", "receipt", "amend"]
 FileName = Annotated[str, Pattern(r"[a-z0-9][a-z0-9-]{0,60}\.[a-z]{2,12}", "a file name such as key-record.json")]
 FileKind = Literal[
     "charter",
+    "succession",
     "policy",
     "key-record",
     "authorization",
@@ -75,6 +77,7 @@ class Signature:
     namespace: Namespace
     purpose: Literal[
         "charter",
+        "succession",
         "policy",
         "authorization",
         "confirmation",
@@ -388,6 +391,40 @@ class Refusal:
 
 
 @record
+class Revoked:
+    """A person's key counts no more from the amendment on (STO-07). `decision`: for the share of a custodian who is replaced."""
+
+    person: Person
+    key: Text
+    decision: Literal["reshare", "rekey", "undecided", "not needed"]
+
+
+@record
+class Granted:
+    """A person signs with this key from the amendment on (STO-07)."""
+
+    person: Person
+    key: Text
+
+
+@record
+class Proposed:
+    """A charter that replaces a lost officer was taken in; it does not count before the cool-off is over and all sign once more."""
+
+    charter: Digest
+    lost: Person
+    not_before: Time
+
+
+@record
+class Amended:
+    """A later charter counts from this entry on, if the ceremony is not voided (STO-07)."""
+
+    charter: Digest
+    number: int
+
+
+@record
 class Resumed:
     """The ceremony goes on after an interruption; what was found (a torn line, an unlisted file) is kept in files listed next."""
 
@@ -399,7 +436,7 @@ class Resumed:
 class Closed:
     """Last entry of a ceremony."""
 
-    outcome: Literal["key record signed", "carried out", "receipt", "excepted", "void"]
+    outcome: Literal["key record signed", "carried out", "receipt", "excepted", "amended", "proposed", "void"]
     reason: Free
 
 
@@ -442,6 +479,10 @@ ALL: dict[str, type] = {
         Disagreed,
         Excepted,
         Refusal,
+        Revoked,
+        Granted,
+        Proposed,
+        Amended,
         Resumed,
         Closed,
     )

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from ceremony.record import entries
+from ceremony.record.chain import Chain
 from ceremony.record.charter import Charter
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.register import Ceremony
@@ -15,7 +16,8 @@ from ceremony.record.state import Recorded
 from transfer.limits import Policy, Spent
 
 KEY_MADE, CARRIED_OUT, RECEIVED, EXCEPTED, VOID = "key record signed", "carried out", "receipt", "excepted", "void"
-"""How a ceremony can end."""
+PROPOSED = "proposed"
+"""How a ceremony can end (and AMENDED)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +38,11 @@ class Ledger:
     """What the register says before the next ceremony; `after` gives the one after it. Ceremonies are meant by their numbers."""
 
     genesis: str
-    charter: Charter
+    chain: Chain
+    """The charters that count, from the genesis on."""
     policy: Policy | None = None
+    proposals: Mapping[str, Ceremony] = field(default_factory=dict)
+    """Head of the ceremony that took it in -> a charter that replaces a lost officer and waits for its cool-off."""
     key: KeyRecord | None = None
     sealed: Mapping[str, Sealed] = field(default_factory=dict)
     """Position -> its sealed shares of the set in use."""
@@ -53,6 +58,11 @@ class Ledger:
     received: frozenset[str] = frozenset()
     """Transactions that have a receipt."""
 
+    @property
+    def charter(self) -> Charter:
+        """The charter in force."""
+        return self.chain.charter
+
     def after(self, ceremony: Ceremony) -> Ledger:
         """The ledger with one more ceremony in it."""
         state = ceremony.state
@@ -60,6 +70,10 @@ class Ledger:
         kept = replace(self, nonces={**self.nonces, **nonces(state.entries)})
         if state.file("policy") and outcome not in (None, VOID):
             kept = replace(kept, policy=ceremony.load(Policy, "policy"))
+        if ceremony.amends:
+            kept = replace(kept, chain=Chain((*self.chain.charters, ceremony.load(Charter, "charter"))))
+        if outcome == PROPOSED:
+            kept = replace(kept, proposals={**self.proposals, ceremony.head: ceremony})
         if outcome == KEY_MADE:
             key = ceremony.load(KeyRecord, "key-record")
             return replace(kept, key=key, sealed=sealings({}, state.since(entries.Generated).entries, key.set_identifier))

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +17,8 @@ from ceremony.base.files import PARTIAL, read_file
 from ceremony.base.lines import parse_chain, parse_line, sha256
 from ceremony.base.signatures import Signature
 from ceremony.record import entries
-from ceremony.record.charter import Charter
+from ceremony.record.chain import Chain, SignedCharter
+from ceremony.record.charter import SIGNERS, Charter
 from ceremony.record.charter import check as check_charter
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.state import State, fold
@@ -25,7 +26,7 @@ from ceremony.record.transcript import MAX_TRANSCRIPT, NAME
 from transfer.limits import Policy, Spent
 
 T = TypeVar("T")
-_FOLDER = re.compile(r"([0-9]{4})-(keygen|transfer|receipt)")
+_FOLDER = re.compile(r"([0-9]{4})-(keygen|transfer|receipt|amend)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,33 @@ class Ceremony:
         found = ((e.actor, e.body) for e in self.state.entries if isinstance(e.body, entries.Signature) and e.body.purpose == purpose)
         return tuple(Signature(signer=actor, namespace=body.namespace, blob=body.blob) for actor, body in found)
 
+    @property
+    def amends(self) -> bool:
+        """Whether the charter of this ceremony counts from its end on."""
+        closed = self.state.closed
+        return closed is not None and closed.outcome == AMENDED and self.state.last(entries.Amended) is not None
 
+    @property
+    def link(self) -> SignedCharter:
+        """The charter of this ceremony, and what was signed over it."""
+        return SignedCharter(
+            charter=self.raw("charter"),
+            signatures=self.signatures("charter"),
+            succession=self.raw("succession") if self.state.file("succession") else None,
+            succession_signatures=self.signatures("succession"),
+        )
+
+    def charter_at(self, before: Charter) -> Callable[[int], Charter]:
+        """Entry -> the charter that its signature is verified under: `before`, or after the entry `amended` the new one."""
+        at = next((e.line.seq for e in self.state.entries if isinstance(e.body, entries.Amended)), None)
+        if at is None:
+            return lambda _: before
+        after = self.load(Charter, "charter")
+        return lambda seq: after if seq > at else before
+
+
+AMENDED = "amended"
+"""How a ceremony ends whose charter or policy counts from then on."""
 _COPY = "Use an undamaged copy of the register."
 
 
@@ -126,13 +153,33 @@ class Register:
         return last if last is not None and last.state.closed is None else None
 
     @cached_property
-    def charter(self) -> Charter:
-        """The charter in force: the genesis, in this release."""
+    def charters(self) -> tuple[Charter, ...]:
+        """The charter in force at the beginning of each ceremony, and after the last; a fold over the amendments that count."""
         charter = self.ceremonies[0].load(Charter, "charter")
         check_charter(charter)
         if charter.digest != self.genesis:
             refuse("AUD-09", "the charter", found=charter.digest, expected=self.genesis, do=_COPY)
-        return charter
+        found = [charter]
+        for ceremony in self.ceremonies:
+            found.append(ceremony.load(Charter, "charter") if ceremony.amends else found[-1])
+        return tuple(found)
+
+    @property
+    def charter(self) -> Charter:
+        """The charter in force: the newest that counts."""
+        return self.charters[-1]
+
+    @property
+    def chain(self) -> Chain:
+        """The charters that count, from the genesis on (their signatures are the verifier's question)."""
+        return Chain(tuple(dict.fromkeys(self.charters)))
+
+    @property
+    def links(self) -> tuple[SignedCharter, ...]:
+        """The charters that count, with what was signed over each: what a vault verifies by itself."""
+        signed = (c for c in self.ceremonies if c.kind == "keygen" and set(c.state.signers("charter")) >= set(SIGNERS))
+        first = next(signed, self.ceremonies[0])
+        return tuple(ceremony.link for ceremony in (first, *(c for c in self.ceremonies if c.amends)))
 
     @cached_property
     def policy(self) -> Policy:

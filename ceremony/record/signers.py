@@ -14,7 +14,7 @@ from ceremony.base.files import read_file
 from ceremony.base.signatures import Namespace
 from ceremony.record import checkpoint, entries
 from ceremony.record.charter import Charter
-from ceremony.record.register import Ceremony
+from ceremony.record.register import Ceremony, Register
 from ceremony.record.state import Recorded
 
 COPY = "Use an undamaged copy of the register."
@@ -22,6 +22,7 @@ CHECKPOINTS = ("opening", "phase", "adjournment", "disagreement")
 NAMESPACES: Mapping[str, Namespace] = MappingProxyType(
     {
         "charter": "charter@cold-ceremony",
+        "succession": "succession@cold-ceremony",
         "policy": "policy@cold-ceremony",
         "key-record": "key-record@cold-ceremony",
         "authorization": "authorization@cold-ceremony",
@@ -83,11 +84,18 @@ def signed_by(ceremony: Ceremony, purpose: str, needed: Iterable[str], identifie
         )
 
 
-def verify_each(ceremonies: Iterable[Ceremony], charter: Charter) -> None:
-    """AUT-03 for the first signature that does not verify; several at once, since each is a run of ssh-keygen."""
-    pairs = [(c, e) for c in ceremonies for e in c.state.entries if isinstance(e.body, entries.Signature)]
+def verify_each(register: Register) -> None:
+    """AUT-03 for the first signature that does not verify under the charter that was in force then; several at once, since each
+    is a run of ssh-keygen."""
+    signed = [
+        (ceremony, entry, charter_at(entry.line.seq))
+        for ceremony, before in zip(register.ceremonies, register.charters, strict=False)
+        for charter_at in (ceremony.charter_at(before),)
+        for entry in ceremony.state.entries
+        if isinstance(entry.body, entries.Signature)
+    ]
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        for _ in pool.map(lambda pair: _verify(pair[0], pair[1], charter), pairs):
+        for _ in pool.map(lambda each: _verify(*each), signed):
             pass
 
 

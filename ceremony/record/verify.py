@@ -16,9 +16,10 @@ from ceremony.base.data import Digest, Malformed, decode
 from ceremony.base.files import read_file
 from ceremony.base.lines import sha256
 from ceremony.record import entries, signers
+from ceremony.record.chain import Chain
 from ceremony.record.ledger import VOID, Ledger
 from ceremony.record.register import Ceremony, Register
-from ceremony.record.rules import common, exceptional, keygen, receipt, transfer
+from ceremony.record.rules import amend, common, exceptional, keygen, receipt, transfer
 from ceremony.record.signers import COPY
 
 Word = Literal["VERIFIED", "CONSISTENT, NOT ANCHORED", "INCOMPLETE"]
@@ -96,7 +97,7 @@ def _verify(folder: Path, genesis: str | None, head: str | None) -> Verdict:
     _check_head(register, head)
     register.check_files()
     ledger = _check_rules(register)
-    signers.verify_each(register.ceremonies, register.charter)
+    signers.verify_each(register)
     word = _word(register, anchored=genesis is not None and head is not None)
     return Verdict(
         word=word,
@@ -170,7 +171,7 @@ def _check_whole(register: Register) -> None:
 
 
 def _check_rules(register: Register) -> Ledger:
-    ledger = Ledger(genesis=register.genesis, charter=register.charter)
+    ledger = Ledger(genesis=register.genesis, chain=Chain(register.charters[:1]))
     heads: set[str] = {register.genesis}
     for ceremony in register.ceremonies:
         common.check(ceremony, ledger)
@@ -181,6 +182,8 @@ def _check_rules(register: Register) -> Ledger:
         elif ceremony.kind == "transfer":
             transfer.check(ceremony, ledger, heads)
             transfer.check_nonces(ceremony, ledger.nonces)
+        elif ceremony.kind == "amend":
+            amend.check(ceremony, ledger)
         else:
             receipt.check(ceremony, ledger)
         heads.update(entry.line.prev for entry in ceremony.state.entries)

@@ -25,12 +25,11 @@ T = TypeVar("T")
 
 def generate(room: Room) -> Steps:
     """GEN-02, GEN-08: the secret from operating system and HSM mixed, split; the key record's body with every commitment."""
-    here, charter = room.here, room.charter
+    charter = room.charter
     order = BeginKeygen(
-        charter=here.raw("charter"),
-        signatures=here.signatures("charter"),
+        charters=room.book.links,
         genesis=room.genesis,
-        ceremony=here.number,
+        ceremony=room.here.number,
         issued=room.clock(),
     )
     with room.screen.working("generate and split the secret"):

@@ -60,12 +60,11 @@ def _armed(room: Room) -> Steps:
 def _orders(room: Room) -> Orders:
     """Everything that the vault verifies itself, as the register has it."""
     here, book = room.here, room.book
-    made, first = book.key_ceremony, book.ceremonies[0]
+    made = book.key_ceremony
     proof = authorized(room)
     (confirmed,) = here.signatures("confirmation")
     return Orders(
-        charter=first.raw("charter"),
-        charter_signatures=first.signatures("charter"),
+        charters=book.links,
         key_record=made.raw("key-record"),
         key_record_signatures=made.signatures("key-record"),
         authorization=here.raw("authorization"),

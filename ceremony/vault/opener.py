@@ -34,7 +34,7 @@ class Opener:
     def begin_keygen(self, message: protocol.BeginKeygen) -> KeyRecordMade:
         """Verify the charter, gather randomness, generate."""
         self._check_fresh()
-        charter = verify_charters(message.charter, message.signatures, message.predecessors, message.genesis)[-1]
+        charter = verify_charters(message.charters, message.genesis)[-1]
         random = self._generator(with_dice=message.dice == "yes")
         origin = "software; sources: " + ", ".join(random.sources)
         self._generation = Generation(message, charter, random, origin, self._talk)
@@ -60,7 +60,7 @@ class Opener:
     def begin_health(self, message: protocol.BeginHealth) -> HealthBegun:
         """Verify charter and key record; shares are then opened one at a time."""
         self._check_fresh()
-        chain = verify_charters(message.charter, message.signatures, message.predecessors, message.genesis)
+        chain = verify_charters(message.charters, message.genesis)
         record = verify_key_record(message.key_record, message.key_record_signatures, message.genesis, chain)
         rules = Rules(record=record, profile=chain[-1].kdf, positions=record.plan.positions, alone=True)
         self._board = Board(rules, self._generator(with_dice=False), self._talk)

@@ -13,8 +13,8 @@ from ceremony.base.control import control, refuse
 from ceremony.base.data import Digest, Malformed, Mark, Position, Time, load, record
 from ceremony.base.signatures import Signature
 from ceremony.record.approval import Approval, Approved, SignedApproval, approve
-from ceremony.record.charter import SIGNERS, Charter, verify_all
-from ceremony.record.charter import check as check_charter
+from ceremony.record.chain import SignedCharter, verify_chain
+from ceremony.record.charter import Charter, verify_all
 from ceremony.record.keyrecord import KeyRecord
 from transfer.authorization import Authorization, Authorized, Confirmation, binds, signed_by
 from transfer.bitcoin import reading
@@ -24,23 +24,13 @@ from transfer.review import Review
 
 
 @record
-class SignedCharter:
-    """The bytes of a charter and the signatures over them."""
-
-    charter: bytes
-    signatures: tuple[Signature, ...]
-
-
-@record
 class Orders:
     """Everything that the vault needs to know before the first share is unlocked; nothing in it is secret.
 
-    Documents are the bytes of their files. `predecessors` are the charters from the genesis to the one before `charter`, none
-    if `charter` is the genesis. `genesis` and `head` are digests that the ceremony took from outside the register."""
+    Documents are the bytes of their files. `charters` are those from the genesis to the one in force. `genesis` and `head` are
+    digests that the ceremony took from outside the register."""
 
-    charter: bytes
-    charter_signatures: tuple[Signature, ...]
-    predecessors: tuple[SignedCharter, ...] = ()
+    charters: tuple[SignedCharter, ...]
     key_record: bytes
     key_record_signatures: tuple[Signature, ...]
     authorization: bytes
@@ -132,7 +122,7 @@ class ArmedOnce:
 
 def verify_orders(orders: Orders) -> Armed:
     """The proof that these orders hold from the genesis down; refuses with the control that is broken, Malformed for bad files."""
-    chain = verify_charters(orders.charter, orders.charter_signatures, orders.predecessors, orders.genesis)
+    chain = verify_charters(orders.charters, orders.genesis)
     charter = chain[-1]
     key_record = verify_key_record(orders.key_record, orders.key_record_signatures, orders.genesis, chain)
     authorized = _authorized(orders, charter)
@@ -141,22 +131,13 @@ def verify_orders(orders: Orders) -> Armed:
     return Armed(key_record, authorized, approved, reviewed, _TOKEN)
 
 
-def verify_charters(
-    charter: bytes, signatures: Sequence[Signature], predecessors: Sequence[SignedCharter], genesis: str
-) -> tuple[Charter, ...]:
-    """The charters from the genesis on, each signed by the officers and the witness of the one before it; the last is `charter`."""
-    chain: list[Charter] = []
-    for number, item in enumerate((*predecessors, SignedCharter(charter=charter, signatures=tuple(signatures)))):
-        document = load(Charter, item.charter, f"charter {number}")
-        check_charter(document)
-        before = chain[-1] if chain else document
-        place = (number, before.digest if chain else None)
-        _equal(f"charter {number}", "number and predecessor", (document.number, document.previous), place)
-        _equal(f"charter {number}", "mark", document.mark, before.mark)
-        verify_all(item.signatures, item.charter, SIGNERS, before, "charter@cold-ceremony")
-        chain.append(document)
-    _equal("charter", "genesis", chain[0].digest, genesis)
-    return tuple(chain)
+def verify_charters(items: Sequence[SignedCharter], genesis: str) -> tuple[Charter, ...]:
+    """The charters from the genesis on, each signed as the one before it demands (STO-07); the last is in force."""
+    if not items:
+        raise Malformed("orders: there is no charter")
+    chain = verify_chain(items)
+    _equal("charter", "genesis", chain.genesis, genesis)
+    return chain.charters
 
 
 def verify_key_record(raw: bytes, signatures: Sequence[Signature], genesis: str, chain: Sequence[Charter]) -> KeyRecord:

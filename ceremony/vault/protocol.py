@@ -14,7 +14,8 @@ from typing import Annotated, Any, Literal
 from ceremony.base.control import Refused
 from ceremony.base.data import MAX_FILE, Digest, Free, Malformed, Pattern, Position, Text, Time, dump, load, record
 from ceremony.base.signatures import Signature
-from ceremony.vault.orders import Orders, SignedCharter
+from ceremony.record.chain import SignedCharter
+from ceremony.vault.orders import Orders
 
 YesNo = Literal["yes", "no"]
 Path = Annotated[str, Pattern(r"[01]/(0|[1-9][0-9]{0,5})", "a path below the account such as 0/5")]
@@ -54,15 +55,12 @@ class Finish:
 
 @record
 class BeginKeygen:
-    """Generate and split a secret for this charter -> KeyRecordMade. Asks the link for HSM randomness (serve it).
+    """Generate and split a secret for the charter in force -> KeyRecordMade. Asks the link for HSM randomness (serve it).
 
-    `predecessors`: the charters from the genesis to the one before this one, none for the genesis. `dice`: ask at the
-    prompt for dice rolls, too."""
+    `charters`: those from the genesis to the one in force. `dice`: ask at the prompt for dice rolls, too."""
 
     message: Literal["begin-keygen"] = "begin-keygen"
-    charter: bytes
-    signatures: tuple[Signature, ...]
-    predecessors: tuple[SignedCharter, ...] = ()
+    charters: tuple[SignedCharter, ...]
     genesis: Digest
     ceremony: int
     issued: Time
@@ -99,9 +97,7 @@ class BeginHealth:
     """Open shares one at a time, each alone, never combined (STO-10) -> HealthBegun. Asks the link for HSM randomness (serve it)."""
 
     message: Literal["begin-health"] = "begin-health"
-    charter: bytes
-    signatures: tuple[Signature, ...]
-    predecessors: tuple[SignedCharter, ...] = ()
+    charters: tuple[SignedCharter, ...]
     genesis: Digest
     key_record: bytes
     key_record_signatures: tuple[Signature, ...]

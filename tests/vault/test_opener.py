@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from ceremony.base.control import Refused
 from ceremony.base.data import dump, load
-from ceremony.record.charter import SIGNERS, Hsm
+from ceremony.record.charter import Hsm
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.vault import accounts
 from ceremony.vault.opener import Opener
@@ -57,9 +57,7 @@ def screen(desk: tuple[World, str, str], tmp_path: Path) -> Iterator[PtyVault]:
 
 
 def keygen(world: World) -> BeginKeygen:
-    raw = dump(world.charter)
-    signed = world.all_sign(SIGNERS, "charter", raw)
-    return BeginKeygen(charter=raw, signatures=signed, genesis=world.charter.digest, ceremony=1, issued="2026-11-20T10:00:00Z")
+    return BeginKeygen(charters=world.good.charters, genesis=world.charter.digest, ceremony=1, issued="2026-11-20T10:00:00Z")
 
 
 def lock(screen: PtyVault, position: str) -> tuple[bytes, str]:
@@ -422,8 +420,7 @@ def test_a_share_is_proven_healthy_alone(desk: tuple[World, str, str], screen: P
     """Opened, checked, locked again, without orders; the next one replaces it; nothing is combined."""
     good = desk[0].good
     message = BeginHealth(
-        charter=good.charter,
-        signatures=good.charter_signatures,
+        charters=good.charters,
         genesis=good.genesis,
         key_record=good.key_record,
         key_record_signatures=good.key_record_signatures,

@@ -11,8 +11,9 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from ceremony.base.control import Refused
 from ceremony.base.data import Malformed, dump, load
-from ceremony.record.charter import SIGNERS
-from ceremony.vault.orders import Armed, ArmedOnce, Orders, SignedCharter, verify_orders
+from ceremony.record.chain import SignedCharter
+from ceremony.record.charter import SIGNERS, Charter
+from ceremony.vault.orders import Armed, ArmedOnce, Orders, verify_orders
 from tests.vault.world import AMOUNT, GREATEST_FEE, PAYEE, POSITIONS, World
 from transfer.authorization import Authorization
 from transfer.bitcoin.build import Order
@@ -143,8 +144,9 @@ def test_unconfirmed(world: World) -> None:
 
 @pytest.mark.parametrize("missing", SIGNERS)
 def test_charter_signed_by_all_who_must(world: World, missing: str) -> None:
-    few = tuple(s for s in world.good.charter_signatures if s.signer != missing)
-    assert refused(replace(world.good, charter_signatures=few)) == "AUD-02"
+    (genesis,) = world.good.charters
+    few = replace(genesis, signatures=tuple(s for s in genesis.signatures if s.signer != missing))
+    assert refused(replace(world.good, charters=(few,))) == "AUD-02"
 
 
 def test_charter_of_another_genesis(world: World) -> None:
@@ -153,30 +155,45 @@ def test_charter_of_another_genesis(world: World) -> None:
 
 def test_charter_signed_with_other_keys(world: World, tmp_path: Path) -> None:
     strangers = World(tmp_path)
-    forged = strangers.all_sign(SIGNERS, "charter", world.good.charter)
-    assert refused(replace(world.good, charter_signatures=forged)) == "AUT-03"
+    (genesis,) = world.good.charters
+    forged = replace(genesis, signatures=strangers.all_sign(SIGNERS, "charter", genesis.charter))
+    assert refused(replace(world.good, charters=(forged,))) == "AUT-03"
 
 
-def test_amended_charter_needs_its_predecessor(world: World) -> None:
-    amended = replace(world.charter, number=1, previous=world.charter.digest, vault_minutes=20)
-    authorization = replace(world.authorization, charter=amended.digest)
+def under(world: World, *later: SignedCharter) -> Orders:
+    """Orders in which everything after the key record is of the last of these charters."""
+    charter = load(Charter, later[-1].charter)
+    authorization = replace(world.authorization, charter=charter.digest)
     confirmation = replace(world.confirmation, authorization=authorization.digest)
-    orders = replace(
+    return replace(
         world.good,
-        charter=dump(amended),
-        charter_signatures=world.all_sign(SIGNERS, "charter", dump(amended)),
-        predecessors=(SignedCharter(charter=world.good.charter, signatures=world.good.charter_signatures),),
+        charters=(*world.good.charters, *later),
         authorization=dump(authorization),
         authorization_signatures=world.all_sign(("cfo", "cto"), "authorization", dump(authorization)),
         confirmation=dump(confirmation),
         confirmation_signature=world.sign("witness", "confirmation", dump(confirmation)),
         approvals=world.approvals(world.good.positions, world.wanted(authorization=authorization.digest)),
     )
-    assert verify_orders(orders).charter == amended
-    assert refused(replace(orders, predecessors=())) == "SIG-08"
-    assert refused(replace(orders, predecessors=orders.predecessors * 2)) == "SIG-08"
-    unsigned = SignedCharter(charter=world.good.charter, signatures=world.good.charter_signatures[:2])
-    assert refused(replace(orders, predecessors=(unsigned,))) == "AUD-02"
+
+
+def amended(world: World, signers: tuple[str, ...] = SIGNERS, **changes: Any) -> SignedCharter:
+    """The charter after the genesis, with changes."""
+    raw = dump(replace(world.charter, number=1, previous=world.charter.digest, **changes))
+    return SignedCharter(charter=raw, signatures=world.all_sign(signers, "charter", raw))
+
+
+@pytest.mark.control("STO-07")
+def test_amended_charter_needs_its_predecessor(world: World) -> None:
+    orders = under(world, amended(world, vault_minutes=20))
+    genesis, later = orders.charters
+    assert verify_orders(orders).charter.vault_minutes == 20
+    assert refused(replace(orders, charters=(later,))) == "STO-07"
+    assert refused(replace(orders, charters=(genesis, genesis, later))) == "STO-07"
+    assert refused(replace(orders, charters=(replace(genesis, signatures=genesis.signatures[:2]), later))) == "AUD-02"
+    assert refused(under(world, amended(world, SIGNERS[:2], vault_minutes=20))) == "STO-07"
+    assert refused(under(world, amended(world, vault_minutes=20, site_threshold=3))) == "STO-07"
+    with pytest.raises(Malformed):
+        verify_orders(replace(orders, charters=()))
 
 
 @pytest.mark.parametrize(
@@ -206,9 +223,16 @@ def test_too_few_positions(world: World) -> None:
         verify_orders(replace(world.good, positions=("A1", "A2", "B1", "B2", "D1")))
 
 
-@pytest.mark.parametrize("name", ["charter", "key_record", "authorization", "confirmation", "request"])
+@pytest.mark.parametrize("name", ["key_record", "authorization", "confirmation", "request"])
 def test_no_changed_document_arms(world: World, name: str) -> None:
     with pytest.raises((Refused, Malformed)):
         verify_orders(replace(world.good, **{name: flip(getattr(world.good, name))}))
     with pytest.raises((Refused, Malformed)):
         verify_orders(replace(world.good, **{name: getattr(world.good, name) + b"\n"}))
+
+
+def test_no_changed_charter_arms(world: World) -> None:
+    (genesis,) = world.good.charters
+    for raw in (flip(genesis.charter), genesis.charter + b"\n"):
+        with pytest.raises((Refused, Malformed)):
+            verify_orders(replace(world.good, charters=(replace(genesis, charter=raw),)))

@@ -17,6 +17,7 @@ from ceremony.base import signatures
 from ceremony.base.data import dump
 from ceremony.base.signatures import Signature
 from ceremony.record.approval import Approval, SignedApproval, approvers
+from ceremony.record.chain import SignedCharter
 from ceremony.record.charter import SIGNERS, STAFF, Account, Charter, Hsm, Member, Site
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.vault.orders import Orders
@@ -210,8 +211,7 @@ class World:
         charter, key_record, authorization = dump(self.charter), dump(self.key_record), dump(self.authorization)
         positions = ("A1", "A2", "B1", "B2")
         return Orders(
-            charter=charter,
-            charter_signatures=self.all_sign(SIGNERS, "charter", charter),
+            charters=(SignedCharter(charter=charter, signatures=self.all_sign(SIGNERS, "charter", charter)),),
             key_record=key_record,
             key_record_signatures=self.all_sign(("witness", *POSITIONS), "key-record", key_record),
             authorization=authorization,

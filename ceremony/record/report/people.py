@@ -14,7 +14,8 @@ from ceremony.record.report.html import Html, Node, check, el, join, listed, mom
 from ceremony.record.state import Recorded
 
 PURPOSES = (
-    "charter", "policy", "authorization", "confirmation", "opening", "phase", "approval", "key-record", "adjournment", "receipt",
+    "charter", "succession", "policy", "authorization", "confirmation",
+    "opening", "phase", "approval", "key-record", "adjournment", "receipt",
 )  # fmt: skip
 """What people sign, in the order of a ceremony."""
 

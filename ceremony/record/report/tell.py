@@ -11,11 +11,12 @@ from ceremony.record import entries
 from ceremony.record.report.html import plural
 from ceremony.record.state import Recorded
 
-KINDS = {"keygen": "key generation", "transfer": "transfer", "receipt": "receipt"}
+KINDS = {"keygen": "key generation", "transfer": "transfer", "receipt": "receipt", "amend": "amendment"}
 """Kind of ceremony -> what people call it."""
 
 _SIGNED = {
     "charter": "signed the charter (before this ceremony)",
+    "succession": "signed the succession (before this ceremony)",
     "policy": "signed the policy (before this ceremony)",
     "authorization": "signed the authorization (before this ceremony)",
     "confirmation": "signed the confirmation of the payee (before this ceremony)",
@@ -27,6 +28,13 @@ _SIGNED = {
     "adjournment": "signed the adjournment",
     "exception": "signed the exception form",
     "disagreement": "signed that they do not agree",
+}
+
+_DECIDED = {
+    "reshare": "; this custodian's old share is to be replaced by resharing",
+    "rekey": "; a new key is to be generated because of this custodian's old share",
+    "undecided": "; NOT YET DECIDED: reshare, or a new key?",
+    "not needed": "",
 }
 
 SENTENCES: dict[type, Callable[[Any], str]] = {
@@ -75,6 +83,10 @@ SENTENCES: dict[type, Callable[[Any], str]] = {
     entries.Disagreed: lambda b: f"DOES NOT AGREE to the {b.to}, because: {b.because}",
     entries.Excepted: lambda b: f"EXCEPTION to {b.control}, signed by both officers: {b.file}",
     entries.Refusal: lambda b: f"REFUSED by {b.identifier}: {b.what}",
+    entries.Revoked: lambda b: f"key of {b.person} revoked: {b.key}" + _DECIDED[b.decision],
+    entries.Granted: lambda b: f"key of {b.person} granted: {b.key}",
+    entries.Proposed: lambda b: f"charter proposed that replaces the {b.lost}: it cannot count before {b.not_before} ({b.charter})",
+    entries.Amended: lambda b: f"charter amended: charter {b.number} counts from here on ({b.charter})",
     entries.Resumed: lambda b: f"INTERRUPTED after entry {b.after} and resumed here" + (f"; kept: {', '.join(b.found)}" if b.found else ""),
     entries.Closed: lambda b: f"closed: {b.outcome}" + (f" ({b.reason})" if b.reason else ""),
 }

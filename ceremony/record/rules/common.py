@@ -11,10 +11,10 @@ from ceremony.base.control import refuse
 from ceremony.base.data import Malformed, load
 from ceremony.base.files import read_file
 from ceremony.record import checkpoint, entries, policy, signers
-from ceremony.record.charter import SIGNERS
+from ceremony.record.charter import SIGNERS, Charter
 from ceremony.record.keyrecord import KeyRecord
-from ceremony.record.ledger import CARRIED_OUT, EXCEPTED, KEY_MADE, RECEIVED, VOID, Ledger
-from ceremony.record.register import Ceremony
+from ceremony.record.ledger import CARRIED_OUT, EXCEPTED, KEY_MADE, PROPOSED, RECEIVED, VOID, Ledger
+from ceremony.record.register import AMENDED, Ceremony
 from ceremony.record.signers import COPY
 from ceremony.record.transcript import NAME
 from transfer.authorization import Authorization, Confirmation
@@ -23,7 +23,12 @@ from transfer.bitcoin.snapshot import Snapshot
 
 STAFF = ("administrator", "witness")
 ENDINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {"keygen": (KEY_MADE, VOID), "transfer": (CARRIED_OUT, VOID), "receipt": (RECEIVED, EXCEPTED, VOID)}
+    {
+        "keygen": (KEY_MADE, VOID),
+        "transfer": (CARRIED_OUT, VOID),
+        "receipt": (RECEIVED, EXCEPTED, VOID),
+        "amend": (AMENDED, PROPOSED, VOID),
+    }
 )
 """Kind -> the outcomes that a ceremony of this kind can have."""
 
@@ -99,19 +104,21 @@ def _check_documents(ceremony: Ceremony) -> None:
 
 
 def _check_constitution(ceremony: Ceremony, ledger: Ledger) -> None:
-    """Charters are the genesis itself, signed as it demands; a policy follows the one before it, signed likewise.
+    """A charter is the genesis itself, signed as it demands (an amendment has rules of its own); a policy follows the one before
+    it, signed likewise.
 
     A key generation that was cut off while it took these in has nothing yet that must be signed."""
-    for charter in (f for f in ceremony.state.all(entries.File) if f.kind == "charter"):
+    amends = ceremony.kind == "amend"
+    for charter in (f for f in ceremony.state.all(entries.File) if f.kind == "charter" and not amends):
         equal("AUD-09", ceremony, "the charter", charter.sha256, ledger.genesis)
     if ceremony.state.closed is None or ceremony.state.closed.outcome == VOID:
         return
-    for kind in ("charter", "policy"):
+    for kind in ("policy",) if amends else ("charter", "policy"):
         if ceremony.state.file(kind) is not None:
             signers.signed_by(ceremony, kind, SIGNERS)
     if ceremony.state.file("policy") is not None:
         rules = policy.parse(ceremony.raw("policy"), f"{ceremony.folder.name}, policy")
-        policy.check(rules, ledger.charter, ledger.genesis)
+        policy.check(rules, ceremony.load(Charter, "charter") if ceremony.amends else ledger.charter, ledger.genesis)
         if ledger.policy != rules:
             policy.check_follows(rules, ledger.policy)
 

@@ -1,0 +1,273 @@
+"""The chain of charters: the genesis, and each later one, signed as its predecessor demands (STO-07).
+
+An ordinary amendment has CFO, CTO and witness of the predecessor. One officer who is lost is succeeded by the other officer, the
+witness and a quorum of custodians, who sign twice: the new charter, and after the cool-off the succession."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import timedelta
+from typing import Literal, NoReturn
+
+from ceremony.base import signatures
+from ceremony.base.control import control, refuse
+from ceremony.base.data import Digest, Malformed, Mark, Time, dump, record
+from ceremony.base.signatures import Signature
+from ceremony.record import charter as charters
+from ceremony.record.charter import OFFICERS, SIGNERS, Charter, fingerprint
+from ceremony.record.signed import refuse_form, strict
+from transfer.limits import moment, written
+
+FIXED = ("mark", "organisation", "scheme", "site_threshold", "sites", "accounts")
+"""What no amendment changes: the key that exists was split by it, and holds these accounts. (Nor the positions.)"""
+_ITSELF = ("number", "previous", "issued")
+
+
+@record
+class Succession:
+    """After the cool-off: the same people say once more that the new officer takes over. Only then the new charter counts."""
+
+    type: Literal["succession"] = "succession"
+    version: Literal["1"] = "1"
+    mark: Mark
+    genesis: Digest
+    charter: Digest
+    proposed: Digest
+    proposed_at: Time
+    cool_off_hours: int
+    issued: Time
+
+
+@record
+class SignedCharter:
+    """The bytes of one charter and the signatures over them; of one that replaces a lost officer, the succession as well."""
+
+    charter: bytes
+    signatures: tuple[Signature, ...]
+    succession: bytes | None = None
+    succession_signatures: tuple[Signature, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """The charters from the genesis on; the last one is in force. `verify_chain` makes one from signed files."""
+
+    charters: tuple[Charter, ...]
+
+    @property
+    def charter(self) -> Charter:
+        """The charter in force."""
+        return self.charters[-1]
+
+    @property
+    def genesis(self) -> str:
+        """Digest of the first."""
+        return self.charters[0].digest
+
+    def named(self, digest: str, what: str) -> Charter:
+        """The charter of the chain that a document names; AUT-01 if it names none of them."""
+        known = {charter.digest: charter for charter in self.charters}
+        if digest not in known:
+            refuse(
+                "AUT-01",
+                f"{what} names another charter",
+                found=digest,
+                expected=" or ".join(known),
+                do="Give every charter from the genesis on, or make the document against the right one.",
+            )
+        return known[digest]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What an amendment does to one person: another key, or somebody else in the role."""
+
+    person: str
+    before: str
+    """Fingerprint of the key that is revoked."""
+    after: str
+    """Fingerprint of the key that is granted; equal to `before` if only the name is spelled anew."""
+    renamed: bool
+
+
+def changes(before: Charter, after: Charter) -> tuple[Change, ...]:
+    """Whose name or key differs, in the order of the charter. Both have the same people (check_amendment)."""
+    pairs = ((old, after.member(old.person)) for old in before.people)
+    return tuple(
+        Change(person=old.person, before=fingerprint(old.key), after=fingerprint(new.key), renamed=old.name != new.name)
+        for old, new in pairs
+        if old != new
+    )
+
+
+def rekeyed(before: Charter, after: Charter) -> tuple[Change, ...]:
+    """The changes that revoke one key and grant another."""
+    return tuple(change for change in changes(before, after) if change.before != change.after)
+
+
+def changed_fields(before: Charter, after: Charter) -> tuple[str, ...]:
+    """The fields that differ, but for number, predecessor and date."""
+    return tuple(f.name for f in fields(before) if f.name not in _ITSELF and getattr(before, f.name) != getattr(after, f.name))
+
+
+@control("STO-07")
+def check_amendment(before: Charter, after: Charter, signed: Sequence[Signature]) -> str | None:
+    """STO-07: a later charter follows its predecessor, changes only what may change, and is signed as the predecessor demands:
+    by CFO, CTO and witness, so that nobody grants or revokes alone what is their own. Every signature must be of the predecessor's keys.
+
+    If it replaces one officer, and that one alone has not signed: by the other officer, the witness and a quorum of custodians. That
+    is a succession: the lost officer is returned, and it counts only with `check_succession`."""
+    _check_follows(before, after)
+    raw = dump(after)
+    for signature in signed:
+        signatures.verify(signature, raw, before.key(signature.signer), "charter@cold-ceremony")
+    lost = _lost(before, after, signed)
+    if lost is None:
+        _check_signed("the amended charter", signed, SIGNERS)
+    else:
+        _check_successors("the charter", before, lost, signed)
+    return lost
+
+
+def _check_follows(before: Charter, after: Charter) -> None:
+    """Number and predecessor; nothing that the key that exists depends on; somebody or something is different."""
+    if (after.number, after.previous) != (before.number + 1, before.digest):
+        _refuse(
+            "the charter does not follow the one before it",
+            found=f"number {after.number} after {after.previous or 'none'}",
+            expected=f"number {before.number + 1} after {before.digest}",
+            do="Make it anew with `ceremony charter amend` from the charter in force.",
+        )
+    fixed = [name for name in FIXED if getattr(before, name) != getattr(after, name)]
+    if [m.person for m in before.people] != [m.person for m in after.people]:
+        fixed.append("positions")
+    if fixed:
+        _refuse(
+            "an amendment cannot change what the key was made under",
+            found="other " + ", ".join(name.replace("_", " ") for name in fixed),
+            expected="the same as in the charter before: a key exists, and its shares were split by these",
+            do="That needs resharing, or a new key under a new charter. Amend names, keys, HSM and rules alone.",
+        )
+    if not changed_fields(before, after):
+        _refuse("the amendment changes nothing", found="the same charter", expected="a difference", do="Say what is to change.")
+
+
+def _lost(before: Charter, after: Charter, signed: Sequence[Signature]) -> str | None:
+    """The one officer who is replaced by this charter, which changes nothing else, and who has not signed it."""
+    missing = [officer for officer in OFFICERS if officer not in {s.signer for s in signed}]
+    replaced = [change.person for change in rekeyed(before, after)]
+    alone = changed_fields(before, after) == ("people",) and len(changes(before, after)) == 1
+    return missing[0] if len(missing) == 1 and replaced == missing and alone else None
+
+
+def _check_signed(what: str, signed: Sequence[Signature], needed: Sequence[str]) -> None:
+    found = {s.signer for s in signed}
+    if not found >= set(needed):
+        _refuse(
+            f"{what} is not signed as its predecessor demands",
+            found="signed by " + (", ".join(sorted(found)) or "nobody"),
+            expected=", ".join(needed) + ", each with the key of the charter before",
+            do="Let " + ", ".join(person for person in needed if person not in found) + " sign these same bytes.",
+        )
+
+
+def _check_successors(what: str, before: Charter, lost: str, signed: Sequence[Signature]) -> None:
+    """The other officer, the witness, and custodians enough to recover the key."""
+    (other,) = (officer for officer in OFFICERS if officer != lost)
+    _check_signed(f"{what} that replaces the {lost}", signed, (other, "witness"))
+    custodians = sorted({s.signer for s in signed} & set(before.custodians))
+    if not before.plan.enough(custodians):
+        _refuse(
+            f"{what} that replaces the {lost} is not signed by a quorum of custodians",
+            found=", ".join(custodians) or "no custodian",
+            expected=f"the {other}, the witness, and the thresholds of custodians at {before.site_threshold} sites",
+            do=f"Let the missing custodians sign, or the {lost}, if they are there after all.",
+        )
+
+
+def parse_succession(raw: bytes, what: str) -> Succession:
+    """The succession in these bytes; refuses with SET-04 what does not have its form."""
+    found = strict(Succession, raw, what)
+    try:
+        moment(found.issued), moment(found.proposed_at)
+    except Malformed as error:
+        refuse_form(what, str(error))
+    return found
+
+
+def cool_off_ends(proposed_at: str, hours: int) -> str:
+    """The first moment at which a charter that was proposed then can count."""
+    return written(moment(proposed_at) + timedelta(hours=hours))
+
+
+def check_succession(before: Charter, after: Charter, lost: str, raw: bytes, signed: Sequence[Signature]) -> Succession:
+    """STO-07: the same kind of quorum signed once more, after the cool-off, that this charter counts.
+
+    A clock that somebody sets forward gives no signatures: each signer reads both dates on a machine of their own."""
+    said = parse_succession(raw, "succession")
+    if (said.mark, said.charter) != (after.mark, after.digest):
+        _refuse("the succession is of another charter", found=said.charter, expected=after.digest, do="Sign the one of this charter.")
+    check_waited(said, said.issued)
+    for signature in signed:
+        signatures.verify(signature, raw, before.key(signature.signer), "succession@cold-ceremony")
+    _check_successors("the succession", before, lost, signed)
+    return said
+
+
+def check_waited(said: Succession, now: str) -> None:
+    """STO-07: the cool-off that the succession names is over."""
+    ends = cool_off_ends(said.proposed_at, said.cool_off_hours)
+    if now < ends:
+        _refuse(
+            "the cool-off of the succession is not over",
+            found=f"proposed {said.proposed_at}, now {now}",
+            expected=f"{ends} or later ({said.cool_off_hours} hours after it was proposed)",
+            do="Wait. Until then the charter before is in force, and whoever is to be replaced can still object.",
+        )
+
+
+def verify_chain(items: Sequence[SignedCharter]) -> Chain:
+    """The charters of these bytes, each verified under the one before it, the genesis under itself.
+
+    AUD-02, AUT-03 for the genesis; STO-07 for each later one. Whether the genesis is the right one is another question."""
+    found: list[Charter] = []
+    for number, item in enumerate(items):
+        after = charters.parse(item.charter, f"charter {number}")
+        if found:
+            lost = check_amendment(found[-1], after, item.signatures)
+            if lost is not None:
+                if item.succession is None:
+                    _waiting(lost)
+                said = check_succession(found[-1], after, lost, item.succession, item.succession_signatures)
+                if said.genesis != found[0].digest:
+                    _refuse("the succession is of another register", found=said.genesis, expected=found[0].digest, do="Use the right one.")
+        else:
+            check_first(after)
+            charters.verify_all(item.signatures, item.charter, SIGNERS, after, "charter@cold-ceremony")
+        found.append(after)
+    return Chain(tuple(found))
+
+
+def check_first(charter: Charter) -> None:
+    """A chain begins with a genesis."""
+    if charter.number:
+        _refuse(
+            "the chain of charters does not begin with the genesis",
+            found=f"charter {charter.number} first",
+            expected="charter 0, then each later one",
+            do="Give every charter from the genesis on.",
+        )
+
+
+def _waiting(lost: str) -> NoReturn:
+    _refuse(
+        f"the charter that replaces the {lost} does not count yet",
+        found="no succession",
+        expected="the succession, signed after the cool-off",
+        do="Take it in with `ceremony amend`; after the cool-off sign with `ceremony charter succeed`.",
+    )
+
+
+def _refuse(what: str, *, found: str, expected: str, do: str) -> NoReturn:
+    refuse("STO-07", what, found=found, expected=expected, do=do)

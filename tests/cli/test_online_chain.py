@@ -35,7 +35,7 @@ from transfer.bitcoin.build import Order, build
 from transfer.bitcoin.sighash import sighashes
 from transfer.bitcoin.snapshot import Snapshot, checked
 from transfer.nodes.practice import PracticeNode
-from transfer.receipt import Output, Receipt, Sent
+from transfer.receipt import Output, Receipt, Sent, check_independent
 from transfer.request import AccountKey, SigningRequest
 from transfer.sighted import compare
 
@@ -418,6 +418,60 @@ def test_a_real_node(run: Run, knots: Regtest, tmp_path: Path) -> None:
     found = load(Receipt, host.receipt.read_bytes())
     assert (found.nodes, found.block, found.confirmations) == ((knots.url,), knots.rpc("getblockhash", found.height), 1)
     assert [s.signer for s in read_signed(host.receipt)[1]] == ["A1", "B2"]
+
+
+def carried_over(one: Regtest, other: Regtest) -> None:
+    """The other node learns every block of the first."""
+    for height in range(other.rpc("getblockcount") + 1, one.rpc("getblockcount") + 1):
+        assert other.rpc("submitblock", one.rpc("getblock", one.rpc("getblockhash", height), 0)) is None
+
+
+@pytest.mark.control("BRD-03")
+def test_two_real_nodes_that_agree_or_differ(run: Run, tmp_path: Path) -> None:
+    sample = Sample(FastDesk(tmp_path), tmp_path)
+    (tmp_path / "key-record.json").write_bytes(dump(sample.key_record))
+    own, snapshot = opened(sample.account), tmp_path / "snapshot.json"
+    with regtest(tmp_path / "one") as one, regtest(tmp_path / "two") as two:
+        one.fund({own.own(0, index).address: 20_000_000 for index in (0, 1)})
+        node = ("--node", one.url, "--cookie", one.cookie)
+        record = ("--key-record", tmp_path / "key-record.json")
+        assert run("online", "snapshot", *node, *record, "--account", "main", "-o", snapshot)[0] == 0
+        host = Host(run, transfer(tmp_path, snapshot), tmp_path, tmp_path / "receipt.json")
+        host.node = tuple(map(str, node))
+        assert host.broadcast()[0] == 0
+        one.mine()
+        host.node = (*host.node, "--node", two.url, "--cookie", str(two.cookie))
+        code, _, err = host.sign("A1")
+        assert (code, err[:9]) == (3, "AWAITING:"), "the other node is behind"
+        assert f"{two.url}: not there, tip 0" in err
+        carried_over(one, two)
+        code, out, err = host.sign("A1")
+        assert (code, err) == (0, "")
+        assert "Production would refuse" not in out
+        assert load(Receipt, host.receipt.read_bytes()).nodes == (one.url, two.url)
+        bad = two.rpc("getbestblockhash")
+        two.rpc("invalidateblock", bad)
+        for _ in range(2):
+            two.rpc("generateblock", OTHER, [])
+        code, _, err = host.sign("B2")
+        assert (code, err[:7]) == (1, "BRD-03 "), "the other node has another chain"
+        assert f"{one.url}: block {one.rpc('getblockcount')}, {bad}" in err
+        assert f"{two.url}: waiting to be mined" in err
+        assert [s.signer for s in read_signed(host.receipt)[1]] == ["A1"]
+
+
+@pytest.mark.control("BRD-03")
+def test_one_node_is_enough_in_practice_alone(host: Host) -> None:
+    sent(host)
+    code, out, _ = host.sign("A1")
+    assert (code, "Production would refuse:" in out, "one node" in out) == (0, True, True)
+    host.node = host.node * 2
+    code, _, err = host.sign("B2")
+    assert (code, err[:30]) == (1, "BRD-03 one node was given twic")
+    with pytest.raises(Refused, match="too few nodes looked") as error:
+        check_independent(("http://127.0.0.1:8332",), "production")
+    assert error.value.identifier == "BRD-03"
+    assert check_independent(("http://127.0.0.1:8332", "http://127.0.0.1:8432"), "production") == ""
 
 
 class Answering(BaseHTTPRequestHandler):

@@ -123,14 +123,14 @@ def has_all($needed): ($needed - .) == [];
 def kinds: ["watch","clock","slip-read","typed-back",
   "opened","file","signature","step","present","machine","vault","vault-ended","hsm","import-path","generated","sealing",
   "proven","removed","quorums","authorized","agreed","reviewed","armed","unlocked","recovered","imported","signing","set-aside",
-  "hsm-signed","absent","checked","exported","sighting","disagreed","excepted","refusal","resumed","closed"];
+  "hsm-signed","absent","checked","exported","sighting","disagreed","excepted","refusal","resumed","paused","continued","closed"];
 def namespaces: {"charter":"charter","policy":"policy","key-record":"key-record","authorization":"authorization",
   "confirmation":"confirmation","receipt":"receipt","exception":"exception","approval":"approval",
-  "opening":"checkpoint","phase":"checkpoint","adjournment":"checkpoint","disagreement":"checkpoint"};
+  "opening":"checkpoint","phase":"checkpoint","adjournment":"checkpoint","disagreement":"checkpoint","return":"checkpoint"};
 def excepted: ["SET-07","STO-02","STO-04","STO-08","AIR-01","ASM-03","DRL-01","BRD-05"];  # with a form that both officers sign; no other control
 def base64: "([A-Za-z0-9+/]{4})*([A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?";  # no bits left over: one spelling
 def fresh: {seq: 0, time: "", done: 0, again: false, closed: false, seen: {}, listed: {}, present: [], signed: [], phase: {}, approved: [], declined: [],
-  watch: {}, read: {}, approval_head: null, positions: [], open: {}, waiting: {}, armed: false};
+  watch: {}, read: {}, approval_head: null, positions: [], open: {}, waiting: {}, armed: false, paused: "", back: []};
 
 def broken($control; $text): .out += ["E\t\($control) \(.folder // "entry"), entry \(.seq): \($text)"];
 def need($ok; $control; $text): if $ok then . else broken($control; $text) end;
@@ -168,6 +168,7 @@ def signature($e):
   | need($b.blob | is("U1NIU0lH" + base64); "AUT-03"; "not the base64 of an SSH signature")
   | (if $b.purpose == "approval" then approval($e) elif $of_text then checkpoint($b) else . end)
   | .signed += [[$b.purpose, $e.actor, .said // 0, $b.file]] | (.said // 0) as $said
+  | (if $b.purpose == "return" then .back += [[$b.text, $e.actor]] | need(.paused != ""; "ASM-03"; "a return without a pause") else . end)
   | (if $b.purpose == "phase" then .phase[$b.text] += [$e.actor] else . end) | del(.said)
   | .out += [["S", .folder, $b.purpose, $b.namespace, $e.actor, $b.file // "-", ($b.text // "--" | .[:-1] | gsub("\n"; "\u0001")),
       ($e.time | gsub("[-:T]"; "")), ($b.blob as $s | [range(0; $s | length; 70) | $s[.:. + 70]] | join(" "))] | join("\t")];
@@ -219,8 +220,16 @@ def closed($b):
     elif .kind == "receipt" and $b.outcome == "excepted" then need(.excepted["BRD-05"]; "BRD-05"; "closed without a receipt or an exception")
     else broken("AUD-08"; "an outcome that its kind cannot have") end;
 
+def pause($e): $e.body as $b | $e.type as $t  # from `paused` on: who comes back, what an interruption leaves, the end as void
+  | if $t == "paused" then need(.paused == ""; "ASM-03"; "a pause within a pause") | .paused = $e.seq | .back = []
+    elif $t == "continued" then need(.paused != "" and $b.paused == .paused; "ASM-03"; "no such pause before it")
+      | need(([.back[] | .[0]] | unique | length) == 1 and ([.back[] | .[1]] | unique) == ["administrator","witness"]; "ASM-03"; "administrator and witness did not both sign that they are back")
+      | .paused = ""
+    else need(.paused == "" or ($t | IN("resumed","refusal")) or ($t == "signature" and ($b.purpose | IN("return","phase")))
+      or ($t == "file" and ($b.kind | IN("torn","leftover"))) or ($t == "closed" and $b.outcome == "void"); "ASM-03"; "while the ceremony was paused") end;
+
 def body($e): $e.body as $b | $e.type as $t
-  | if $t == "file" then need(($b.name | is("[a-z0-9][a-z0-9-]{0,60}\\.[a-z]{2,12}")) and $b.name != "transcript.jsonl" and ($b.sha256 | is("[0-9a-f]{64}"))
+  | pause($e) | if $t == "file" then need(($b.name | is("[a-z0-9][a-z0-9-]{0,60}\\.[a-z]{2,12}")) and $b.name != "transcript.jsonl" and ($b.sha256 | is("[0-9a-f]{64}"))
         and .listed[$b.name] == null; "AUD-05"; "a file listed twice or in another form")
       | .listed[$b.name] = $b.kind | .out += ["F\t\($b.sha256)\t./\(.folder)/\($b.name)"]
       | (if $b.kind == "key-record" then .key_record = $b.sha256 elif $b.kind == "request" then .file_request = $b.sha256

@@ -185,9 +185,8 @@ _ASM = {
         "the entry names the signing key, and being seen by administrator and witness; passphrases are a factor of the share",
     ),
     "ASM-03": Control(
-        "Administrator and witness are there the whole time; who leaves pauses the session",
-        ("present",),
-        "both must sign at each phase's end; a verifier refuses a ceremony without them; leaving is not seen",
+        "Administrator and witness are there the whole time; who leaves pauses the session, and both sign before it goes on",
+        ("paused", "continued", "signature"),
         excepted=True,
     ),
     "ASM-04": Control(

@@ -89,6 +89,7 @@ class Signature:
         "phase",
         "adjournment",
         "disagreement",
+        "return",
     ]
     file: FileName | None = None
     text: Signed | None = None
@@ -433,6 +434,21 @@ class Resumed:
 
 
 @record
+class Paused:
+    """People left: the session is locked from here on (ASM-03). The entry's own time says since when."""
+
+    who: tuple[Person, ...]
+    reason: Text
+
+
+@record
+class Continued:
+    """Administrator and witness are back and signed the transcript anew; `paused` is the number of the pause's entry (ASM-03)."""
+
+    paused: int
+
+
+@record
 class Closed:
     """Last entry of a ceremony."""
 
@@ -484,6 +500,8 @@ ALL: dict[str, type] = {
         Proposed,
         Amended,
         Resumed,
+        Paused,
+        Continued,
         Closed,
     )
 }

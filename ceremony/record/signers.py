@@ -18,7 +18,7 @@ from ceremony.record.register import Ceremony, Register
 from ceremony.record.state import Recorded
 
 COPY = "Use an undamaged copy of the register."
-CHECKPOINTS = ("opening", "phase", "adjournment", "disagreement")
+CHECKPOINTS = ("opening", "phase", "adjournment", "disagreement", "return")
 NAMESPACES: Mapping[str, Namespace] = MappingProxyType(
     {
         "charter": "charter@cold-ceremony",

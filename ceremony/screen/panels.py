@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from ceremony.base.amounts import format_btc, grouped
+from ceremony.base.catalogue import CATALOGUE
 from ceremony.base.words import spoken_rows
 from shares.plan import Plan
 from transfer.authorization import Authorization
@@ -33,7 +34,24 @@ def header(place: Place) -> tuple[str, ...]:
     """Two lines that stand on top of every screen: mark, ceremony, step, time left."""
     left = f"{place.mark.upper()}  {place.kind}" + (f", ceremony {place.ceremony}" if place.ceremony else "")
     right = f"step {place.step} of {place.steps}, about {place.minutes} min left"
-    return (left + right.rjust(WIDTH - len(left)), f"== {place.title} ".ljust(WIDTH, "="))
+    return (left + right.rjust(WIDTH - len(left)), f"== {place.title} ".ljust(WIDTH - len(KEYS), "=") + KEYS)
+
+
+KEYS = " ? explains, b p x q"
+"""On every screen: the keys of every prompt."""
+
+_WHO = {
+    "staff": "administrator and witness",
+    "everyone": "everyone",
+    "custodians": "custodians, one after the other",
+    "officers": "the officers",
+}
+
+
+def explanation(title: str, why: str, who: str, controls: Sequence[str]) -> tuple[str, ...]:
+    """What `?` tells of a step: what it is for, who acts, which controls it holds."""
+    held = [f"{name} {CATALOGUE[name].rule}" for name in controls]
+    return (*paragraph(f"{title}: {why}"), *paragraph(f"Who acts: {_WHO[who]}."), *(listed("It holds:", held) if held else ()))
 
 
 def field(name: str, value: str) -> tuple[str, ...]:

@@ -19,12 +19,34 @@ if TYPE_CHECKING:
 _WIDTH = 78
 _UNREADABLE = "\N{REPLACEMENT CHARACTER}"
 _INK, _PLAIN = "\x1b[38;2;0;0;0;48;2;255;255;255m", "\x1b[0m"
-HELP = "At any prompt: ? explains, q stops (resumable with `ceremony resume`)."
+HELP = "At any prompt: ? explains, b goes back where it can, p pauses, x is for an exception, q stops (resumable with `ceremony resume`)."
 AT_STAKE = "At any prompt: ? explains, q asks whether to stop."
+BACK_EXPLAINED = "b goes back."
+NOT_BACK = "Nothing to go back to here: what is recorded stays as it is. p pauses, q stops and loses nothing."
+NO_CEREMONY = "No ceremony is under way at this prompt: nothing is to be paused or excepted. q stops."
+DISAGREE = "I do not agree, because: "
+REASON = r"[ -~]{3,2000}"
+"""A reason, as the record takes it: printable ASCII."""
 
 
 class Stopped(Exception):
     """Somebody typed q, or the terminal is gone."""
+
+
+class Back(Exception):
+    """Somebody typed b where one can go back."""
+
+
+class Pausing(Exception):
+    """Somebody typed p: who plays the step deals with it, and runs the step again from its fold."""
+
+
+class Excepting(Exception):
+    """Somebody typed x, as `Pausing`: an exception to what this step asks for."""
+
+
+def _no_ceremony() -> str:
+    return NO_CEREMONY
 
 
 def check_terminal() -> None:
@@ -43,13 +65,19 @@ class Terminal:
         self._read = read
         self._head: tuple[str, ...] = ()
         self._stake = ""
+        self._step: tuple[str, ...] = ()
+        self._busy: Callable[[], str] = _no_ceremony
         self._panel: list[str] = []
         self._said: list[str] = []
+        self._said_before: list[str] = []
         self._rows = 0
 
-    def screen(self, head: Sequence[str], stake: str = "") -> None:
-        """Begin a new screen with this header. `stake`: what is lost for good if somebody stops here; empty if nothing is."""
-        self._head, self._stake = tuple(head), stake
+    def screen(self, head: Sequence[str], stake: str = "", explain: Sequence[str] = (), busy: Callable[[], str] = _no_ceremony) -> None:
+        """Begin a new screen with this header. `stake`: what is lost for good if somebody stops here; empty if nothing is.
+
+        `explain`: what `?` tells of this step before it tells what the prompt expects. `busy`: why `p` and `x` must wait, and
+        what to do instead, asked at the moment somebody types them; an empty text lets them through."""
+        self._head, self._stake, self._step, self._busy = tuple(head), stake, tuple(explain), busy
         self._clear()
 
     def show(self, lines: Sequence[str]) -> None:
@@ -71,26 +99,119 @@ class Terminal:
                 self._said.append(row)
                 self._print(row)
 
-    def ask(self, prompt: str, expected: str, pattern: str = r".+", explain: str = "") -> str:
-        """One line that matches `pattern`; asks again with what was expected. `?` explains, `q` stops.
+    def ask(self, prompt: str, expected: str, pattern: str = r".+", explain: str = "", *, back: bool = False) -> str:
+        """One line that matches `pattern`; asks again with what was expected. `? b p x q` are never answers (design: the prompt
+        grammar): Back (where `back`), Pausing, Excepting (where nothing speaks against it now) and Stopped tell of them.
 
         What was typed is never shown once more: under stress people type a passphrase where none is asked for."""
-        hint = AT_STAKE if self._stake else HELP
         while True:
-            try:
-                text = self._line(prompt)
-            except KeyboardInterrupt:
-                if not self._stake:
-                    raise
-                text = "q"
+            text = self._typed(prompt)
             if text == "?":
-                self.say(explain or f"Expected here: {expected}. {hint}")
+                self._explain(explain or f"Expected here: {expected}.", back=back)
+            elif text == "b":
+                if back:
+                    raise Back
+                self.say(NOT_BACK)
+            elif text in _INTERLUDES:
+                self._interlude(text)
             elif text == "q":
                 self.stop()
             elif re.fullmatch(pattern, text):
                 return text
             else:
-                self.say(f"That is not what is asked for here. Expected {expected}. {hint}")
+                self.say(f"That is not what is asked for here. Expected {expected}. {self._hint}")
+
+    def _typed(self, prompt: str) -> str:
+        try:
+            return self._line(prompt)
+        except KeyboardInterrupt:
+            if not self._stake:
+                raise
+            return "q"
+
+    def _interlude(self, key: str) -> None:
+        """`p` and `x`: out of the step, unless something must be brought to its end first."""
+        reason = self._busy()
+        if not reason:
+            raise _INTERLUDES[key]
+        self.say(reason)
+
+    @property
+    def _hint(self) -> str:
+        return AT_STAKE if self._stake else HELP
+
+    def _explain(self, prompt: str, *, back: bool) -> None:
+        """What `?` says: first the step, on a page of its own, then this prompt; what stood on the screen comes back."""
+        here = f"{prompt} {BACK_EXPLAINED if back else ''}".strip()
+        if not self._step:
+            self.say(f"{here} {self._hint}")
+            return
+        kept, said = list(self._panel), list(self._said_before)
+        lines = [*self._step, "", *textwrap.wrap(here, _WIDTH), *textwrap.wrap(self._hint, _WIDTH)]
+        self._leaf(lines)
+        self.fresh(kept)
+        for row in said:
+            self.say(row)
+
+    def agree(self, person: str, prompt: str, explain: str = "") -> str:
+        """One person agrees with Enter alone (an empty text is returned), or types `n` and says why not (AUD-02): the reason."""
+        why = f"{explain} " if explain else ""
+        while True:
+            text = self.ask(
+                f"{person}: {prompt} [Enter] ", "Enter alone, or n", "n?", f"{why}Enter agrees; n does not, and asks for the reason."
+            )
+            if not text:
+                return ""
+            try:
+                return self.ask(f"{person}, {DISAGREE}", "the reason, in plain letters", REASON, "It is recorded as typed.", back=True)
+            except Back:
+                continue
+
+    def pages(self, lines: Sequence[str], *, back: bool = False) -> None:
+        """Lines that may be more than a screen: Enter shows the next page, `b` the one before it (`back`: before the first, Back)."""
+        rows = self._room_for_lines
+        leaves = [list(lines[at : at + rows]) for at in range(0, len(lines), rows)] or [[]]
+        at = 0
+        while at < len(leaves):
+            self.fresh(leaves[at])
+            if len(leaves) == 1:
+                return
+            try:
+                self.ask(f"Page {at + 1} of {len(leaves)}. [Enter] ", "Enter alone", r"", "Enter shows the next page.", back=at > 0 or back)
+            except Back:
+                if at == 0:
+                    raise
+                at -= 1
+            else:
+                at += 1
+
+    def _leaf(self, lines: Sequence[str]) -> None:
+        """Some lines instead of the screen, page by page; only Enter goes on (and q, as everywhere)."""
+        rows = self._room_for_lines
+        for at in range(0, max(len(lines), 1), rows):
+            self.fresh(lines[at : at + rows])
+            while (text := self._typed("[Enter] ")) != "":
+                if text == "q":
+                    self.stop()
+
+    @property
+    def _room_for_lines(self) -> int:
+        """Lines below the header that leave room for a prompt."""
+        return max(3, self._console.size.height - len(self._head) - 2)
+
+    def form(self, *fields: tuple[str, str, str], back: bool = False) -> tuple[str, ...]:
+        """One answer for each field (label, what is expected, pattern). `b` goes back one field; on the first one it raises Back if
+        `back`. Nothing is recorded before the last answer."""
+        given: list[str] = []
+        while len(given) < len(fields):
+            label, expected, pattern = fields[len(given)]
+            try:
+                given.append(self.ask(f"{label}: ", expected, pattern, back=bool(given) or back))
+            except Back:
+                if not given:
+                    raise
+                given.pop()
+        return tuple(given)
 
     def stop(self) -> None:
         """Stop here, if nothing is at stake or somebody says so once more."""
@@ -145,7 +266,7 @@ class Terminal:
         sys.stdout.flush()
         if self._read is input and sys.stdin.isatty():
             termios.tcflush(sys.stdin, termios.TCIFLUSH)
-        self._said = []
+        self._said_before, self._said = self._said, []
         try:
             text = self._read(prompt).strip()
         except EOFError:
@@ -173,3 +294,6 @@ class Terminal:
             self.show(kept)
             for row in said:
                 self._print(row)
+
+
+_INTERLUDES: dict[str, type[Exception]] = {"p": Pausing, "x": Excepting}

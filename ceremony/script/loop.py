@@ -15,10 +15,14 @@ from ceremony.base.files import PARTIAL, read_file, write_new
 from ceremony.base.lines import sha256
 from ceremony.record import entries
 from ceremony.record.register import Ceremony, Register, leftovers
+from ceremony.record.rules.pause import under_way
 from ceremony.record.state import State
 from ceremony.record.transcript import Transcript
 from ceremony.screen import panels
+from ceremony.screen.terminal import Excepting, Pausing
+from ceremony.script import exceptional, pause
 from ceremony.script.closing import print_slips
+from ceremony.script.prepare import end_vault
 from ceremony.script.room import Room, Steps, refusal, utc_now
 from ceremony.script.table import SCRIPTS, Step, digest, in_one_sitting
 
@@ -31,6 +35,9 @@ def play(room: Room, until: int | None = None) -> None:
     script = SCRIPTS[room.state.opened.kind]
     try:
         while room.state.closed is None:
+            if under_way(room.state) is not None:
+                _append_refused(room, pause.locked(room))
+                continue
             step = next_step(script, room.state, alive=room.vault is not None)
             if until is not None and step.number > until:
                 return
@@ -76,6 +83,7 @@ def _out_of_order(found: str, expected: str) -> NoReturn:
 
 
 def _run(room: Room, script: tuple[Step, ...], step: Step) -> None:
+    """One step, up to its entry; or up to a pause or an exception: then it is run again, and goes on from its fold."""
     left = sum(s.minutes for s in script if s.number >= step.number)
     opened = room.state.opened
     place = panels.Place(
@@ -87,16 +95,29 @@ def _run(room: Room, script: tuple[Step, ...], step: Step) -> None:
         title=step.title,
         minutes=left,
     )
-    room.screen.screen(panels.header(place), VOID_IF_STOPPED if in_one_sitting(room.state) else "")
+    stake = VOID_IF_STOPPED if in_one_sitting(room.state) else ""
+    told = panels.explanation(step.title, step.why, step.who, step.controls)
+    room.screen.screen(panels.header(place), stake, told, busy=lambda: pause.busy(room))
     try:
-        _append_all(room, step.function()(room))
+        _append_refused(room, step.function()(room))
         if step.staff_signs:
-            _append_all(room, _staff_sign(room, step))
+            _append_refused(room, _staff_sign(room, step))
+    except (Pausing, Excepting) as interlude:
+        room.screen.screen(panels.header(place), stake, told, busy=lambda: pause.FORM)
+        _append_refused(room, end_vault(room, "set aside for a moment"))  # nothing is open in it, or the key would not have been taken
+        _append_refused(room, pause.leave(room) if isinstance(interlude, Pausing) else exceptional.fill(room, step))
+        return
+    if room.state.closed is None:
+        room.transcript.append("tool", entries.Step(number=step.number, title=step.title), room.clock())
+
+
+def _append_refused(room: Room, steps: Steps) -> None:
+    """Append what is yielded, and a refusal that ends it."""
+    try:
+        _append_all(room, steps)
     except Refused as refused:
         room.transcript.append("tool", refusal(refused), room.clock())
         raise
-    if room.state.closed is None:
-        room.transcript.append("tool", entries.Step(number=step.number, title=step.title), room.clock())
 
 
 def _append_all(room: Room, steps: Steps) -> None:

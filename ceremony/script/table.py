@@ -35,6 +35,11 @@ class Step:
     number: int = 0
     """Its place in its script, from 1: set by `_numbered`."""
 
+    @property
+    def why(self) -> str:
+        """What it is for, in one sentence for the people who stand there (`?` at a prompt)."""
+        return WHY.get(self.run, "")
+
     def function(self) -> Callable[[Room], Steps]:
         """The step's function, imported when it is needed."""
         module, name = self.run.split(":")
@@ -80,6 +85,32 @@ RECEIPT = _numbered(
 )
 
 SCRIPTS: dict[str, tuple[Step, ...]] = {"keygen": KEYGEN, "transfer": TRANSFER, "receipt": RECEIPT}
+
+WHY: dict[str, str] = {
+    "opening:constitution": "Charter and policy are checked and taken into the register, so that everything later is held to them.",
+    "opening:roll_call_of_all": "Each person signs for themselves that they are here and that this is the transcript.",
+    "opening:roll_call": "Each person signs for themselves that they are here and that this is the transcript. Enough custodians must be.",
+    "prepare:authorization": "What both officers signed is checked and granted once; from here on its amount counts against the limits.",
+    "prepare:machine": "The machine is looked at, the HSM opened with its PIN, and its import path tried with a throw-away key.",
+    "prepare:request": "The one file that people approve and that keys sign from is built from the snapshot, and read by two readers.",
+    "generate:generate": "The secret is made from two sources and split; nobody sees it.",
+    "generate:lock_all": "Each custodian locks their share under a passphrase of their own, and opens it once more from their medium.",
+    "generate:prove_quorums": "Every group of custodians that must be enough is tried, so that none is found wanting later.",
+    "generate:sign_key_record": "Everyone signs which set of shares exists from now on. Before the last signature there is none.",
+    "outside:clock_and_slips": "Watches and closing slips say what no copy of the register can: the time, and how the last ceremony ended.",
+    "review:review": "Everyone reads whom this pays, how much, and the fee, made from the very bytes that will be signed.",
+    "review:approvals": "Everyone who must signs an approval of this request and no other. No share is open yet.",
+    "sitting:unlock": "Each custodian opens their share with their passphrase; it is checked at once. Nothing is combined too early.",
+    "sitting:sign": "The keys go into the HSM, SIGN is typed, the HSM signs, and the keys are destroyed.",
+    "sitting:lock_again": "Every share that was opened is locked again and proven before anybody leaves.",
+    "closing:adjourn_keygen": "Everyone signs the transcript as it stands; then people may leave.",
+    "closing:adjourn": "Everyone signs the transcript as it stands; then custodians may leave.",
+    "closing:carry_out": "The signed transaction leaves for the online host, as a bundle and as QR frames, each read back.",
+    "closing:close_transfer": "This transcript ends. The receipt follows when the chain has the transaction.",
+    "receipt:take": "What was seen of the transaction on chain is compared with what was signed, and with who looked.",
+    "receipt:close": "The transfer is complete.",
+}
+"""What each step is for, by its `run`."""
 
 
 def number_of(kind: str, run: str) -> int:

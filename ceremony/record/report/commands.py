@@ -24,7 +24,7 @@ signed() { # folder, entry: the signature in this entry is by its actor's key of
     ssh-keygen -Y verify -f "$d/signers" -I "$(sed -n 2p "$d/said")" -n "$3" -s "$d/signature"; }
 signed_by() { # folder, purpose, people: each of them signed for this purpose, and each such signature is good
   folder=$1 purpose=$2 kind=$2@cold-ceremony; shift 2
-  case $purpose in opening|phase|adjournment|disagreement) kind=checkpoint@cold-ceremony;; esac
+  case $purpose in opening|phase|adjournment|disagreement|return) kind=checkpoint@cold-ceremony;; esac
   for person; do
     found=$(jq -r --arg purpose "$purpose" --arg person "$person" \
       'select(.type == "signature" and .actor == $person and .body.purpose == $purpose).seq' "$folder/transcript.jsonl")

@@ -15,7 +15,7 @@ from ceremony.record.state import Recorded
 
 PURPOSES = (
     "charter", "succession", "policy", "authorization", "confirmation",
-    "opening", "phase", "approval", "key-record", "adjournment", "receipt",
+    "opening", "phase", "approval", "key-record", "adjournment", "return", "receipt",
 )  # fmt: skip
 """What people sign, in the order of a ceremony."""
 

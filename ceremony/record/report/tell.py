@@ -28,6 +28,7 @@ _SIGNED = {
     "adjournment": "signed the adjournment",
     "exception": "signed the exception form",
     "disagreement": "signed that they do not agree",
+    "return": "signed that they are back",
 }
 
 _DECIDED = {
@@ -88,6 +89,8 @@ SENTENCES: dict[type, Callable[[Any], str]] = {
     entries.Proposed: lambda b: f"charter proposed that replaces the {b.lost}: it cannot count before {b.not_before} ({b.charter})",
     entries.Amended: lambda b: f"charter amended: charter {b.number} counts from here on ({b.charter})",
     entries.Resumed: lambda b: f"INTERRUPTED after entry {b.after} and resumed here" + (f"; kept: {', '.join(b.found)}" if b.found else ""),
+    entries.Paused: lambda b: f"PAUSED: {', '.join(b.who)} left ({b.reason})",
+    entries.Continued: lambda b: f"went on after the pause of entry {b.paused}, administrator and witness back",
     entries.Closed: lambda b: f"closed: {b.outcome}" + (f" ({b.reason})" if b.reason else ""),
 }
 """Kind of entry -> its sentence. Every kind has one."""

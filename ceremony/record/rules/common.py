@@ -15,6 +15,7 @@ from ceremony.record.charter import SIGNERS, Charter
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.ledger import CARRIED_OUT, EXCEPTED, KEY_MADE, PROPOSED, RECEIVED, VOID, Ledger
 from ceremony.record.register import AMENDED, Ceremony
+from ceremony.record.rules import pause
 from ceremony.record.signers import COPY
 from ceremony.record.transcript import NAME
 from transfer.authorization import Authorization, Confirmation
@@ -42,6 +43,7 @@ def check(ceremony: Ceremony, ledger: Ledger) -> None:
     _check_steps(ceremony)
     signers.check_forms(ceremony, ledger.charter, ledger.genesis)
     _check_phases(ceremony)
+    pause.check(ceremony)
     _check_outcome(ceremony)
 
 

@@ -70,8 +70,8 @@ class Cast:
 
     media: Mapping[str, Path]
     custodians_here: Sequence[str]
-    hears: str = ""
-    """What the payee reads out on the telephone: the whole address."""
+    hears: Mapping[str, str] = field(default_factory=dict)
+    """What each payee reads out on the telephone: the whole address."""
     pin: str = field(default_factory=lambda: "".join(secrets.choice("0123456789") for _ in range(12)))
     passphrases: dict[str, str] = field(default_factory=dict)
     papers: Mapping[str, str] = field(default_factory=dict)
@@ -204,7 +204,7 @@ ANSWERS: tuple[tuple[str, Answer], ...] = (
     (r"Who unlocks next \(([^)]*)\)\? ", lambda _c, m: m[1].split()[-1]),
     (r"another medium \(m\), or set this share aside for today \(s\)\? ", lambda _c, _m: "s"),
     (r"Type (SIGN|CLOSE|VOID|BROADCAST)(?: to sign this, anything else to stop)?: ", lambda _c, m: m[1]),
-    (r"[Tt]he last 8 characters of the address[^\r\n]*: ", lambda c, _m: c.hears[-8:]),
+    (r"the last 8 characters of the address as (\S+) reads them: ", lambda c, m: c.hears[m[1]][-8:]),
     (r"\[Enter\] ", lambda _c, _m: ""),
 )
 """What is on the screen, and what the person it speaks to types."""

@@ -109,7 +109,7 @@ def stage(folder: Path, kdf: str, pace: Pace, say: Callable[[str], None], plot: 
     homes = {p: Path("custodians" if p[0].isupper() else "people", p) for p in plot.names}
     for path in ("office", "online", "hsm/tokens", *map(str, homes.values())):
         (folder / path).mkdir(parents=True)
-    cast = Cast(papers=PAPERS, media=homes, custodians_here=plot.here, hears=PAYEE, pace=pace)
+    cast = Cast(papers=PAPERS, media=homes, custodians_here=plot.here, hears={"example-exchange": PAYEE}, pace=pace)
     return Stage(folder=folder.resolve(), plot=plot, kdf=kdf, say=say, cast=cast)
 
 
@@ -214,7 +214,7 @@ def authorize(set_: Stage) -> None:
     """CFO drafts, the witness calls the payee, CFO and CTO sign the same bytes."""
     papers = ("--charter", "office/charter.json", "--policy", "office/policy.json", *_genesis(set_))
     draft = (
-        "authorize", "draft", *papers, "--payee", "example-exchange", "--amount", AMOUNT, "--greatest-fee", GREATEST_FEE,
+        "authorize", "draft", *papers, "--payment", f"example-exchange:{AMOUNT}", "--greatest-fee", GREATEST_FEE,
         "--purpose", "settlement of the demonstration", "--reference-value", "nothing: practice coins", "--account", ACCOUNT,
         "--requester", "cfo", "--register-head", Register.open(set_.folder / "register").head, "--days", "7",
         "-o", "office/authorization.json",

@@ -8,9 +8,9 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from ceremony.base import signatures
 from ceremony.base.data import dump
@@ -18,7 +18,7 @@ from ceremony.base.signatures import Signature
 from ceremony.cli import anywhere, main  # noqa: F401 (anywhere: imported once, before the forks)
 from ceremony.record.charter import SIGNERS, Account, Charter, Hsm, Member, Site
 from ceremony.record.signed import add_signature
-from transfer.authorization import Authorization, Confirmation
+from transfer.authorization import Authorization, Call, Confirmation, Payment
 from transfer.limits import Payee, Policy
 
 CUSTODIANS = tuple(f"{site}{number}" for site in "ABCD" for number in (1, 2, 3))
@@ -28,6 +28,20 @@ ADDED, NOW = "2026-11-01T09:00:00Z", "2026-11-20T09:30:00Z"
 PAYEE = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
 OTHER = "bcrt1qrp33g0q5c5txsp9arysrx4k6zdkfs4nce4xj0gdcccefvpysxf3qzf4jry"
 HEAD = "ab" * 32
+
+
+Wanted = TypeVar("Wanted", Authorization, Confirmation)
+
+
+def altered(value: Wanted, **changes: Any) -> Wanted:
+    """An authorization or confirmation with other values; what is of a payment or call (payee, amount) changes its first one."""
+    name, parts = ("payments", value.payments) if isinstance(value, Authorization) else ("calls", value.calls)
+    own = {f.name for f in fields(value)}
+    of_first = {key: changes.pop(key) for key in tuple(changes) if key not in own}
+    if of_first:
+        first, *rest = parts
+        changes[name] = (replace(first, **of_first), *rest)
+    return replace(value, **changes)
 
 
 @dataclass
@@ -103,8 +117,9 @@ class Desk:
         )
 
     def authorization(self, **changes: Any) -> Authorization:
+        """The desk's authorization; `changes` as `altered` takes them."""
         charter = self.charter()
-        return replace(
+        return altered(
             Authorization(
                 mark="practice",
                 genesis=charter.digest,
@@ -114,9 +129,7 @@ class Desk:
                 identifier="t-20261120-00000001",
                 network="regtest",
                 account="main",
-                payee="exchange",
-                destination=PAYEE,
-                amount=25_000_000,
+                payments=(Payment(payee="exchange", destination=PAYEE, amount=25_000_000),),
                 greatest_fee=50_000,
                 purpose="Exchange float",
                 reference_value="USD 25,000.00 (desk)",
@@ -128,15 +141,15 @@ class Desk:
         )
 
     def confirmation(self, authorization: Authorization, /, **changes: Any) -> Confirmation:
-        return replace(
+        """The witness called every payee; `changes` as `altered` takes them."""
+        return altered(
             Confirmation(
                 authorization=authorization.digest,
-                destination=authorization.destination,
-                amount=authorization.amount,
                 checker="witness",
-                channel="telephone",
-                spoken_with="Zoe",
-                time=NOW,
+                calls=tuple(
+                    Call(payee=p.payee, destination=p.destination, amount=p.amount, channel="telephone", spoken_with="Zoe", time=NOW)
+                    for p in authorization.payments
+                ),
             ),
             **changes,
         )

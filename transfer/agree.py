@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import fields
 
 from ceremony.base.amounts import format_btc, grouped
 from ceremony.base.control import control, refuse
 from transfer.authorization import Authorization, Authorized, binds
-from transfer.limits import Policy, Spent, check_limits, check_payee
+from transfer.limits import Policy, Spent, check_limits, check_payees
 from transfer.review import Decoded, Review
 
 _TOKEN = object()
@@ -39,7 +40,7 @@ def agree(  # noqa: PLR0913, PLR0917 (what was authorized, two readings, and wha
     same_reading(review, second)
     authorization = authorized.authorization
     binds(authorization, {"policy": policy.digest, "mark": policy.mark, "genesis": policy.genesis, "charter": policy.charter})
-    check_payee(policy, authorization, now)
+    check_payees(policy, authorization, now)
     check_limits(policy, authorization, spent, now)
     check_place(review, authorization)
     check_payment(review, authorization)
@@ -79,16 +80,32 @@ def check_place(review: Review, authorization: Authorization) -> None:
 
 
 def check_payment(review: Review, authorization: Authorization) -> None:
-    """TXN-01: one output leaves the account, to the authorized address, of the authorized amount; all others are change (TXN-11)."""
-    found = [(payment.address, payment.amount) for payment in review.payments]
-    if found != [(authorization.destination, authorization.amount)]:
+    """TXN-01: what leaves the account is exactly the authorized payments, each once; at most one other output, which is change (TXN-11).
+
+    A consolidation pays nobody: its one output is change, and it gathers no more coins than it names."""
+    found = Counter((payment.address, payment.amount) for payment in review.payments)
+    wanted = Counter((payment.destination, payment.amount) for payment in authorization.payments)
+    if found != wanted:
         refuse(
             "TXN-01",
             "the signing request does not pay what was authorized",
-            found="; ".join(f"{format_btc(amount)} to {grouped(address)}" for address, amount in found[:5]) or "no payment at all",
-            expected=f"one payment, {format_btc(authorization.amount)} to {grouped(authorization.destination)}, and change",
+            found=_listed(found - wanted) if found - wanted else f"nothing else, but not {_listed(wanted - found)}",
+            expected=f"{_listed(wanted)}, each once, and change" if wanted else "no payment at all: everything returns to the account",
             do=_ANEW,
         )
+    least = 0 if wanted else 1
+    if not least <= len(review.change) <= 1:
+        expected = "one output of change" if least else "at most one output of change"
+        refuse("TXN-01", "what returns to the account", found=f"{len(review.change)} outputs", expected=expected, do=_ANEW)
+    if authorization.coins is not None and len(review.inputs) > authorization.coins:
+        expected = f"at most {authorization.coins}, as authorized"
+        refuse("TXN-01", "the coins that are gathered", found=str(len(review.inputs)), expected=expected, do=_ANEW)
+
+
+def _listed(payments: Counter[tuple[str, int]]) -> str:
+    """Payments in words, the first five of them."""
+    told = [f"{format_btc(amount)} to {grouped(address)}" for address, amount in sorted(payments.elements())]
+    return "; ".join(told[:5]) + (f" and {len(told) - 5} more" if told[5:] else "")
 
 
 def check_fee(review: Review, authorization: Authorization, policy: Policy) -> None:

@@ -1,27 +1,43 @@
-"""What CFO and CTO sign: one transfer, to one payee, once (AUT-01 to AUT-05, AUT-08)."""
+"""What CFO and CTO sign: one transfer, to its payees or back to ourselves, once (AUT-01 to AUT-05, AUT-08)."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 from ceremony.base import signatures
 from ceremony.base.amounts import format_btc, grouped
 from ceremony.base.control import control, refuse
-from ceremony.base.data import Digest, Mark, Name, Person, Text, Time, dump, record
+from ceremony.base.data import Digest, Malformed, Mark, Name, Person, Text, Time, dump, record
 from ceremony.base.lines import sha256
 from ceremony.base.signatures import Signature
 
 OFFICERS = ("cfo", "cto")
+MOST_PAYMENTS = 100
+MOST_COINS = 1_000
+
+
+@record
+class Payment:
+    """Who is paid, where, and how much (satoshi)."""
+
+    payee: Name
+    destination: Text
+    amount: int
 
 
 @record
 class Authorization:
-    """AUT-01: everything that an authorization binds. Amount and greatest fee are integers in base units (satoshi)."""
+    """AUT-01: everything that an authorization binds. Amounts and the greatest fee are integers in base units (satoshi).
+
+    A `transfer` pays 1 to 100 payees, each once. A `consolidation` pays nobody: coins of the account are gathered at one own
+    change address, the smallest first, `coins` of them at most, and nothing leaves but the fee. Nothing else can be made:
+    Malformed says what is wrong."""
 
     type: Literal["authorization"] = "authorization"
     version: Literal["1"] = "1"
-    kind: Literal["transfer"] = "transfer"
+    kind: Literal["transfer", "consolidation"] = "transfer"
     mark: Mark
     genesis: Digest
     charter: Digest
@@ -33,9 +49,9 @@ class Authorization:
     network: Literal["main", "test", "regtest"]
     account: Name
     asset: Literal["BTC"] = "BTC"
-    payee: Name
-    destination: Text
-    amount: int
+    payments: tuple[Payment, ...]
+    coins: int | None = None
+    """Of a consolidation: how many coins it may gather."""
     greatest_fee: int
     purpose: Text
     reference_value: Text
@@ -44,36 +60,70 @@ class Authorization:
     not_before: Time
     expires: Time
 
+    def __post_init__(self) -> None:
+        check_payments(self)
+
+    @property
+    def amount(self) -> int:
+        """The sum that leaves the account, without the fee; 0 for a consolidation."""
+        return sum(payment.amount for payment in self.payments)
+
     @property
     def digest(self) -> str:
         """SHA-256 of the authorization's file."""
         return sha256(dump(self))
 
 
+def check_payments(authorization: Authorization) -> None:
+    """A transfer pays 1 to 100 payees, each and each address once; a consolidation pays none and names its number of coins."""
+    found, what = authorization.payments, f"authorization {authorization.identifier}"
+    if authorization.kind == "consolidation":
+        if found or not 2 <= (authorization.coins or 0) <= MOST_COINS:
+            raise Malformed(f"{what}: a consolidation has no payments and gathers 2 to {MOST_COINS} coins")
+        return
+    if not 1 <= len(found) <= MOST_PAYMENTS or authorization.coins is not None:
+        raise Malformed(f"{what}: found {len(found)} payments, expected 1 to {MOST_PAYMENTS}, and no number of coins")
+    for name, values in (("payee", [p.payee for p in found]), ("destination", [p.destination for p in found])):
+        twice = [value for value, count in Counter(values).items() if count > 1]
+        if twice:
+            raise Malformed(f"{what}: the {name} {twice[0]} is there twice")
+
+
+@record
+class Call:
+    """One payee was asked: the payment that was read to them and read back, over which channel, who answered, when."""
+
+    payee: Name
+    destination: Text
+    amount: int
+    channel: Text
+    spoken_with: Text
+    time: Time
+
+
 @record
 class Confirmation:
-    """AUT-08: destination and amount were checked with the payee over another channel, by someone who is not the requester."""
+    """AUT-08: destination and amount of each payment were checked with its payee over another channel, by someone who is not the
+    requester. One call for each payment, in the order of the authorization."""
 
     type: Literal["confirmation"] = "confirmation"
     version: Literal["1"] = "1"
     authorization: Digest
-    destination: Text
-    amount: int
     checker: Person
-    channel: Text
-    spoken_with: Text
-    time: Time
+    calls: tuple[Call, ...]
 
 
 _TOKEN = object()
 
 
 class Authorized:
-    """Proof that an authorization is signed by both officers, confirmed, and valid now. Only `signed_by` makes one."""
+    """Proof that an authorization is signed by both officers, confirmed, and valid now. Only `signed_by` makes one.
+
+    `confirmation` is None for a consolidation: there is no payee to ask."""
 
     __slots__ = ("authorization", "confirmation")
 
-    def __init__(self, authorization: Authorization, confirmation: Confirmation, token: object) -> None:
+    def __init__(self, authorization: Authorization, confirmation: Confirmation | None, token: object) -> None:
         if token is not _TOKEN:
             raise TypeError("only signed_by makes this proof")
         self.authorization = authorization
@@ -83,12 +133,12 @@ class Authorized:
 def signed_by(  # noqa: PLR0913, PLR0917 (two documents, what signs each, keys, clock)
     authorization: Authorization,
     signed: Sequence[Signature],
-    confirmation: Confirmation,
-    confirmed: Signature,
+    confirmation: Confirmation | None,
+    confirmed: Sequence[Signature],
     keys: Mapping[str, str],
     now: str,
 ) -> Authorized:
-    """The proof that CFO and CTO signed these bytes (AUT-02), the payee was asked (AUT-08), and it is valid at `now` (AUT-04).
+    """The proof that CFO and CTO signed these bytes (AUT-02), each payee was asked (AUT-08), and it is valid at `now` (AUT-04).
 
     `keys`: person -> public key, from the charter. `now`: a UTC time in the form of the transcript."""
     check_officers(authorization, signed, keys)
@@ -117,35 +167,54 @@ def check_officers(authorization: Authorization, signed: Sequence[Signature], ke
 
 
 @control("AUT-08")
-def check_confirmation(authorization: Authorization, confirmation: Confirmation, confirmed: Signature, keys: Mapping[str, str]) -> None:
-    """AUT-08: destination and amount were confirmed out of band, by someone who is not the requester, and that person signed it."""
-    wanted = (authorization.digest, authorization.destination, authorization.amount)
-    if (confirmation.authorization, confirmation.destination, confirmation.amount) != wanted:
-        refuse(
-            "AUT-08",
-            "the confirmation is of something else",
-            found=f"{format_btc(confirmation.amount)} to {grouped(confirmation.destination)}, authorization {confirmation.authorization}",
-            expected=f"{format_btc(authorization.amount)} to {grouped(authorization.destination)}, authorization {authorization.digest}",
-            do="Ask the payee again, over another channel, about this authorization.",
-        )
+def check_confirmation(
+    authorization: Authorization, confirmation: Confirmation | None, confirmed: Sequence[Signature], keys: Mapping[str, str]
+) -> None:
+    """AUT-08: destination and amount of every payment were confirmed out of band, by someone who is not the requester, and that
+    person alone signed it. A consolidation has no payee, and nobody who could be asked."""
+    if not authorization.payments:
+        if confirmation is not None or confirmed:
+            _unconfirmed("a consolidation has nobody to ask", "a confirmation", "none", "Leave the confirmation out.")
+        return
+    if confirmation is None:
+        _unconfirmed("nobody confirmed", "no confirmation", "one call to each payee", "Let the checker call the payees.")
+    _check_calls(authorization, confirmation)
     check_distinct(authorization, confirmation.checker)
-    if confirmed.signer != confirmation.checker:
-        refuse(
-            "AUT-08",
-            "the confirmation is signed by somebody else",
-            found=f"checked by {confirmation.checker}, signed by {confirmed.signer}",
-            expected="the signature of the checker",
-            do="Let the checker sign what they heard.",
+    if [signature.signer for signature in confirmed] != [confirmation.checker]:
+        found = f"checked by {confirmation.checker}, signed by {', '.join(s.signer for s in confirmed) or 'nobody'}"
+        _unconfirmed(
+            "the confirmation is not signed by its checker alone",
+            found,
+            "the signature of the checker",
+            "Let the checker sign what they heard.",
         )
     if confirmation.checker not in keys:
-        refuse(
-            "AUT-08",
-            "the checker is not in the charter",
-            found=confirmation.checker,
-            expected="a person of the charter",
-            do="Let someone of the charter call the payee.",
-        )
-    signatures.verify(confirmed, dump(confirmation), keys[confirmation.checker], "confirmation@cold-ceremony")
+        do = "Let someone of the charter call the payee."
+        _unconfirmed("the checker is not in the charter", confirmation.checker, "a person of the charter", do)
+    signatures.verify(confirmed[0], dump(confirmation), keys[confirmation.checker], "confirmation@cold-ceremony")
+
+
+def _check_calls(authorization: Authorization, confirmation: Confirmation) -> None:
+    """One call for each payment of this very authorization, in its order."""
+    do = "Ask the payee again, over another channel, about this authorization."
+    if confirmation.authorization != authorization.digest:
+        found, expected = f"authorization {confirmation.authorization}", f"authorization {authorization.digest}"
+        _unconfirmed("the confirmation is of something else", found, expected, do)
+    if len(confirmation.calls) != len(authorization.payments):
+        found, expected = f"{len(confirmation.calls)} calls", f"{len(authorization.payments)}, one for each payment"
+        _unconfirmed("the confirmation is of something else", found, expected, do)
+    for call, payment in zip(confirmation.calls, authorization.payments, strict=True):
+        if (call.payee, call.destination, call.amount) != (payment.payee, payment.destination, payment.amount):
+            _unconfirmed("the confirmation is of something else", told(call), told(payment), do)
+
+
+def told(payment: Payment | Call) -> str:
+    """One payment in words: amount, payee, whole address."""
+    return f"{format_btc(payment.amount)} to {payment.payee}, {grouped(payment.destination)}"
+
+
+def _unconfirmed(what: str, found: str, expected: str, do: str) -> NoReturn:
+    refuse("AUT-08", what, found=found, expected=expected, do=do)
 
 
 def check_distinct(authorization: Authorization, checker: str) -> None:

@@ -14,7 +14,7 @@ from ceremony.base.amounts import MOST, format_btc, grouped
 from ceremony.base.control import control, refuse
 from ceremony.base.data import Digest, Malformed, Mark, Name, Text, Time, dump, record
 from ceremony.base.lines import sha256
-from transfer.authorization import Authorization
+from transfer.authorization import Authorization, Payment
 from transfer.bitcoin.address import script_of
 
 
@@ -45,7 +45,7 @@ class Policy:
     payees: tuple[Payee, ...]
     cool_off_hours: int
     per_transfer: int
-    """Satoshi: the greatest amount of one transfer, without its fee."""
+    """Satoshi: the greatest sum of one transfer, all its payments together, without the fee."""
     window_days: int
     per_window: int
     """Satoshi: the greatest sum of amounts within any `window_days` days, this transfer included."""
@@ -140,15 +140,20 @@ def check_look_alikes(policy: Policy) -> None:
 
 
 @control("AUT-06")
-def check_payee(policy: Policy, authorization: Authorization, now: str) -> None:
-    """AUT-06: the destination is the listed one of the payee that is named, on the same network, and older than the cool-off."""
-    payee = policy.payee(authorization.payee)
-    found = (authorization.chain, authorization.network, authorization.destination)
+def check_payees(policy: Policy, authorization: Authorization, now: str) -> None:
+    """AUT-06: each destination is the listed one of the payee that is named, on the same network, and older than the cool-off."""
+    for payment in authorization.payments:
+        _check_payee(policy, authorization, payment, now)
+
+
+def _check_payee(policy: Policy, authorization: Authorization, payment: Payment, now: str) -> None:
+    payee = policy.payee(payment.payee)
+    found = (authorization.chain, authorization.network, payment.destination)
     if payee is None or (payee.chain, payee.network, payee.destination) != found:
         refuse(
             "AUT-06",
-            f"the destination is not the one that the policy lists for {authorization.payee}",
-            found=f"{grouped(authorization.destination)} ({authorization.chain}, {authorization.network})",
+            f"the destination is not the one that the policy lists for {payment.payee}",
+            found=f"{grouped(payment.destination)} ({authorization.chain}, {authorization.network})",
             expected="a payee of the policy" if payee is None else f"{grouped(payee.destination)} ({payee.chain}, {payee.network})",
             do="Ask the payee over another channel. A new destination needs a new policy and its cool-off.",
         )
@@ -171,14 +176,21 @@ def spent_in_window(policy: Policy, spent: Sequence[Spent], now: str) -> int:
 
 @control("AUT-07")
 def check_limits(policy: Policy, authorization: Authorization, spent: Sequence[Spent], now: str) -> None:
-    """AUT-07: amount, sum within the window, fee and validity are within the signed policy; no operator can override it."""
+    """AUT-07: the sum of the payments, that of the window, fee and validity are within the signed policy; no operator overrides it."""
     within = spent_in_window(policy, spent, now)
     life = moment(authorization.expires) - moment(authorization.not_before)
-    _most("the amount", authorization.amount, policy.per_transfer, "per transfer")
+    _most("the sum of the payments", authorization.amount, policy.per_transfer, "per transfer")
     _most(f"the sum of {policy.window_days} days", within + authorization.amount, policy.per_window, f"per {policy.window_days} days")
     _most("the greatest fee", authorization.greatest_fee, policy.greatest_fee, "fee per transfer")
-    if authorization.amount < 1:
-        refuse("AUT-07", "the amount", found="0 satoshi", expected="1 satoshi or more", do="Draft a new authorization.")
+    for payment in authorization.payments:
+        if payment.amount < 1:
+            refuse(
+                "AUT-07",
+                f"the amount for {payment.payee}",
+                found="0 satoshi",
+                expected="1 satoshi or more",
+                do="Draft a new authorization.",
+            )
     if not timedelta(0) < life <= timedelta(days=policy.validity_days):
         refuse(
             "AUT-07",

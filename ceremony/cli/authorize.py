@@ -15,19 +15,31 @@ from typing import TypeVar
 import click
 
 from ceremony.base import signatures
-from ceremony.base.amounts import format_btc, grouped, parse_amount
+from ceremony.base.amounts import format_btc, parse_amount
 from ceremony.base.control import Refused, refuse
 from ceremony.base.data import Malformed, Mark, Time, decode, dump, load
 from ceremony.base.files import read_file, write_new
+from ceremony.base.signatures import Signature
 from ceremony.cli import papers
 from ceremony.record.charter import OFFICERS, Charter
 from ceremony.record.policy import bound
 from ceremony.record.signed import MOST_BYTES, add_signature, read_signed
 from ceremony.screen.documents import Verdict, authorization_screen, digest, field, verdicts
+from ceremony.screen.panels import payments
 from ceremony.screen.paper import pdf
 from ceremony.screen.payee import as_text, payee_slip
-from transfer.authorization import Authorization, Authorized, Confirmation, check_distinct, check_valid, signed_by
-from transfer.limits import Policy, Spent, check_limits, check_payee, moment, written
+from transfer.authorization import (
+    MOST_COINS,
+    Authorization,
+    Authorized,
+    Call,
+    Confirmation,
+    Payment,
+    check_distinct,
+    check_valid,
+    signed_by,
+)
+from transfer.limits import Policy, Spent, check_limits, check_payees, moment, written
 
 _TAIL = 8
 _SLIP = "payee-slip"
@@ -81,8 +93,16 @@ def authorize() -> None:
 
 @authorize.command()
 @on_ground
-@click.option("--payee", required=True, help="Name in the policy; the address comes from there.")
-@click.option("--amount", required=True, metavar="AMOUNT", help="Such as '0.25 BTC'.")
+@click.option(
+    "--payment",
+    "given",
+    multiple=True,
+    metavar="PAYEE:AMOUNT",
+    help="A payee's name in the policy, and how much, such as 'exchange:0.25 BTC'; once for each payee. The address comes from the policy.",
+)
+@click.option("--payments", "listed", type=papers.FILE, help="A file with one payment in each line: PAYEE,AMOUNT.")
+@click.option("--consolidate", is_flag=True, help="Pay nobody: gather coins at one address of our own.")
+@click.option("--coins", type=click.IntRange(2, MOST_COINS), help="With --consolidate: so many of the smallest coins; all without it.")
 @click.option("--greatest-fee", required=True, metavar="AMOUNT", help="Such as '0.0005 BTC'.")
 @click.option("--purpose", required=True)
 @click.option("--reference-value", required=True, help="What the amount is worth today, and by whose quote.")
@@ -91,12 +111,21 @@ def authorize() -> None:
 @click.option("--register-head", required=True, metavar="HEX", help="The head on your newest closing slip.")
 @click.option("--days", type=click.IntRange(1, 31), required=True, help="How long it is valid.")
 @papers.out
-def draft(ground: Ground, days: int, output: Path, **options: str) -> None:
-    """Draft an authorization for a listed payee."""
+def draft(  # noqa: PLR0913, PLR0917 (one option each)
+    ground: Ground,
+    days: int,
+    output: Path,
+    given: tuple[str, ...],
+    listed: Path | None,
+    consolidate: bool,
+    coins: int | None,
+    **options: str,
+) -> None:
+    """Draft an authorization for listed payees, or a consolidation."""
     charter, policy = ground.charter, ground.policy
-    payee, account = policy.payee(options["payee"]), charter.account(options["account"])
-    if payee is None:
-        raise Malformed(f"the policy has no payee {options['payee'][:40]!r}; it has {', '.join(p.name for p in policy.payees)}")
+    account = charter.account(options["account"])
+    if coins and not consolidate:
+        raise Malformed("--coins is for --consolidate alone: a transfer takes the coins that it needs")
     for name in ("purpose", "reference_value"):
         if len(options[name]) > _LINE:
             raise Malformed(f"--{name.replace('_', '-')}: {len(options[name])} characters, expected at most {_LINE}")
@@ -110,9 +139,9 @@ def draft(ground: Ground, days: int, output: Path, **options: str) -> None:
         identifier=f"t-{now[:10].replace('-', '')}-{secrets.token_hex(4)}",
         network=account.network,
         account=account.name,
-        payee=payee.name,
-        destination=payee.destination,
-        amount=parse_amount(options["amount"], "--amount"),
+        kind="consolidation" if consolidate else "transfer",
+        payments=_payments(policy, given, listed),
+        coins=(coins or MOST_COINS) if consolidate else None,
         greatest_fee=parse_amount(options["greatest_fee"], "--greatest-fee"),
         purpose=options["purpose"],
         reference_value=options["reference_value"],
@@ -151,33 +180,28 @@ def sign(file: Path, person: str, key: Path, ground: Ground) -> None:
 @click.argument("file", type=papers.FILE)
 @click.option("--as", "person", required=True, help="You: a person of the charter, and not the one who asked for the transfer.")
 @papers.key
-@click.option("--channel", required=True, help="How you reached the payee: a number or place that you knew before.")
-@click.option("--spoken-with", required=True, help="Who at the payee answered.")
+@click.option(
+    "--channel",
+    multiple=True,
+    required=True,
+    help="How you reach the payee: a number or place that you knew before. Once for all payees, or once for each in their order.",
+)
+@click.option("--spoken-with", multiple=True, required=True, help="Who at the payee answers. Once for all payees, or once for each.")
 @click.option("--slip", type=papers.FILE, help="Folder for the payee slip (payee-slip.txt, .pdf); beside the confirmation otherwise.")
 @papers.out
-def confirm(file: Path, person: str, key: Path, channel: str, spoken_with: str, slip: Path | None, output: Path) -> None:  # noqa: PLR0913, PLR0917 (one option each)
-    """While the payee is on the line: they say amount and address, you type the end of it, unseen. Writes the payee slip."""
+def confirm(  # noqa: PLR0913, PLR0917 (one option each)
+    file: Path, person: str, key: Path, channel: tuple[str, ...], spoken_with: tuple[str, ...], slip: Path | None, output: Path
+) -> None:
+    """Call each payee: while they are on the line they say amount and address, you type the end of it, unseen. Writes the payee slip."""
     wanted = load(Authorization, read_file(file, MOST_BYTES), file.name)
     check_distinct(wanted, person)
-    for name, text in (("--channel", channel), ("--spoken-with", spoken_with)):
-        if len(text) > _HEARD:
-            raise Malformed(f"{name}: {len(text)} characters, expected at most {_HEARD}")
+    if not wanted.payments:
+        raise Malformed("a consolidation pays nobody: there is no payee to call, and it needs no confirmation")
+    spoken = zip(wanted.payments, _each(channel, wanted, "--channel"), _each(spoken_with, wanted, "--spoken-with"), strict=True)
     paper = _paper(slip or output.parent)
-    papers.show((*field("payee", wanted.payee), *field("amount", format_btc(wanted.amount)), *digest(wanted.digest)))
-    click.echo("Ask the payee for the amount and for the address, and let them read it to you.")
-    _heard(wanted, click.prompt(f"Type the last {_TAIL} characters of the address as the payee reads them", prompt_suffix=": "))
-    said = papers.made(
-        Confirmation(
-            authorization=wanted.digest,
-            destination=wanted.destination,
-            amount=wanted.amount,
-            checker=person,
-            channel=channel,
-            spoken_with=spoken_with,
-            time=papers.now(),
-        ),
-        "confirmation",
-    )
+    papers.show(digest(wanted.digest))
+    calls = tuple(_call(payment, by, whom) for payment, by, whom in spoken)
+    said = papers.made(Confirmation(authorization=wanted.digest, checker=person, calls=calls), "confirmation")
     papers.confirmed()
     signature = signatures.sign(person, "confirmation@cold-ceremony", dump(said), key)
     papers.write(output, said)
@@ -187,10 +211,10 @@ def confirm(file: Path, person: str, key: Path, channel: str, spoken_with: str, 
 
 @authorize.command()
 @click.argument("file", type=papers.FILE)
-@click.option("--confirmation", "confirmation_path", type=papers.FILE, required=True)
+@click.option("--confirmation", "confirmation_path", type=papers.FILE, help="What the payees said; a consolidation has none.")
 @on_ground
 @at_time
-def check(file: Path, confirmation_path: Path, ground: Ground, at: str | None) -> None:
+def check(file: Path, confirmation_path: Path | None, ground: Ground, at: str | None) -> None:
     """Check an authorization as the cold host will: signatures, confirmation, validity, payee, limits."""
     now = _time(at)
     wanted, _, found = _read(file, ground, now)
@@ -200,10 +224,10 @@ def check(file: Path, confirmation_path: Path, ground: Ground, at: str | None) -
         (
             *verdicts([verdict for verdict, _ in found]),
             *verdicts((Verdict("AUT-02", "signed by cfo and cto, each with a key of their own"),)),
-            *verdicts((Verdict("AUT-08", f"{said.checker} heard it from {said.spoken_with}, {said.channel}"),)),
+            *verdicts([Verdict("AUT-08", told) for told in _heard_by(said)]),
         )
     )
-    papers.show((f"VALID at {now}: {format_btc(wanted.amount)} to {wanted.payee}", f"  {grouped(wanted.destination)}"))
+    papers.show((f"VALID at {now}", *payments(wanted)))
     papers.anchored(ground.charter, ground.anchored)
 
 
@@ -230,8 +254,8 @@ def _judge(wanted: Authorization, ground: Ground, now: str) -> list[tuple[Verdic
     checks: tuple[tuple[str, str, Callable[[], None]], ...] = (
         ("AUT-01", "names this genesis, charter, policy, network and account", lambda: bound(wanted, charter, policy, ground.genesis)),
         ("AUT-04", "valid now", lambda: check_valid(wanted, now)),
-        ("AUT-06", "the address is the listed one, and its cool-off is over", lambda: check_payee(policy, wanted, now)),
-        ("AUT-07", "amount, window, fee and validity are within the policy", lambda: check_limits(policy, wanted, spent, now)),
+        ("AUT-06", _listed_ones(wanted), lambda: check_payees(policy, wanted, now)),
+        ("AUT-07", "sum, window, fee and validity are within the policy", lambda: check_limits(policy, wanted, spent, now)),
     )
     return [_verdict(*each) for each in checks]
 
@@ -250,31 +274,80 @@ def _stop_at_refusal(found: Sequence[tuple[Verdict, Refused | None]]) -> None:
             raise refusal
 
 
-def _prove(file: Path, confirmation_path: Path, charter: Charter, now: str) -> Authorized:
+def _prove(file: Path, confirmation_path: Path | None, charter: Charter, now: str) -> Authorized:
     raw, signed = read_signed(file)
-    said, confirmed = read_signed(confirmation_path)
-    if len(confirmed) != 1:
-        refuse(
-            "AUT-08",
-            "the confirmation is not signed by one person",
-            found=f"{len(confirmed)} signatures",
-            expected="the signature of the checker alone",
-            do="Let the checker confirm it again.",
-        )
+    confirmation, confirmed = None, tuple[Signature, ...]()
+    if confirmation_path is not None:
+        said, confirmed = read_signed(confirmation_path)
+        confirmation = load(Confirmation, said, confirmation_path.name)
     keys = {member.person: member.key for member in charter.people}
-    confirmation = load(Confirmation, said, confirmation_path.name)
-    return signed_by(load(Authorization, raw, file.name), signed, confirmation, confirmed[0], keys, now)
+    return signed_by(load(Authorization, raw, file.name), signed, confirmation, confirmed, keys, now)
 
 
-def _heard(wanted: Authorization, typed: str) -> None:
+def _heard_by(said: Confirmation | None) -> tuple[str, ...]:
+    """Who heard each payment from whom; of a consolidation, that nobody had to be asked."""
+    if said is None:
+        return ("a consolidation pays nobody: there is nobody to ask",)
+    return tuple(f"{said.checker} heard it from {call.spoken_with}, {call.channel}" for call in said.calls)
+
+
+def _listed_ones(wanted: Authorization) -> str:
+    if not wanted.payments:
+        return "nobody is paid"
+    return "each address is the listed one, and its cool-off is over"
+
+
+def _payments(policy: Policy, given: Sequence[str], listed: Path | None) -> tuple[Payment, ...]:
+    """The payments of the command line and of a list, in this order; Malformed says which one is not in its form."""
+    pairs = [("--payment", *each.partition(":")) for each in given]
+    if listed is not None:
+        lines = read_file(listed, MOST_BYTES).decode("utf-8", "replace").splitlines()
+        pairs += [(f"{listed.name}, line {n}", *line.partition(",")) for n, line in enumerate(lines, start=1) if line.strip()]
+    return tuple(_payment(policy, where, name.strip(), amount.strip()) for where, name, _, amount in pairs)
+
+
+def _payment(policy: Policy, where: str, name: str, amount: str) -> Payment:
+    payee = policy.payee(name)
+    if payee is None:
+        raise Malformed(f"{where}: the policy has no payee {name[:40]!r}; it has {', '.join(p.name for p in policy.payees)}")
+    return Payment(payee=payee.name, destination=payee.destination, amount=parse_amount(amount, f"{where}: amount"))
+
+
+def _each(said: tuple[str, ...], wanted: Authorization, option: str) -> tuple[str, ...]:
+    """One for each payment, if one was given for all of them."""
+    count = len(wanted.payments)
+    for text in said:
+        if len(text) > _HEARD:
+            raise Malformed(f"{option}: {len(text)} characters, expected at most {_HEARD}")
+    if len(said) not in (1, count):
+        raise Malformed(f"{option}: given {len(said)} times, expected once for all payees, or {count} times, once for each")
+    return said * count if len(said) == 1 else said
+
+
+def _call(payment: Payment, channel: str, spoken_with: str) -> Call:
+    """AUT-08: one payee is on the line and reads out; the checker types what they hear."""
+    papers.show((*field("payee", payment.payee), *field("amount", format_btc(payment.amount))))
+    click.echo(f"Ask {payment.payee} for the amount and for the address, and let them read it to you.")
+    _heard(payment, click.prompt(f"Type the last {_TAIL} characters of the address as {payment.payee} reads them", prompt_suffix=": "))
+    return Call(
+        payee=payment.payee,
+        destination=payment.destination,
+        amount=payment.amount,
+        channel=channel,
+        spoken_with=spoken_with,
+        time=papers.now(),
+    )
+
+
+def _heard(payment: Payment, typed: str) -> None:
     """AUT-08: what the payee read is how the authorized address ends; bech32 has no capital letters, base58 does."""
-    ends, said = wanted.destination[-_TAIL:], "".join(typed.split())
-    if wanted.destination.lower().startswith(("bc1", "tb1", "bcrt1")):
+    ends, said = payment.destination[-_TAIL:], "".join(typed.split())
+    if payment.destination.lower().startswith(("bc1", "tb1", "bcrt1")):
         said = said.lower()
     if not hmac.compare_digest(said.encode(), ends.encode()):
         refuse(
             "AUT-08",
-            "the payee reads another address",
+            f"{payment.payee} reads another address",
             found=f"{said[:20]!r} at the end of the payee's address",
             expected="the end of the address in the authorization, which is not shown here",
             do="Do not sign. Find out who is right, by another channel, before anything else.",

@@ -69,14 +69,15 @@ def keygen(folder: Path, charter: str, policy: str, module: str, slips: str | No
 @click.command()
 @register_option
 @genesis_option
-@click.option("--confirmation", required=True, type=document, help="The signed confirmation of the payee.")
+@click.option("--confirmation", type=document, help="The signed confirmation of the payees; a consolidation has none.")
 @click.option("--snapshot", required=True, type=document, help="The snapshot from the online host.")
 @module_option
 @click.argument("authorization", type=document)
-def prepare(folder: Path, genesis: str, authorization: str, **given: str) -> None:
+def prepare(folder: Path, genesis: str, authorization: str, confirmation: str | None, **given: str) -> None:
     """Begin a transfer with administrator and witness alone: authorization, machine, HSM, signing request."""
     check_terminal()
-    begin(folder, genesis, "transfer", {"authorization": authorization, **given}, until=PREPARED)
+    heard = {} if confirmation is None else {"confirmation": confirmation}
+    begin(folder, genesis, "transfer", {"authorization": authorization, **heard, **given}, until=PREPARED)
     click.echo("Prepared. `ceremony transfer` goes on when the custodians are in the room.")
 
 

@@ -23,8 +23,9 @@ from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.received import Papers, Received, account_of, receive
 from ceremony.record.signed import read_signed
 from ceremony.screen import online as screens
-from ceremony.screen.panels import listed
+from ceremony.screen.panels import CONSOLIDATION, listed
 from ceremony.screen.terminal import Stopped, Terminal
+from transfer.authorization import Authorization
 from transfer.bitcoin.account import RECEIVE, opened
 from transfer.gap import bundle as bundles
 from transfer.gap import media
@@ -117,7 +118,7 @@ def broadcast(folder: Path, node_name: str, cookie: Path | None, log: Path, **gi
         else:
             if seen is not None:
                 click.echo("The node has these very bytes already, waiting to be mined; they can be sent again.")
-            _typed("BROADCAST", f"{format_btc(found.authorization.amount)} will leave for {found.authorization.payee}.")
+            _typed("BROADCAST", _leaves(found.authorization))
             click.echo(f"Sent. txid {_send(node, _seen_on(node_name), found, log)}")
 
 
@@ -143,6 +144,12 @@ def _known(node: Node, found: Received) -> str:
         return f"no more: {error}"
 
 
+def _leaves(wanted: Authorization) -> str:
+    if not wanted.payments:
+        return f"{CONSOLIDATION}."
+    return f"{format_btc(wanted.amount)} will leave for {', '.join(payment.payee for payment in wanted.payments)}."
+
+
 @online.command()
 @of_bundle
 @_node
@@ -158,7 +165,7 @@ def watch(  # noqa: PLR0913, PLR0917 (what is watched, where, how long)
     Exit code 0: in a block, deep enough (--once: at all). 3: it waits, another transaction spends its coins, or nobody knows."""
     found, _ = _received(folder, given)
     txid, coins, told = found.checked.txid, spent_by(found.checked.raw), ""
-    click.echo(f"txid {txid}, {format_btc(found.authorization.amount)} for {found.authorization.payee}")
+    click.echo(f"txid {txid}: {_leaves(found.authorization)}")
     while True:
         with _right_node(node_name, cookie, found.account) as node:
             seen = look(node, txid, coins, since)

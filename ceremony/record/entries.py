@@ -23,6 +23,7 @@ from ceremony.base.data import (
 )
 from ceremony.base.signatures import Blob, Namespace
 from ceremony.record.charter import Certificate
+from transfer.authorization import Payment
 
 Kind = Literal["keygen", "transfer", "receipt", "amend"]
 FileName = Annotated[str, Pattern(r"[a-z0-9][a-z0-9-]{0,60}\.[a-z]{2,12}", "a file name such as key-record.json")]
@@ -227,10 +228,14 @@ class Authorized:
 
     authorization: Digest
     identifier: Name
-    payee: Name
-    destination: Text
-    amount: int
+    payments: tuple[Payment, ...]
+    """None of a consolidation."""
     greatest_fee: int
+
+    @property
+    def amount(self) -> int:
+        """The sum that counts against the limits."""
+        return sum(payment.amount for payment in self.payments)
 
 
 @record

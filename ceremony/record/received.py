@@ -26,7 +26,7 @@ from transfer.agree import check_fee, check_payment, check_place
 from transfer.authorization import Authorization, check_officers, check_valid
 from transfer.bitcoin.check import Checked, check
 from transfer.gap.bundle import Bundle
-from transfer.limits import Policy, check_limits, check_payee
+from transfer.limits import Policy, check_limits, check_payees
 from transfer.request import AccountKey, SigningRequest
 
 _TOKEN = object()
@@ -171,7 +171,7 @@ def _authorization(bundle: Bundle, papers: Papers, then: str) -> Authorization:
     signed = parse_signatures(bundle.files["authorization.signatures"], "authorization.signatures")
     check_officers(authorization, signed, {member.person: member.key for member in papers.charter.people})
     policies.bound(authorization, papers.charter, papers.policy, papers.genesis)
-    check_payee(papers.policy, authorization, then)
+    check_payees(papers.policy, authorization, then)
     check_limits(papers.policy, authorization, (), then)
     check_valid(authorization, then)
     return authorization

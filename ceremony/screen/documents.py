@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from ceremony.base.amounts import format_btc, grouped, show_percent
 from ceremony.base.words import spoken_rows
 from ceremony.record.charter import UNCERTIFIED, Certificate, Charter, Hsm, fingerprint, freezers
+from ceremony.screen.panels import CONSOLIDATION
 from transfer.authorization import Authorization
 from transfer.limits import Policy, Spent, spent_in_window
 
@@ -115,13 +116,10 @@ def authorization_screen(
     """What an officer reads before signing: payee, whole address, amount, worth, fee, limits, validity, register head, digest.
 
     `spent` is what the register has granted so far, or None where no register is at hand."""
-    payee = policy.payee(wanted.payee)
     fee = format_btc(wanted.greatest_fee)
     return (
-        title(wanted.mark, f"authorization {wanted.identifier}", signers),
-        *field("payee", wanted.payee + (f" ({payee.note})" if payee else "")),
-        *field("address", grouped(wanted.destination)),
-        *field("amount", format_btc(wanted.amount)),
+        title(wanted.mark, f"{'authorization' if wanted.payments else 'CONSOLIDATION'} {wanted.identifier}", signers),
+        *_payments(wanted, policy),
         *field("worth", wanted.reference_value),
         *field("greatest fee", f"{fee}, {show_percent(wanted.greatest_fee, wanted.amount)} of the amount" if wanted.amount else fee),
         *field("limits", f"at most {format_btc(policy.per_transfer)} per transfer"),
@@ -132,6 +130,21 @@ def authorization_screen(
         *field("register head", wanted.register_head),
         *digest(wanted.digest),
     )
+
+
+def _payments(wanted: Authorization, policy: Policy) -> tuple[str, ...]:
+    """Payee, whole address, amount of each payment, and the sum if they are several; of a consolidation, that nobody is paid."""
+    if not wanted.payments:
+        return (
+            *field("payees", "none: at most " + f"{wanted.coins} coins, the smallest, go to one own address"),
+            *field("amount", CONSOLIDATION),
+        )
+    several, lines = len(wanted.payments) > 1, list[str]()
+    for number, each in enumerate(wanted.payments, start=1):
+        payee = policy.payee(each.payee)
+        lines += field(f"payee {number}" if several else "payee", each.payee + (f" ({payee.note})" if payee else ""))
+        lines += (*field("address", grouped(each.destination)), *field("amount", format_btc(each.amount)))
+    return (*lines, *(field("sum", f"{format_btc(wanted.amount)} in {len(wanted.payments)} payments") if several else ()))
 
 
 def verdicts(found: Sequence[Verdict]) -> tuple[str, ...]:

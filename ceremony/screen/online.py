@@ -8,7 +8,7 @@ from ceremony.base.amounts import format_btc, grouped
 from ceremony.base.data import Mark
 from ceremony.record.received import Received
 from ceremony.screen.documents import title
-from ceremony.screen.panels import field, words
+from ceremony.screen.panels import CONSOLIDATION, field, payments, words
 from transfer.bitcoin.snapshot import Snapshot
 from transfer.receipt import Receipt
 from transfer.watch import Look
@@ -39,9 +39,7 @@ def received_screen(found: Received) -> tuple[str, ...]:
     change = "; ".join(f"{format_btc(output.amount)} to own {output.path}" for output in review.change) or "none"
     return (
         f"{wanted.mark.upper()}  outbound bundle of ceremony {found.bundle.manifest.ceremony}",
-        *field("payee", wanted.payee),
-        *field("address", grouped(wanted.destination)),
-        *field("amount", format_btc(wanted.amount)),
+        *payments(wanted),
         *field("fee", f"{format_btc(review.fee)} ({review.rate} sat per 1,000 vB)"),
         *field("back to us", change),
         *field("txid", grouped(found.checked.txid)),
@@ -95,7 +93,7 @@ def receipt_screen(found: Receipt, received: Received, signers: Sequence[str]) -
     ]
     return (
         title(found.mark, f"receipt of ceremony {found.ceremony}", signers),
-        *field("payee", received.authorization.payee),
+        *field("payees", ", ".join(p.payee for p in received.authorization.payments) or CONSOLIDATION),
         *outputs,
         *field("txid", grouped(found.txid)),
         *field("block", f"{found.height}, {grouped(found.block)}"),

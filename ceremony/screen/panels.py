@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from ceremony.base.amounts import format_btc, grouped
 from ceremony.base.catalogue import CATALOGUE
@@ -73,9 +74,7 @@ def paragraph(text: str) -> tuple[str, ...]:
 def authorization(wanted: Authorization) -> tuple[str, ...]:
     """What the officers signed."""
     return (
-        *field("payee", wanted.payee),
-        *field("address", grouped(wanted.destination)),
-        *field("amount", format_btc(wanted.amount)),
+        *payments(wanted),
         *field("worth", wanted.reference_value),
         *field("greatest fee", format_btc(wanted.greatest_fee)),
         *field("purpose", wanted.purpose),
@@ -83,16 +82,63 @@ def authorization(wanted: Authorization) -> tuple[str, ...]:
     )
 
 
+def payments(wanted: Authorization) -> tuple[str, ...]:
+    """Each payment that was authorized: who, where, how much; their sum if they are several. Of a consolidation, that nobody is paid."""
+    if not wanted.payments:
+        return (*field("payees", "none: a consolidation"), *field("amount", CONSOLIDATION), *field("coins", f"at most {wanted.coins}"))
+    several = len(wanted.payments) > 1
+    lines = [
+        line
+        for number, each in enumerate(wanted.payments, start=1)
+        for line in (
+            *field(f"payee {number}" if several else "payee", each.payee),
+            *field("address", grouped(each.destination)),
+            *field("amount", format_btc(each.amount)),
+        )
+    ]
+    return (*lines, *(field("sum", f"{format_btc(wanted.amount)} in {len(wanted.payments)} payments") if several else ()))
+
+
+CONSOLIDATION = "nothing leaves but the fee: everything returns to our own account"
+
+
 def payment(amount: int, destination: str) -> tuple[str, ...]:
     """Who gets how much: stands wherever somebody signs or types a point of no return."""
     return (*field("PAY", format_btc(amount)), *field("to", grouped(destination)))
 
 
-def review(seen: Review) -> tuple[str, ...]:
-    """What the bytes of the signing request say, and nothing else (TXN-02)."""
+def at_stake(wanted: Authorization) -> tuple[str, ...]:
+    """What stands wherever somebody signs or types a point of no return: one payment whole, or the sum of several, which were
+    reviewed one by one and which the words stand for."""
+    if not wanted.payments:
+        return field("PAY", CONSOLIDATION)
+    if len(wanted.payments) == 1:
+        return payment(wanted.amount, wanted.payments[0].destination)
+    return (*field("PAY", f"{format_btc(wanted.amount)} in {len(wanted.payments)} payments, each as reviewed:"), *_sums(wanted))
+
+
+def _sums(wanted: Authorization) -> tuple[str, ...]:
+    """Payees with their amounts, as many as leave room on the screen; the rest is counted, and nothing of it is cut."""
+    told = [f"{each.payee} {format_btc(each.amount)}" for each in wanted.payments]
+    left = f"and {len(told) - _SHOWN} more, {format_btc(sum(p.amount for p in wanted.payments[_SHOWN:]))} together"
+    return tuple(line for each in (*told[:_SHOWN], *((left,) if told[_SHOWN:] else ())) for line in field("", each))
+
+
+_SHOWN = 4
+
+
+def review(seen: Review, names: Mapping[str, str] = MappingProxyType({})) -> tuple[str, ...]:
+    """What the bytes of the signing request say, and nothing else (TXN-02). `names`: address -> the payee's name in the policy."""
     lines: list[str] = []
-    for paid in seen.payments:
+    for number, paid in enumerate(seen.payments, start=1):
+        if paid.address in names:
+            lines += field(f"payee {number}" if len(seen.payments) > 1 else "payee", names[paid.address])
         lines += payment(paid.amount, paid.address)
+    if not seen.payments:
+        lines += field("PAY", CONSOLIDATION)
+    if len(seen.payments) > 1:
+        total = sum(paid.amount for paid in seen.payments)
+        lines += field("PAY IN ALL", f"{format_btc(total)} in {len(seen.payments)} payments")
     for change in seen.change:
         lines += [*field("back to us", format_btc(change.amount)), *field(f"own {change.path}", grouped(change.address))]
     lines += [

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from ceremony.base.amounts import format_btc
 from ceremony.base.words import spoken_rows
 from ceremony.screen.documents import field, title
-from transfer.authorization import Authorization, Confirmation
+from transfer.authorization import Authorization, Call, Confirmation
 
 GROUP, IN_A_ROW = 4, 6
 BRING = (
@@ -32,8 +32,7 @@ def numbered(address: str) -> tuple[str, ...]:
 
 def payee_slip(wanted: Authorization, said: Confirmation) -> tuple[tuple[str, ...], ...]:
     """The pages, one for each payment, of printable ASCII with at most 84 columns."""
-    paid = ((wanted.payee, wanted.destination, wanted.amount),)
-    return tuple(_page(wanted, said, number, len(paid), payment) for number, payment in enumerate(paid, start=1))
+    return tuple(_page(wanted, said, number, call) for number, call in enumerate(said.calls, start=1))
 
 
 def as_text(pages: Sequence[Sequence[str]]) -> bytes:
@@ -41,19 +40,18 @@ def as_text(pages: Sequence[Sequence[str]]) -> bytes:
     return "\n\f\n".join("\n".join(page) for page in pages).encode("ascii") + b"\n"
 
 
-def _page(wanted: Authorization, said: Confirmation, number: int, count: int, paid: tuple[str, str, int]) -> tuple[str, ...]:
-    name, address, amount = paid
+def _page(wanted: Authorization, said: Confirmation, number: int, call: Call) -> tuple[str, ...]:
     return (
-        title(wanted.mark, f"payee slip, page {number} of {count}", (said.checker,)),
+        title(wanted.mark, f"payee slip, page {number} of {len(said.calls)}", (said.checker,)),
         *field("authorization", wanted.identifier),
         "",
-        f"payment {number}  {name}",
-        *numbered(address),
-        *field("amount", format_btc(amount)),
+        f"payment {number}  {call.payee}",
+        *numbered(call.destination),
+        *field("amount", format_btc(call.amount)),
         "",
-        *field("confirmed", f"by {said.checker}, with {said.spoken_with}"),
-        *field("channel", said.channel),
-        *field("time", said.time),
+        *field("confirmed", f"by {said.checker}, with {call.spoken_with}"),
+        *field("channel", call.channel),
+        *field("time", call.time),
         "",
         "authorization, in words",
         *(f"  {row}" for row in spoken_rows(wanted.digest)),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ceremony.base.amounts import format_btc
 from ceremony.base.control import control, refuse
-from ceremony.base.data import Malformed, load
+from ceremony.base.data import Malformed, dump, load
 from ceremony.base.files import read_file
 from ceremony.base.mark import permits
 from ceremony.base.signatures import Signature
@@ -41,7 +41,7 @@ from transfer.bitcoin import second
 from transfer.bitcoin.build import Order, build
 from transfer.bitcoin.reading import review
 from transfer.bitcoin.snapshot import Snapshot, checked
-from transfer.limits import check_limits, check_payee
+from transfer.limits import check_limits, check_payees
 from transfer.limits import moment as calendar
 from transfer.request import AccountKey, SigningRequest
 
@@ -57,22 +57,28 @@ def authorization(room: Room) -> Steps:
     path = room.path("authorization", "the signed authorization")
     raw, signed = read_signed(path)
     wanted = load(Authorization, raw, path.name)
-    confirmation_path = room.path("confirmation", "the signed confirmation of the payee")
-    confirmation_raw, confirmed = read_signed(confirmation_path)
-    said = load(Confirmation, confirmation_raw, confirmation_path.name)
     signed = tuple(s for s in signed if s.signer in OFFICERS)
-    confirmed = tuple(s for s in confirmed if s.signer == said.checker)
+    said, confirmed = _asked(room) if wanted.payments else (None, ())
     _check_wanted(room, book, wanted, signed)
-    _confirmed(wanted, said, confirmed, book.charter)
+    check_confirmation(wanted, said, confirmed, _keys(book.charter))
     yield from room.keep("authorization.json", "authorization", raw)
     yield from take_signatures(room, signed, "authorization@cold-ceremony", "authorization", "authorization.json")
-    yield from room.keep("confirmation.json", "confirmation", confirmation_raw)
-    yield from take_signatures(room, confirmed, "confirmation@cold-ceremony", "confirmation", "confirmation.json")
+    if said is not None:
+        yield from room.keep("confirmation.json", "confirmation", dump(said))
+        yield from take_signatures(room, confirmed, "confirmation@cold-ceremony", "confirmation", "confirmation.json")
     proof = authorized(room)
     room.screen.show(panels.authorization(wanted))
     if room.state.last(entries.Authorized) is None:
         yield ("tool", _granted(proof))
     room.screen.enter("administrator and witness: this is the transfer that you prepare.")
+
+
+def _asked(room: Room) -> tuple[Confirmation, tuple[Signature, ...]]:
+    """AUT-08: what the payees said, and the checker's signature over it."""
+    path = room.path("confirmation", "the signed confirmation of the payee")
+    raw, signed = read_signed(path)
+    said = load(Confirmation, raw, path.name)
+    return said, tuple(s for s in signed if s.signer == said.checker)
 
 
 def _check_wanted(room: Room, book: Register, wanted: Authorization, signed: Sequence[Signature]) -> None:
@@ -82,14 +88,8 @@ def _check_wanted(room: Room, book: Register, wanted: Authorization, signed: Seq
     _check_of_this_register(book, wanted)
     check_officers(wanted, signed, _keys(book.charter))
     check_valid(wanted, now)
-    check_payee(book.policy, wanted, now)
+    check_payees(book.policy, wanted, now)
     check_limits(book.policy, wanted, book.spent(room.here.number), now)
-
-
-def _confirmed(wanted: Authorization, said: Confirmation, signed: Sequence[Signature], charter: Charter) -> None:
-    if not signed:
-        refuse("AUT-08", "nobody confirmed", found="no signature of the checker", expected=f"that of {said.checker}", do="Let them sign.")
-    check_confirmation(wanted, said, signed[0], _keys(charter))
 
 
 def _keys(charter: Charter) -> dict[str, str]:
@@ -101,9 +101,7 @@ def _granted(proof: Authorized) -> entries.Authorized:
     return entries.Authorized(
         authorization=wanted.digest,
         identifier=wanted.identifier,
-        payee=wanted.payee,
-        destination=wanted.destination,
-        amount=wanted.amount,
+        payments=wanted.payments,
         greatest_fee=wanted.greatest_fee,
     )
 
@@ -113,9 +111,9 @@ def authorized(room: Room) -> Authorized:
     book = room.book
     here = book.ceremonies[-1]
     wanted = here.load(Authorization, "authorization")
-    confirmation = here.load(Confirmation, "confirmation")
+    confirmation = here.load(Confirmation, "confirmation") if wanted.payments else None
     book.check_unspent(wanted.digest, wanted.identifier, here.number)
-    confirmed = here.signatures("confirmation")[0]
+    confirmed = here.signatures("confirmation")
     return signed_by(wanted, here.signatures("authorization"), confirmation, confirmed, _keys(room.charter), moment(room))
 
 
@@ -291,10 +289,11 @@ def _build(book: Register, number: int, account: AccountKey, snapshot: Snapshot,
     coins = checked(snapshot, account)
     rate = max(snapshot.rate or FALLBACK_RATE, 1_000)
     order = Order(
-        payee=wanted.destination,
-        amount=wanted.amount,
+        payments=tuple((payment.destination, payment.amount) for payment in wanted.payments),
+        gather=wanted.coins,
         max_fee=min(wanted.greatest_fee, book.policy.greatest_fee),
         rate=min(rate, book.policy.greatest_rate),
+        max_rate=book.policy.greatest_rate,
         change_index=_next_change(book, account, snapshot),
         reserved=book.reserved(number),
     )

@@ -27,16 +27,16 @@ def review(room: Room) -> Steps:
 
 
 def shown(proof: Agreed) -> tuple[str, ...]:
-    """One screen: who is paid, then what the bytes say."""
+    """What for, then what the bytes say, each payment with the name that the policy has for its address."""
     wanted = proof.authorized.authorization
-    return (*panels.field("payee", f"{wanted.payee}: {wanted.purpose}"), *panels.review(proof.review))
+    names = {payment.destination: payment.payee for payment in wanted.payments}
+    return (*panels.field("purpose", wanted.purpose), *panels.review(proof.review, names))
 
 
 def approvals(room: Room) -> Steps:
     """SIG-02: each custodian who will open a share, the witness, and the officers if the charter says so, sign an approval."""
     proof = agreed(room)
-    order = proof.authorized.authorization
-    room.screen.show((*panels.payment(order.amount, order.destination), *panels.words("signing request", proof.review.digest)))
+    room.screen.show((*panels.at_stake(proof.authorized.authorization), *panels.words("signing request", proof.review.digest)))
     room.screen.show(panels.paragraph("Read the words aloud together, then each one signs an approval of exactly this request."))
     head = _head(room)
     for person in approvers(room.charter, custodians(room)):

@@ -62,15 +62,14 @@ def _orders(room: Room) -> Orders:
     here, book = room.here, room.book
     made = book.key_ceremony
     proof = authorized(room)
-    (confirmed,) = here.signatures("confirmation")
     return Orders(
         charters=book.links,
         key_record=made.raw("key-record"),
         key_record_signatures=made.signatures("key-record"),
         authorization=here.raw("authorization"),
         authorization_signatures=here.signatures("authorization"),
-        confirmation=dump(proof.confirmation),
-        confirmation_signature=confirmed,
+        confirmation=None if proof.confirmation is None else dump(proof.confirmation),
+        confirmation_signatures=here.signatures("confirmation"),
         request=here.raw("request"),
         approvals=given(room),
         positions=custodians(room),
@@ -199,8 +198,7 @@ def _recover_and_sign(room: Room) -> Steps:
             attributes={**imported.attributes, "AES key": imported.aes},
         ),
     )
-    order = proof.authorized.authorization
-    room.screen.show((*panels.payment(order.amount, order.destination), *panels.words("signing request", proof.review.digest)))
+    room.screen.show((*panels.at_stake(proof.authorized.authorization), *panels.words("signing request", proof.review.digest)))
     room.screen.word("SIGN", "Point of no return.")
     yield ("tool", entries.Signing(request=proof.review.digest))
     with room.screen.working("the HSM signs, every signature is verified"):

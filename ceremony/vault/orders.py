@@ -35,8 +35,9 @@ class Orders:
     key_record_signatures: tuple[Signature, ...]
     authorization: bytes
     authorization_signatures: tuple[Signature, ...]
-    confirmation: bytes
-    confirmation_signature: Signature
+    confirmation: bytes | None = None
+    """None of a consolidation, which has no payee to ask."""
+    confirmation_signatures: tuple[Signature, ...]
     request: bytes
     approvals: tuple[SignedApproval, ...]
     positions: tuple[Position, ...]
@@ -168,10 +169,9 @@ def _check_facts(key_record: KeyRecord, charter: Charter) -> None:
 def _authorized(orders: Orders, charter: Charter) -> Authorized:
     """The authorization, signed by both officers, confirmed, valid at `now`, and of this register."""
     authorization = load(Authorization, orders.authorization, "authorization")
-    confirmation = load(Confirmation, orders.confirmation, "confirmation")
-    charter.member(confirmation.checker)
+    confirmation = None if orders.confirmation is None else load(Confirmation, orders.confirmation, "confirmation")
     keys = {member.person: member.key for member in charter.people}
-    confirmed = orders.confirmation_signature
+    confirmed = orders.confirmation_signatures
     authorized = signed_by(authorization, orders.authorization_signatures, confirmation, confirmed, keys, orders.now)
     account = charter.account(authorization.account)
     expected = {"mark": charter.mark, "genesis": orders.genesis, "charter": charter.digest}
@@ -192,11 +192,15 @@ def _reviewed(orders: Orders, charter: Charter, key_record: KeyRecord, authoriza
 
 
 def matches(review: Review, authorization: Authorization) -> None:
-    """One payment, to the destination and of the amount that the officers authorized, at no more than their greatest fee (SIG-08)."""
+    """Exactly the payments that the officers authorized, at most one change, at no more than their greatest fee (SIG-08)."""
     what = "signing request"
     _equal(what, "chain and network", (review.chain, review.network), (authorization.chain, authorization.network))
-    payments = [(payment.address, payment.amount) for payment in review.payments]
-    _equal(what, "one payment", payments, [(authorization.destination, authorization.amount)])
+    paid = sorted((payment.address, payment.amount) for payment in review.payments)
+    _equal(what, "payments", paid, sorted((payment.destination, payment.amount) for payment in authorization.payments))
+    if len(review.change) != 1 and (not authorization.payments or review.change):
+        _differ(what, "change", f"{len(review.change)} outputs", "at most one" if authorization.payments else "one: everything returns")
+    if authorization.coins is not None and len(review.inputs) > authorization.coins:
+        _differ(what, "coins", str(len(review.inputs)), f"at most {authorization.coins}, as authorized")
     if review.fee > authorization.greatest_fee:
         _differ(what, "fee", f"{review.fee} sat", f"at most {authorization.greatest_fee} sat")
 

@@ -20,7 +20,7 @@ from ceremony.record.entries import Authorized, Opened
 from ceremony.record.signed import read_signed, signatures_path
 from ceremony.record.transcript import Transcript
 from tests.desk import ADDED, CUSTODIANS, HEAD, NOW, OTHER, PAYEE, PEOPLE, Desk, ceremony, real
-from transfer.authorization import Authorization
+from transfer.authorization import Authorization, Payment
 from transfer.limits import Payee, Policy, written
 
 TAIL = PAYEE[-8:]
@@ -87,8 +87,7 @@ def draft(desk: Desk, output: Path, run: Callable[..., Any] = ceremony, **change
     options = {
         "charter": desk.folder / "charter.json",
         "policy": desk.folder / "policy.json",
-        "payee": "exchange",
-        "amount": "0.25 BTC",
+        "payment": "exchange:0.25 BTC",
         "greatest-fee": "0.0005 BTC",
         "purpose": "Exchange float",
         "reference-value": "USD 25,000.00 (desk)",
@@ -168,7 +167,7 @@ def test_the_whole_way(desk: Desk, tmp_path: Path) -> None:
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "ANCHORED: the charter is the genesis that you named."), done.stderr
     screen(done.stdout)
     found = load(Authorization, wanted.read_bytes(), "authorization")
-    assert (found.amount, found.greatest_fee, found.destination) == (25_000_000, 50_000, PAYEE)
+    assert (found.payments, found.greatest_fee) == ((Payment(payee="exchange", destination=PAYEE, amount=25_000_000),), 50_000)
 
 
 DEVICES = ["1050:0407:any:key:asked", "046d:c31c:any:keyboard:always", "0951:1666:60A44C413E:medium:asked"]
@@ -533,7 +532,12 @@ def register(charter: Charter, folder: Path, amount: int) -> Path:
     opened = Opened(
         kind="transfer", mark="practice", ceremony=1, genesis=charter.digest, script=HEAD, tool="cold-ceremony 0", commit="none"
     )
-    granted = Authorized(authorization=HEAD, identifier="t-1", payee="exchange", destination=PAYEE, amount=amount, greatest_fee=1)
+    granted = Authorized(
+        authorization=HEAD,
+        identifier="t-1",
+        payments=(Payment(payee="exchange", destination=PAYEE, amount=amount),),
+        greatest_fee=1,
+    )
     transcript = Transcript.create(first, charter.digest)
     (first / "charter.json").write_bytes(dump(charter))
     for body in (opened, granted):
@@ -608,7 +612,7 @@ def test_any_other_word_signs_nothing(good: Desk, word: str) -> None:
 
 @pytest.mark.parametrize("amount", ["0.25", "1,000 BTC", "0.123456789 BTC", "-1 BTC", "0.25 EUR"])
 def test_amounts_that_are_not_exact(good: Desk, tmp_path: Path, amount: str) -> None:
-    done = draft(good, tmp_path / "a.json", amount=amount)
+    done = draft(good, tmp_path / "a.json", payment=f"exchange:{amount}")
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
 
@@ -631,7 +635,7 @@ def test_wrong_files_and_words_are_explained(good: Desk, tmp_path: Path) -> None
         charter_new(good, good.folder / "charter.json"),
         policy_new(good, tmp_path / "p.json", payee=["exchange"]),
         policy_new(good, tmp_path / "p.json", payee=[f"exchange:{PAYEE}:{'x' * 41}"]),
-        draft(good, tmp_path / "a.json", payee="nobody"),
+        draft(good, tmp_path / "a.json", payment="nobody:1 BTC"),
         draft(good, tmp_path / "a.json", account="nothing"),
         draft(good, tmp_path / "a.json", requester="A9"),
         draft(good, tmp_path / "a.json", purpose="x" * 65),

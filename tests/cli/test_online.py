@@ -25,7 +25,7 @@ from ceremony.record.received import Papers, Received, receive
 from ceremony.record.register import Register
 from ceremony.record.state import fold
 from tests.cli.outbound import OfficeDesk, Outbound, Told, run
-from tests.desk import OTHER, ceremony
+from tests.desk import OTHER, altered, ceremony
 from tests.record.sample import Entry, FastDesk, cut_off
 from tests.transfer.bitcoin_case import ACCOUNT
 from transfer.authorization import Authorization
@@ -102,10 +102,10 @@ def test_a_bundle_is_received_on_one_screen(made: Outbound, run: Run) -> None:
     assert max(map(len, out.splitlines())) <= 80
     wanted, transaction = made.authorization, tx.parse(made.transaction)
     flat = screen.replace(" ", "").replace("\n", "")
-    assert wanted.destination in flat
+    assert wanted.payments[0].destination in flat
     assert transaction.txid in flat
     assert "0.25000000 BTC" in screen
-    assert wanted.payee in screen
+    assert wanted.payments[0].payee in screen
     assert all(person in screen for person in ("A1", "A2", "B1", "B3", "C1", "C2", "witness"))
     assert "system's own medium" in findings
     assert all(word in screen for word in spoken(bundles.read(folder).digest))
@@ -282,7 +282,7 @@ def test_a_changed_manifest_changes_the_words_that_are_said_aloud(made: Outbound
     "changes", [{"amount": 25_000_001}, {"destination": OTHER}, {"greatest_fee": 60_000}, {"purpose": "Other"}], ids=str
 )
 def test_a_changed_authorization_is_not_signed(changes: dict[str, Any], made: Outbound, named: str) -> None:
-    wanted = replace(made.authorization, **changes)
+    wanted = altered(made.authorization, **changes)
     refused("AUT-03", made, made.bundle(named, {"authorization.json": dump(wanted)}))
 
 
@@ -315,7 +315,7 @@ def test_an_authorization_of_one_officer(officers: tuple[str, ...], made: Outbou
     ids=str,
 )
 def test_another_authorization_that_both_officers_signed(identifier: str, changes: dict[str, Any], made: Outbound, named: str) -> None:
-    wanted: Authorization = replace(made.authorization, **changes)
+    wanted: Authorization = altered(made.authorization, **changes)
     lines = b"".join(dump(made.desk.sign(officer, wanted, "authorization@cold-ceremony")) for officer in ("cfo", "cto"))
     refused(identifier, made, made.bundle(named, {"authorization.json": dump(wanted), "authorization.signatures": lines}))
 

@@ -194,7 +194,7 @@ def test_watching_a_transaction_whose_coins_another_one_spends(host: Host) -> No
 def spent_elsewhere(host: Host) -> str:
     """Another transaction of the same account takes both coins, and is mined."""
     account = host.outbound.sample.account
-    order = Order(payee=OTHER, amount=39_000_000, max_fee=10_000, rate=2_000, change_index=9)
+    order = Order(payments=((OTHER, 39_000_000),), max_fee=10_000, rate=2_000, change_index=9)
     raw = signed_anew(build(account, checked(host.outbound.coins, account), order), account)
     with PracticeNode(host.chain) as node:
         txid = node.broadcast(raw)

@@ -397,9 +397,7 @@ class Sample:
         granted = entries.Authorized(
             authorization=wanted.digest,
             identifier=wanted.identifier,
-            payee=wanted.payee,
-            destination=wanted.destination,
-            amount=wanted.amount,
+            payments=wanted.payments,
             greatest_fee=wanted.greatest_fee,
         )
         scribe.add("tool", granted)
@@ -410,7 +408,9 @@ class Sample:
         scribe.step("Machine and HSM")
         state = self.snapshot(self.play.coins or number)
         coins = snapshot.checked(state, self.account)
-        order = Order(payee=wanted.destination, amount=wanted.amount, max_fee=wanted.greatest_fee, rate=2_000, change_index=0)
+        order = Order(
+            payments=tuple((p.destination, p.amount) for p in wanted.payments), max_fee=wanted.greatest_fee, rate=2_000, change_index=0
+        )
         request = build(self.account, coins, order)
         seen = review(request, self.account)
         scribe.keep("snapshot.json", "snapshot", dump(state))

@@ -14,9 +14,9 @@ from ceremony.base.control import Refused
 from ceremony.base.data import Malformed, canonical, dump, encode
 from ceremony.record import policy as policies
 from ceremony.record.charter import SIGNERS
-from tests.desk import ADDED, NOW, OTHER, PAYEE, Desk
+from tests.desk import ADDED, NOW, OTHER, PAYEE, Desk, altered
 from transfer.bitcoin.address import address_of
-from transfer.limits import Payee, Policy, Spent, check_limits, check_payee, spent_in_window
+from transfer.limits import Payee, Policy, Spent, check_limits, check_payees, spent_in_window
 
 LATER = "2026-11-10T09:00:00Z"
 
@@ -232,16 +232,16 @@ def test_a_new_destination_is_not_dated_back(desk: Desk, dated: str) -> None:
     [{"destination": OTHER}, {"payee": "nobody"}, {"network": "test"}, {"destination": PAYEE[:-1]}, {"destination": PAYEE.upper()}],
 )
 def test_only_a_listed_destination(desk: Desk, change: dict[str, str]) -> None:
-    check_payee(desk.policy(), desk.authorization(), NOW)
-    error = refusal(lambda: check_payee(desk.policy(), desk.authorization(**change), NOW))
+    check_payees(desk.policy(), desk.authorization(), NOW)
+    error = refusal(lambda: check_payees(desk.policy(), desk.authorization(**change), NOW))
     assert error.identifier == "AUT-06"
 
 
 @pytest.mark.control("AUT-06")
 def test_the_cool_off_is_over_to_the_second(desk: Desk) -> None:
     policy, wanted = desk.policy(cool_off_hours=48), desk.authorization()
-    check_payee(policy, wanted, "2026-11-03T09:00:00Z")
-    error = refusal(lambda: check_payee(policy, wanted, "2026-11-03T08:59:59Z"))
+    check_payees(policy, wanted, "2026-11-03T09:00:00Z")
+    error = refusal(lambda: check_payees(policy, wanted, "2026-11-03T08:59:59Z"))
     assert error.identifier == "AUT-06"
     assert "2026-11-03T09:00:00Z" in error.expected
 
@@ -261,7 +261,7 @@ def test_the_cool_off_is_over_to_the_second(desk: Desk) -> None:
 def test_limits_of_one_authorization(desk: Desk, change: dict[str, Any]) -> None:
     at_limit = desk.authorization(amount=100_000_000, greatest_fee=100_000, expires="2026-12-20T09:00:00Z")
     check_limits(desk.policy(), at_limit, (), NOW)
-    assert refusal(lambda: check_limits(desk.policy(), replace(at_limit, **change), (), NOW)).identifier == "AUT-07"
+    assert refusal(lambda: check_limits(desk.policy(), altered(at_limit, **change), (), NOW)).identifier == "AUT-07"
 
 
 @pytest.mark.control("AUT-07")

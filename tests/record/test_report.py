@@ -192,7 +192,7 @@ def test_each_command_on_the_page_holds(page: Page, anchored: Anchor) -> None:
 
 LIES = (
     ("0001-keygen/charter.json", "Desk Ltd", "Desk Inc", 'same "$(sha256sum < 0001-keygen/charter.json'),
-    ("0002-transfer/authorization.json", "25000000", "25000001", 'same "$(jq -r .amount'),
+    ("0002-transfer/authorization.json", "25000000", "25000001", 'same "$(jq -r'),
     ("0002-transfer/authorization.json", "25000000", "25000001", "signed_by 0002-transfer authorization"),
     ("0002-transfer/authorization.json", "25000000", "25000001", "(cd 0002-transfer"),
     ("0002-transfer/transcript.jsonl", '"frames":"2"', '"frames":"3"', 'same "$({ sha256sum'),

@@ -248,7 +248,7 @@ TRANSFER = (
     wanted("an unknown payee", "AUT-06", None, payee="someone"),
     wanted("above the limit", "AUT-07", None, greatest_fee=200_000),
     wanted("a head that the register does not have", "AUD-10", None, register_head="ab" * 32),
-    case("another amount granted", "AUT-01", None, lambda: put(T, of(E.Authorized), amount=1)),
+    case("another amount granted", "AUT-01", None, lambda: put(T, of(E.Authorized), payments=())),
     case("another authorization granted", "AUT-01", "AUT-01", lambda: put(T, of(E.Authorized), authorization="ab" * 32)),
     case("never granted", "TXN-01", "TXN-01", lambda: drop(T, of(E.Authorized))),
     case("another fee agreed", "TXN-01", None, lambda: put(T, of(E.Agreed), fee=1)),

@@ -75,7 +75,8 @@ def coins(*amounts: int) -> Coins:
 
 def order(**changes: Any) -> Order:
     """An order of 120,000 sat."""
-    return Order(**{"payee": PAYEE, "amount": 120_000, "max_fee": 10_000, "rate": 2_000, "change_index": 7, **changes})
+    payment = (changes.pop("payee", PAYEE), changes.pop("amount", 120_000))
+    return Order(**{"payments": (payment,), "max_fee": 10_000, "rate": 2_000, "max_rate": 10**7, "change_index": 7, **changes})
 
 
 @cache

@@ -42,7 +42,7 @@ def wanted(desk: Desk, **changes: Any) -> Authorization:
 def proof(desk: Desk, authorization: Authorization) -> Authorized:
     said = desk.confirmation(authorization)
     signed = [desk.sign(person, authorization, "authorization@cold-ceremony") for person in ("cfo", "cto")]
-    return signed_by(authorization, signed, said, desk.sign("witness", said, "confirmation@cold-ceremony"), desk.keys, NOW)
+    return signed_by(authorization, signed, said, [desk.sign("witness", said, "confirmation@cold-ceremony")], desk.keys, NOW)
 
 
 def refusal(run: Callable[[], object]) -> Refused:

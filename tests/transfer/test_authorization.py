@@ -10,7 +10,7 @@ from ceremony.base.control import Refused
 from ceremony.base.data import Malformed, dump, load
 from ceremony.record.policy import bound
 from tests.desk import NOW, OTHER, Desk
-from transfer.authorization import Authorization, Authorized, Confirmation, binds, signed_by
+from transfer.authorization import Authorization, Authorized, Confirmation, Payment, binds, signed_by
 
 CHANGES: dict[str, Any] = {
     "mark": "production",
@@ -21,9 +21,7 @@ CHANGES: dict[str, Any] = {
     "identifier": "t-20261120-00000002",
     "network": "main",
     "account": "other",
-    "payee": "other",
-    "destination": OTHER,
-    "amount": 25_000_001,
+    "payments": (Payment(payee="other", destination=OTHER, amount=25_000_001),),
     "greatest_fee": 50_001,
     "purpose": "Other",
     "reference_value": "USD 1.00",
@@ -32,7 +30,9 @@ CHANGES: dict[str, Any] = {
     "expires": "2026-11-26T09:00:01Z",
 }
 """Every field that an authorization binds, with another value."""
-ONE_VALUE = {"type", "version", "kind", "chain", "asset"}
+ONE_VALUE = {"type", "version", "chain", "asset"}
+TOGETHER = {"kind", "coins"}
+"""Fields that no other value of fits a transfer: `test_consolidation_pays_nobody`."""
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def prove(desk: Desk, wanted: Authorization, now: str = NOW, **changes: Any) -> 
     said = changes.get("said", desk.confirmation(wanted))
     signed = changes.get("signed", [desk.sign(p, wanted, "authorization@cold-ceremony") for p in ("cfo", "cto")])
     confirmed = changes.get("confirmed") or desk.sign(said.checker, said, "confirmation@cold-ceremony")
-    return signed_by(wanted, signed, said, confirmed, changes.get("keys", desk.keys), now)
+    return signed_by(wanted, signed, said, [confirmed], changes.get("keys", desk.keys), now)
 
 
 def test_a_good_authorization_is_proven(desk: Desk) -> None:
@@ -69,7 +69,7 @@ def test_only_signed_by_makes_the_proof(desk: Desk) -> None:
 
 @pytest.mark.control("AUT-01")
 def test_every_bound_field_is_in_the_digest_and_the_signatures(desk: Desk) -> None:
-    assert set(CHANGES) | ONE_VALUE == set(Authorization.__dataclass_fields__)
+    assert set(CHANGES) | ONE_VALUE | TOGETHER == set(Authorization.__dataclass_fields__)
     wanted = desk.authorization()
     signed = [desk.sign(p, wanted, "authorization@cold-ceremony") for p in ("cfo", "cto")]
     for name, value in CHANGES.items():
@@ -77,6 +77,62 @@ def test_every_bound_field_is_in_the_digest_and_the_signatures(desk: Desk) -> No
         assert altered.digest != wanted.digest
         error = refusal(lambda altered=altered: prove(desk, altered, signed=signed))  # type: ignore[misc]
         assert error.identifier == "AUT-03", name
+
+
+FEW = tuple(Payment(payee=f"p{n}", destination=f"address {n}", amount=1_000 + n) for n in range(100))
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"payments": ()}, "1 to 100"),
+        ({"payments": (*FEW, Payment(payee="one-more", destination="x", amount=1))}, "1 to 100"),
+        ({"payments": (FEW[0], replace(FEW[1], payee="p0"))}, "the payee p0 is there twice"),
+        ({"payments": (FEW[0], replace(FEW[1], destination="address 0"))}, "the destination address 0 is there twice"),
+        ({"coins": 5}, "no number of coins"),
+        ({"kind": "consolidation", "coins": 5}, "no payments"),
+        ({"kind": "consolidation", "payments": ()}, "2 to 1000 coins"),
+        ({"kind": "consolidation", "payments": (), "coins": 1}, "2 to 1000 coins"),
+        ({"kind": "consolidation", "payments": (), "coins": 1_001}, "2 to 1000 coins"),
+    ],
+)
+def test_payments_that_no_authorization_can_have(desk: Desk, changes: dict[str, Any], says: str) -> None:
+    wanted = desk.authorization()
+    with pytest.raises(Malformed, match=says):
+        replace(wanted, **changes)
+
+
+def test_a_hundred_payees_and_their_sum(desk: Desk) -> None:
+    wanted = desk.authorization(payments=FEW)
+    assert wanted.amount == sum(range(1_000, 1_100))
+    assert load(Authorization, dump(wanted), "authorization") == wanted
+
+
+def gathering(desk: Desk, coins: int = 5) -> Authorization:
+    """A consolidation."""
+    return desk.authorization(kind="consolidation", payments=(), coins=coins)
+
+
+@pytest.mark.control("AUT-08")
+def test_a_consolidation_pays_nobody_and_nobody_is_asked(desk: Desk) -> None:
+    wanted = gathering(desk)
+    assert (wanted.amount, load(Authorization, dump(wanted), "authorization")) == (0, wanted)
+    signed = [desk.sign(p, wanted, "authorization@cold-ceremony") for p in ("cfo", "cto")]
+    assert signed_by(wanted, signed, None, (), desk.keys, NOW).confirmation is None
+    said = replace(desk.confirmation(desk.authorization()), authorization=wanted.digest)
+    assert refusal(lambda: prove(desk, wanted, said=said)).identifier == "AUT-08"
+    assert refusal(lambda: signed_by(wanted, signed[:1], None, (), desk.keys, NOW)).identifier == "AUT-02"
+
+
+@pytest.mark.control("AUT-08")
+def test_every_payee_is_called(desk: Desk) -> None:
+    wanted = desk.authorization(payments=FEW[:3])
+    prove(desk, wanted)
+    calls = desk.confirmation(wanted).calls
+    for wrong in (calls[:2], (*calls, calls[0]), (calls[1], calls[0], calls[2]), (), (replace(calls[0], payee="p9"), *calls[1:])):
+        assert refusal(lambda wrong=wrong: prove(desk, wanted, said=desk.confirmation(wanted, calls=wrong))).identifier == "AUT-08"  # type: ignore[misc]
+    signed = [desk.sign(p, wanted, "authorization@cold-ceremony") for p in ("cfo", "cto")]
+    assert refusal(lambda: signed_by(wanted, signed, None, (), desk.keys, NOW)).identifier == "AUT-08"
 
 
 @pytest.mark.control("AUT-01")

@@ -362,7 +362,7 @@ def test_what_is_built_adds_up(amounts: list[int], amount: int, rate: int) -> No
 
 
 def test_an_order_says_nothing_by_default() -> None:
-    assert Order(payee=PAYEE, amount=1, max_fee=1, rate=1, change_index=0).reserved == frozenset()
+    assert Order(payments=((PAYEE, 1),), max_fee=1, rate=1, change_index=0).reserved == frozenset()
 
 
 def test_the_account_is_the_one_of_the_seed() -> None:

@@ -195,7 +195,9 @@ def test_nothing_is_signed_or_taken_unless_armed(process: Process, world: World)
 @pytest.mark.control("SIG-08")
 def test_another_request_after_arming(process: Process, world: World) -> None:
     import_keys(process, world)
-    other = world.build(Order(payee=world.authorization.destination, amount=150_000, max_fee=20_000, rate=3_000, change_index=1))
+    other = world.build(
+        Order(payments=((world.authorization.payments[0].destination, 150_000),), max_fee=20_000, rate=3_000, change_index=1)
+    )
     approvals = world.approvals(world.good.positions, world.wanted(request=other.digest))
     with pytest.raises(Refused) as caught:
         process.ask(p.Arm(orders=replace(world.good, request=other.raw, approvals=approvals)))

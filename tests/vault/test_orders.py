@@ -14,6 +14,7 @@ from ceremony.base.data import Malformed, dump, load
 from ceremony.record.chain import SignedCharter
 from ceremony.record.charter import SIGNERS, Charter
 from ceremony.vault.orders import Armed, ArmedOnce, Orders, verify_orders
+from tests.desk import altered
 from tests.vault.world import AMOUNT, GREATEST_FEE, PAYEE, POSITIONS, World
 from transfer.authorization import Authorization
 from transfer.bitcoin.build import Order
@@ -61,7 +62,7 @@ def test_armed_once_and_never_again(world: World) -> None:
 
 @pytest.mark.control("SIG-08")
 def test_another_request_arms_nothing(world: World) -> None:
-    other = world.build(Order(payee=OTHER, amount=AMOUNT, max_fee=GREATEST_FEE, rate=2_000, change_index=0))
+    other = world.build(Order(payments=((OTHER, AMOUNT),), max_fee=GREATEST_FEE, rate=2_000, change_index=0))
     assert refused(replace(world.good, request=other.raw)) == "SIG-08"
     once = ArmedOnce()
     with pytest.raises(Refused):
@@ -79,13 +80,15 @@ def test_only_verify_orders_makes_the_proof(world: World) -> None:
 @pytest.mark.parametrize(
     ("order", "name"),
     [
-        ({"payee": OTHER}, "one payment"),
-        ({"amount": AMOUNT + 1}, "one payment"),
+        ({"payments": ((OTHER, AMOUNT),)}, "payments"),
+        ({"payments": ((PAYEE, AMOUNT + 1),)}, "payments"),
+        ({"payments": ((PAYEE, AMOUNT - 10_000), (OTHER, 10_000))}, "payments"),
+        ({"payments": ()}, "payments"),
         ({"rate": 80_000, "max_fee": 10**6}, "fee"),
     ],
 )
 def test_request_against_authorization(world: World, order: dict[str, Any], name: str) -> None:
-    facts = {"payee": PAYEE, "amount": AMOUNT, "max_fee": GREATEST_FEE, "rate": 2_000, "change_index": 0, **order}
+    facts = {"payments": ((PAYEE, AMOUNT),), "max_fee": GREATEST_FEE, "rate": 2_000, "change_index": 0, **order}
     request = world.build(Order(**facts))
     approvals = world.approvals(world.good.positions, world.wanted(request=request.digest))
     with pytest.raises(Refused, match=name) as caught:
@@ -126,20 +129,20 @@ def test_authorization_of_another_register(world: World, change: dict[str, Any])
         authorization=dump(other),
         authorization_signatures=world.all_sign(("cfo", "cto"), "authorization", dump(other)),
         confirmation=dump(confirmation),
-        confirmation_signature=world.sign("witness", "confirmation", dump(confirmation)),
+        confirmation_signatures=(world.sign("witness", "confirmation", dump(confirmation)),),
     )
     assert refused(orders) == "AUT-01"
 
 
 def test_unconfirmed(world: World) -> None:
-    changed = replace(world.confirmation, amount=AMOUNT + 1)
-    signature = world.sign("witness", "confirmation", dump(changed))
-    assert refused(replace(world.good, confirmation=dump(changed), confirmation_signature=signature)) == "AUT-08"
-    assert refused(replace(world.good, confirmation_signature=world.sign("witness", "confirmation", b"other"))) == "AUT-03"
+    other = altered(world.confirmation, amount=AMOUNT + 1)
+    signature = world.sign("witness", "confirmation", dump(other))
+    assert refused(replace(world.good, confirmation=dump(other), confirmation_signatures=(signature,))) == "AUT-08"
+    assert refused(replace(world.good, confirmation_signatures=(world.sign("witness", "confirmation", b"other"),))) == "AUT-03"
+    assert refused(replace(world.good, confirmation=None, confirmation_signatures=())) == "AUT-08"
     stranger = replace(world.confirmation, checker="D1")
-    signature = world.good.confirmation_signature
-    with pytest.raises(Malformed, match="D1"):
-        verify_orders(replace(world.good, confirmation=dump(stranger), confirmation_signature=signature))
+    signature = replace(signature, signer="D1")
+    assert refused(replace(world.good, confirmation=dump(stranger), confirmation_signatures=(signature,))) == "AUT-08"
 
 
 @pytest.mark.parametrize("missing", SIGNERS)
@@ -171,7 +174,7 @@ def under(world: World, *later: SignedCharter) -> Orders:
         authorization=dump(authorization),
         authorization_signatures=world.all_sign(("cfo", "cto"), "authorization", dump(authorization)),
         confirmation=dump(confirmation),
-        confirmation_signature=world.sign("witness", "confirmation", dump(confirmation)),
+        confirmation_signatures=(world.sign("witness", "confirmation", dump(confirmation)),),
         approvals=world.approvals(world.good.positions, world.wanted(authorization=authorization.digest)),
     )
 

@@ -24,7 +24,7 @@ from ceremony.vault.orders import Orders
 from shares import commitment
 from shares.plan import Terms
 from shares.schemes import Split, scheme_of
-from transfer.authorization import Authorization, Confirmation
+from transfer.authorization import Authorization, Call, Confirmation, Payment
 from transfer.bitcoin import bip32, build, snapshot
 from transfer.bitcoin.account import opened
 from transfer.bitcoin.tx import Transaction, TxIn, TxOut
@@ -132,7 +132,7 @@ class World:
     @cached_property
     def request(self) -> SigningRequest:
         """A payment of AMOUNT to PAYEE from the coins."""
-        order = build.Order(payee=PAYEE, amount=AMOUNT, max_fee=GREATEST_FEE, rate=2_000, change_index=0)
+        order = build.Order(payments=((PAYEE, AMOUNT),), max_fee=GREATEST_FEE, rate=2_000, change_index=0)
         return self.build(order)
 
     def build(self, order: build.Order) -> SigningRequest:
@@ -162,9 +162,7 @@ class World:
             identifier="transfer-7",
             network="regtest",
             account="cold",
-            payee="desk",
-            destination=PAYEE,
-            amount=AMOUNT,
+            payments=(Payment(payee="desk", destination=PAYEE, amount=AMOUNT),),
             greatest_fee=GREATEST_FEE,
             purpose="a test",
             reference_value="USD 100.00 on 2026-11-20 (desk)",
@@ -178,12 +176,17 @@ class World:
         """The witness asked the payee."""
         return Confirmation(
             authorization=self.authorization.digest,
-            destination=PAYEE,
-            amount=AMOUNT,
             checker="witness",
-            channel="telephone, number of the contract",
-            spoken_with="Person Y",
-            time="2026-11-20T08:00:00Z",
+            calls=(
+                Call(
+                    payee="desk",
+                    destination=PAYEE,
+                    amount=AMOUNT,
+                    channel="telephone, number of the contract",
+                    spoken_with="Person Y",
+                    time="2026-11-20T08:00:00Z",
+                ),
+            ),
         )
 
     def approvals(self, positions: tuple[str, ...], wanted: Approval) -> tuple[SignedApproval, ...]:
@@ -217,7 +220,7 @@ class World:
             authorization=authorization,
             authorization_signatures=self.all_sign(("cfo", "cto"), "authorization", authorization),
             confirmation=dump(self.confirmation),
-            confirmation_signature=self.sign("witness", "confirmation", dump(self.confirmation)),
+            confirmation_signatures=(self.sign("witness", "confirmation", dump(self.confirmation)),),
             request=self.request.raw,
             approvals=self.approvals(positions, self.wanted()),
             positions=positions,

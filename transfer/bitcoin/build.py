@@ -1,7 +1,7 @@
 """Build the signing request: the same facts always give the same bytes.
 
-Largest coins first, change to the account's own branch 1, inputs and outputs in the order of BIP-69 (psbt), version,
-sequence and locktime from `rules`."""
+Coins as `select` chooses them, change to the account's own branch 1, inputs and outputs in the order of BIP-69 (psbt),
+version, sequence and locktime from `rules`."""
 
 from __future__ import annotations
 
@@ -10,38 +10,34 @@ from dataclasses import dataclass
 
 from ceremony.base.control import refuse
 from ceremony.base.data import Malformed
-from transfer.bitcoin import rules
+from transfer.bitcoin import rules, select
 from transfer.bitcoin.account import CHANGE, Account, Own, opened
 from transfer.bitcoin.address import script_of
 from transfer.bitcoin.psbt import Origin, Psbt, RequestInput, in_order, outputs_in_order
+from transfer.bitcoin.select import Choice, Rates
 from transfer.bitcoin.snapshot import Coins, OwnCoin
 from transfer.bitcoin.tx import MAX_MONEY, Transaction, TxIn, TxOut
 from transfer.request import AccountKey, SigningRequest
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """Coins that pay for `outputs` and the fee that is left."""
-
-    coins: tuple[OwnCoin, ...]
-    outputs: tuple[TxOut, ...]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What is to be paid and how: satoshi, an address, a rate in satoshi per 1,000 virtual bytes.
+    """What is to be paid and how: (address, satoshi) of each payment, a rate in satoshi per 1,000 virtual bytes.
 
+    Without payments coins are gathered: the smallest ones, `gather` of them at most, to one own change address.
     `change_index` is the first unused index of branch 1. `reserved` are outpoints ("txid:vout") that unsettled transactions
     spend and that are left alone. With `replacing`, one of these outpoints is spent for certain, whether reserved or not, so
     that the new transaction conflicts with the old one (BRD-06)."""
 
-    payee: str
-    amount: int
+    payments: tuple[tuple[str, int], ...]
     max_fee: int
     rate: int
     change_index: int
     reserved: Set[str] = frozenset()
     replacing: Set[str] = frozenset()
+    gather: int | None = None
+    max_rate: int | None = None
+    """The greatest rate that is allowed; the wanted one if absent."""
 
 
 def build(account: AccountKey, coins: Coins, order: Order) -> SigningRequest:
@@ -49,58 +45,47 @@ def build(account: AccountKey, coins: Coins, order: Order) -> SigningRequest:
     the greatest one allowed."""
     if coins.account != account:
         raise Malformed(f"the coins are not of the account {account.name}")
+    if order.rate < 1:
+        raise Malformed(f"the fee rate is {order.rate}, expected 1 sat per 1,000 virtual bytes or more")
     ours = opened(account)
     change = ours.own(CHANGE, order.change_index)
-    payment = _payment(order, account, change)
-    choice = _choose(_in_turn(coins, order), payment, change, order.rate)
-    fee = sum(coin.amount for coin in choice.coins) - sum(output.amount for output in choice.outputs)
-    if fee > order.max_fee:
-        do = "Lower the rate, or authorize a higher fee."
-        refuse("TXN-12", "fee", found=f"{fee} sat", expected=f"at most {order.max_fee} sat", do=do)
+    rates = Rates(order.rate, max(order.max_rate or order.rate, 1), order.max_fee)
+    choice = _chosen(coins, order, _payments(order, account, change), change, rates)
+    most = rates.most(len(choice.coins), choice.outputs)
+    if choice.fee > most:
+        do = "Lower the rate, authorize a higher fee, or gather fewer coins at once."
+        refuse("TXN-12", "fee", found=f"{choice.fee} sat", expected=f"at most {most} sat", do=do)
     raw = _request(ours, choice, change).raw
     if len(raw) > rules.MAX_REQUEST:
         raise Malformed(f"the request would have {len(raw)} bytes, expected at most {rules.MAX_REQUEST}: send fewer coins at once")
     return SigningRequest("bitcoin", raw)
 
 
-def _payment(order: Order, account: AccountKey, change: Own) -> TxOut:
-    payment = TxOut(order.amount, script_of(order.payee, account.network))
-    if not rules.dust_limit(payment.script) <= order.amount <= MAX_MONEY:
-        raise Malformed(f"the amount is {order.amount} sat, expected {rules.dust_limit(payment.script)} sat or more")
-    if payment.script == change.script:
-        raise Malformed("the payee's address is the account's own next change address")
-    if order.rate < 1:
-        raise Malformed(f"the fee rate is {order.rate}, expected 1 sat per 1,000 virtual bytes or more")
-    return payment
+def _payments(order: Order, account: AccountKey, change: Own) -> tuple[TxOut, ...]:
+    payments = tuple(TxOut(amount, script_of(address, account.network)) for address, amount in order.payments)
+    for payment in payments:
+        if not rules.dust_limit(payment.script) <= payment.amount <= MAX_MONEY:
+            raise Malformed(f"the amount is {payment.amount} sat, expected {rules.dust_limit(payment.script)} sat or more")
+        if payment.script == change.script:
+            raise Malformed("the payee's address is the account's own next change address")
+    if len({payment.script for payment in payments}) != len(payments):
+        raise Malformed("two payments go to one address: make them one")
+    if len(payments) >= rules.MAX_OUTPUTS:
+        raise Malformed(f"{len(payments)} payments, expected at most {rules.MAX_OUTPUTS - 1}")
+    return payments
 
 
-def _in_turn(coins: Coins, order: Order) -> tuple[OwnCoin, ...]:
-    """The coins that may be spent, in the order in which they are taken: the conflicting one, then the largest."""
-    ranked = sorted((coin for coin in coins.items if coin.mature), key=lambda coin: (-coin.amount, coin.txid, coin.vout))
-    first = [coin for coin in ranked if coin.outpoint in order.replacing][:1]
-    if order.replacing and not first:
+def _chosen(coins: Coins, order: Order, payments: tuple[TxOut, ...], change: Own, rates: Rates) -> Choice:
+    """The coins that may be spent, of which the conflicting one must be, and what they pay."""
+    mature = [coin for coin in coins.items if coin.mature]
+    forced = sorted((coin for coin in mature if coin.outpoint in order.replacing), key=lambda coin: (-coin.amount, coin.outpoint))[:1]
+    if order.replacing and not forced:
         raise Malformed("none of the coins that the new transaction must spend is in the snapshot; the old one may be in a block")
-    left_alone = order.reserved - order.replacing | {coin.outpoint for coin in first}
-    return (*first, *(coin for coin in ranked if coin.outpoint not in left_alone))
-
-
-def _choose(candidates: tuple[OwnCoin, ...], payment: TxOut, change: Own, rate: int) -> Choice:
-    """As few of the coins, in their order, as pay for the payment and the fee; what is left is change unless it is dust."""
-    total = 0
-    for count, coin in enumerate(candidates[: rules.MAX_INPUTS], start=1):
-        total += coin.amount
-        alone, both = (payment,), (payment, TxOut(0, change.script))
-        rest = total - payment.amount - _fee(count, both, rate)
-        if rest >= rules.dust_limit(change.script):
-            return Choice(candidates[:count], (payment, TxOut(rest, change.script)))
-        if total - payment.amount >= _fee(count, alone, rate):
-            return Choice(candidates[:count], alone)
-    most = f"at most {rules.MAX_INPUTS} at once"
-    raise Malformed(f"the coins that may be spent ({most}) come to {total} sat, too little for {payment.amount} sat and the fee")
-
-
-def _fee(inputs: int, outputs: tuple[TxOut, ...], rate: int) -> int:
-    return (rate * rules.virtual_size(rules.signed_weight(inputs, outputs)) + 999) // 1000
+    left_alone = order.reserved - order.replacing | {coin.outpoint for coin in forced}
+    free = [coin for coin in mature if coin.outpoint not in left_alone]
+    if payments:
+        return select.pay(forced, free, payments, change.script, rates)
+    return select.gather(forced, free, order.gather or rules.MAX_INPUTS, change.script, rates)
 
 
 def _request(account: Account, choice: Choice, change: Own) -> Psbt:

@@ -15,7 +15,11 @@ LOCKTIME = 0
 
 MAX_REQUEST = 4_000_000
 MAX_INPUTS = 1_000
-MAX_OUTPUTS = 100
+MAX_OUTPUTS = 101
+"""100 payments and one change."""
+
+ROOM_FOR_REST, ROOM_FOR_INPUT = 10_000, 128
+"""Bytes of a signing request that are set aside for all but its inputs, and for each input beside its previous transaction."""
 
 INPUT_BYTES = 41
 """An input without its witness: outpoint, empty script, sequence."""

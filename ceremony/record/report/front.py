@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from ceremony.base.amounts import format_btc, grouped
@@ -16,6 +17,7 @@ from ceremony.record.report.facts import Place, Transfer
 from ceremony.record.report.html import Html, Node, check, digest, el, elsewhere, fields, join, lines, moment, plural, section
 from ceremony.record.report.tell import held
 from ceremony.record.verify import Verdict
+from transfer.authorization import Authorization, Payment
 
 MEANING = {
     "VERIFIED": "Every line, file and signature of the register holds, by the rules of each ceremony, and the register begins and ends"
@@ -85,15 +87,30 @@ def _moved(transfer: Transfer) -> Html:
         return join(el("h3", title), el("p", "Nothing was authorized in it yet, and nothing moved."))
     path = f"{transfer.folder}/authorization.json"
     rows: list[tuple[str, Node]] = [
-        ("Payee", join(el("strong", wanted.payee), f": {wanted.purpose}")),
-        ("Address", join(_address(wanted.destination), check(commands.field_is(path, ".destination", wanted.destination)))),
-        (
-            "Amount",
-            join(_amount(wanted.amount), f" ({wanted.reference_value})", check(commands.field_is(path, ".amount", str(wanted.amount)))),
-        ),
+        ("Purpose", f"{wanted.purpose} ({wanted.reference_value})"),
+        *(row for number, each in enumerate(wanted.payments) for row in _payment(path, each, number, len(wanted.payments))),
+        *([] if len(wanted.payments) == 1 else [("Sum", _sum(path, wanted))]),
         *_spent(transfer),
     ]
     return join(el("h3", title), fields(rows))
+
+
+def _payment(path: str, each: Payment, number: int, count: int) -> list[tuple[str, Node]]:
+    """One payment of the authorization, field by field."""
+    place = f" {number + 1}" if count > 1 else ""
+    is_said = partial(commands.field_is, path)
+    return [
+        (f"Payee{place}", join(el("strong", each.payee), check(is_said(f".payments[{number}].payee", each.payee)))),
+        (f"Address{place}", join(_address(each.destination), check(is_said(f".payments[{number}].destination", each.destination)))),
+        (f"Amount{place}", join(_amount(each.amount), check(is_said(f".payments[{number}].amount", str(each.amount))))),
+    ]
+
+
+def _sum(path: str, wanted: Authorization) -> Html:
+    """What leaves in all; nothing in a consolidation."""
+    total = commands.field_is(path, "[.payments[].amount | tonumber] | add // 0", str(wanted.amount))
+    said = f", {plural(len(wanted.payments), 'payment')}" if wanted.payments else ": a consolidation pays nobody, everything returns to us"
+    return join(_amount(wanted.amount), said, check(total))
 
 
 def _address(text: str) -> Html:

@@ -79,8 +79,8 @@ def _told(transfer: Transfer, charter: Charter) -> list[Node]:
     if wanted is not None:
         parts += ["Requested by ", named(charter, [wanted.requester]), ". "]
     if confirmed is not None:
-        asked = f", who asked {confirmed.spoken_with} ({confirmed.channel}, {moment(confirmed.time)}). "
-        parts += ["Payee confirmed by ", named(charter, [confirmed.checker]), asked]
+        asked = "; ".join(f"{c.spoken_with} for {c.payee} ({c.channel}, {moment(c.time)})" for c in confirmed.calls)
+        parts += ["Every payee confirmed by ", named(charter, [confirmed.checker]), f", who asked {asked}. "]
     if receipt is not None:
         parts += ["Broadcast by ", named(charter, [receipt.broadcaster]), ". "]
     return [*parts, "Numbers are those of the entries", _in_receipt(transfer), "."]

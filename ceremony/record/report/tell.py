@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ceremony.base.amounts import format_btc, grouped
+from ceremony.base.amounts import format_btc
 from ceremony.record import entries
 from ceremony.record.report.html import plural
 from ceremony.record.state import Recorded
+from transfer.authorization import told
 
 KINDS = {"keygen": "key generation", "transfer": "transfer", "receipt": "receipt", "amend": "amendment"}
 """Kind of ceremony -> what people call it."""
@@ -61,7 +62,9 @@ SENTENCES: dict[type, Callable[[Any], str]] = {
     entries.Quorums: lambda b: (
         f"quorums proven: {b.of_sites} of custodians and {b.whole} of sites were recovered, which prove all {b.stand_for}"
     ),
-    entries.Authorized: lambda b: f"granted: {format_btc(b.amount)} to {b.payee}, {grouped(b.destination)}; from here on it counts",
+    entries.Authorized: lambda b: (
+        f"granted: {'; '.join(map(told, b.payments)) or 'a consolidation, which pays nobody'}; from here on it counts"
+    ),
     entries.Agreed: lambda b: f"readers agree: {' and '.join(b.readers)}; fee {format_btc(b.fee)}, {plural(len(b.coins), 'coin')} reserved",
     entries.Reviewed: lambda _: "read the review of the request",
     entries.TypedBack: lambda b: f"typed groups {', '.join(map(str, b.groups))} of payment {b.payment} from the payee slip",

@@ -1,0 +1,216 @@
+"""Coin selection: which coins pay for a transfer, and whether it has change. The same coins always give the same choice.
+
+What a choice costs is its fee and, if it has change, what spending that change will cost at the same rate. Taken is the
+choice that costs least among: a set without change that fits closely (branch and bound, as Bitcoin Core does it), and the
+greatest coins first, with change and without. A fee is never below the rate, but by less than one satoshi where it would be
+above the greatest rate. Amounts are satoshi, rates satoshi per 1,000 virtual bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ceremony.base.data import Malformed
+from transfer.bitcoin import rules
+from transfer.bitcoin.snapshot import OwnCoin
+from transfer.bitcoin.tx import TxOut
+
+TRIES = 100_000
+"""Steps of the search for a set without change: about a tenth of a second. Up to 15 coins it is complete."""
+_INPUT_WEIGHT = 4 * rules.INPUT_BYTES + rules.WITNESS_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Coins that pay for `outputs`; what these leave over is the fee."""
+
+    coins: tuple[OwnCoin, ...]
+    outputs: tuple[TxOut, ...]
+
+    @property
+    def fee(self) -> int:
+        """Satoshi."""
+        return sum(coin.amount for coin in self.coins) - sum(output.amount for output in self.outputs)
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """What a transaction must and may cost: the wanted rate, the greatest rate, the greatest fee."""
+
+    rate: int
+    greatest_rate: int
+    greatest_fee: int
+
+    def due(self, inputs: int, outputs: Sequence[TxOut]) -> int:
+        """The fee at the wanted rate, for the greatest size that the signed transaction can have."""
+        size = rules.virtual_size(rules.signed_weight(inputs, outputs))
+        return min(-(-self.rate * size // 1000), self.greatest_rate * size // 1000)
+
+    def most(self, inputs: int, outputs: Sequence[TxOut]) -> int:
+        """The greatest fee that is allowed."""
+        size = rules.virtual_size(rules.signed_weight(inputs, outputs))
+        return min(self.greatest_fee, self.greatest_rate * size // 1000)
+
+    @property
+    def spending(self) -> int:
+        """What it will cost to spend one change output."""
+        return -(-self.rate * _INPUT_WEIGHT // 4000)
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """Coins that must be spent, coins that may be (greatest first), what is paid, where change goes."""
+
+    forced: tuple[OwnCoin, ...]
+    free: tuple[OwnCoin, ...]
+    payments: tuple[TxOut, ...]
+    change: bytes
+    rates: Rates
+
+    @property
+    def target(self) -> int:
+        """What the payments need."""
+        return sum(output.amount for output in self.payments)
+
+
+def pay(forced: Sequence[OwnCoin], free: Sequence[OwnCoin], payments: Sequence[TxOut], change: bytes, rates: Rates) -> Choice:
+    """The cheapest choice of coins that pays exactly `payments` and at most one change to the script `change`.
+
+    `forced` are spent whatever it costs. At most 1,000 coins. Malformed if all of them together are too little. If no choice
+    is within the greatest fee, the cheapest is returned: its caller refuses it."""
+    task = _Task(tuple(forced), tuple(sorted(free, key=_greatest_first)), tuple(payments), change, rates)
+    found = [choice for choice in (_with_change(task), _closest(task), _without_change(task)) if choice is not None]
+    if not found:
+        total = sum(coin.amount for coin in (*task.forced, *task.free)[: rules.MAX_INPUTS])
+        most = f"at most {rules.MAX_INPUTS} at once"
+        raise Malformed(f"the coins that may be spent ({most}) come to {total} sat, too little for {task.target} sat and the fee")
+    return min(found, key=lambda choice: (_too_dear(task, choice), _cost(task, choice)))
+
+
+def gather(forced: Sequence[OwnCoin], free: Sequence[OwnCoin], most: int, change: bytes, rates: Rates) -> Choice:
+    """The forced coins and the smallest of the others, `most` in all at most, to one output. A coin that costs as much to spend
+    as it brings stays where it is. Malformed if fewer than two are left, or if they are worth nothing after the fee."""
+    worth = (*forced, *sorted((coin for coin in free if coin.amount > rates.spending), key=_smallest_first))
+    taken = _that_fit(worth[: min(most, rules.MAX_INPUTS)])
+    if len(taken) < 2:
+        raise Malformed(f"{len(worth)} coin(s) are worth more than it costs to spend them: there is nothing to gather")
+    total = sum(coin.amount for coin in taken)
+    rest = total - rates.due(len(taken), (TxOut(0, change),))
+    if rest < rules.dust_limit(change):
+        raise Malformed(f"the {len(taken)} smallest coins come to {total} sat, too little for the fee")
+    return Choice(taken, (TxOut(rest, change),))
+
+
+def _that_fit(coins: Sequence[OwnCoin]) -> tuple[OwnCoin, ...]:
+    """The first coins whose whole previous transactions fit into one signing request."""
+    size, taken = rules.ROOM_FOR_REST, list[OwnCoin]()
+    for coin in coins:
+        size += len(coin.previous.stripped) + rules.ROOM_FOR_INPUT
+        if size > rules.MAX_REQUEST:
+            break
+        taken.append(coin)
+    return tuple(taken)
+
+
+def _greatest_first(coin: OwnCoin) -> tuple[int, str, int]:
+    return (-coin.amount, coin.txid, coin.vout)
+
+
+def _smallest_first(coin: OwnCoin) -> tuple[int, str, int]:
+    return (coin.amount, coin.txid, coin.vout)
+
+
+def _cost(task: _Task, choice: Choice) -> int:
+    return choice.fee + (task.rates.spending if len(choice.outputs) > len(task.payments) else 0)
+
+
+def _too_dear(task: _Task, choice: Choice) -> bool:
+    return choice.fee > task.rates.most(len(choice.coins), choice.outputs)
+
+
+def _growing(task: _Task) -> Iterator[tuple[tuple[OwnCoin, ...], int]]:
+    """The forced coins, then one more of the greatest each time, with their sum."""
+    ranked = (*task.forced, *task.free)
+    total = sum(coin.amount for coin in task.forced)
+    for count in range(len(task.forced), min(len(ranked), rules.MAX_INPUTS) + 1):
+        if count:
+            yield ranked[:count], total
+        total += ranked[count].amount if count < len(ranked) else 0
+
+
+def _with_change(task: _Task) -> Choice | None:
+    """As few coins as there can be, the greatest first, that leave enough for change."""
+    for coins, total in _growing(task):
+        rest = total - task.target - task.rates.due(len(coins), (*task.payments, TxOut(0, task.change)))
+        if rest >= rules.dust_limit(task.change):
+            return Choice(coins, (*task.payments, TxOut(rest, task.change)))
+    return None
+
+
+def _without_change(task: _Task) -> Choice | None:
+    """The greatest coins first until they are enough; what is left over goes to the fee, if that is not too much."""
+    for coins, total in _growing(task):
+        if total - task.target >= task.rates.due(len(coins), task.payments):
+            choice = Choice(coins, task.payments)
+            return None if _too_dear(task, choice) else choice
+    return None
+
+
+def _closest(task: _Task) -> Choice | None:
+    """The set whose sum is closest above what is needed, if it costs less than change would: depth first over the coins, the
+    greatest first, leaving out what cannot be enough or is dearer than the best so far.
+
+    A coin that costs as much to spend as it brings never helps here."""
+    changed = _with_change(task)
+    bound = min(task.rates.greatest_fee, task.rates.greatest_fee if changed is None else _cost(task, changed) - 1)
+    free = tuple(coin for coin in task.free if 4000 * coin.amount > task.rates.rate * _INPUT_WEIGHT)
+    best = _Search(task, free).run(bound)
+    return None if best is None else Choice((*task.forced, *(free[at] for at in best)), task.payments)
+
+
+class _Search:
+    """Depth first, without recursion. Sums are counted in 4,000ths of a satoshi after each coin's own fee, so that nothing is
+    rounded until a set is judged."""
+
+    def __init__(self, task: _Task, free: Sequence[OwnCoin]) -> None:
+        self._task = task
+        self._amounts = [coin.amount for coin in free]
+        rate = min(task.rates.rate, task.rates.greatest_rate)
+        self._worth = [4000 * amount - rate * _INPUT_WEIGHT for amount in self._amounts]
+        self._left = [0] * (len(free) + 1)
+        for at in reversed(range(len(free))):
+            self._left[at] = self._left[at + 1] + self._worth[at]
+        own = sum(coin.amount for coin in task.forced)
+        self._start = own - task.target
+        fixed = rate * rules.signed_weight(0, task.payments)
+        self._start_worth = 4000 * (own - task.target) - fixed - rate * _INPUT_WEIGHT * len(task.forced)
+
+    def run(self, bound: int) -> tuple[int, ...] | None:
+        """Places of the coins in the best set whose fee is at most `bound`; None if the search finds none."""
+        best: tuple[int, ...] | None = None
+        taken: list[int] = []
+        rest, worth, at = self._start, self._start_worth, 0
+        for _ in range(TRIES):
+            if rest <= bound and self._is_enough(rest, len(taken)):
+                best, bound = tuple(taken), rest - 1
+            if rest <= bound and at < len(self._amounts) and worth + self._left[at] >= -4000 and self._has_room(taken):
+                rest, worth = rest + self._amounts[at], worth + self._worth[at]
+                taken.append(at)
+                at += 1
+                continue
+            if not taken:
+                break
+            last = taken.pop()
+            rest, worth = rest - self._amounts[last], worth - self._worth[last]
+            at = last + 1
+            while at < len(self._amounts) and self._amounts[at] == self._amounts[last]:
+                at += 1  # the same amount in the same place would be the same search again
+        return best
+
+    def _has_room(self, taken: Sequence[int]) -> bool:
+        return len(self._task.forced) + len(taken) < rules.MAX_INPUTS
+
+    def _is_enough(self, rest: int, count: int) -> bool:
+        """Pays the fee, and the fee is not too much; judged as `_too_dear` does."""
+        inputs, rates, payments = len(self._task.forced) + count, self._task.rates, self._task.payments
+        return inputs > 0 and rates.due(inputs, payments) <= rest <= rates.most(inputs, payments)

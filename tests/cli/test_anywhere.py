@@ -87,7 +87,7 @@ def draft(desk: Desk, output: Path, run: Callable[..., Any] = ceremony, **change
     options = {
         "charter": desk.folder / "charter.json",
         "policy": desk.folder / "policy.json",
-        "payment": "exchange:0.25 BTC",
+        "payment": f"exchange:{changes.pop('amount', '0.25 BTC')}",
         "greatest-fee": "0.0005 BTC",
         "purpose": "Exchange float",
         "reference-value": "USD 25,000.00 (desk)",
@@ -612,7 +612,7 @@ def test_any_other_word_signs_nothing(good: Desk, word: str) -> None:
 
 @pytest.mark.parametrize("amount", ["0.25", "1,000 BTC", "0.123456789 BTC", "-1 BTC", "0.25 EUR"])
 def test_amounts_that_are_not_exact(good: Desk, tmp_path: Path, amount: str) -> None:
-    done = draft(good, tmp_path / "a.json", payment=f"exchange:{amount}")
+    done = draft(good, tmp_path / "a.json", amount=amount)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
 

@@ -54,7 +54,14 @@ def test_a_voided_ceremony_has_used_its_authorization_up(prepared: Stage) -> Non
 def test_an_authorization_of_a_newer_register_shows_a_rollback(authorized: Stage) -> None:
     path = authorized.folder / "office" / "authorization.json"
     drafted = json.loads(path.read_text())
-    for name in ("authorization.json", "authorization.signatures", "confirmation.json", "confirmation.signatures"):
+    for name in (
+        "authorization.json",
+        "authorization.signatures",
+        "confirmation.json",
+        "confirmation.signatures",
+        "payee-slip.txt",
+        "payee-slip.pdf",
+    ):
         (authorized.folder / "office" / name).unlink()
     lines = (authorized.folder / "register" / "0001-keygen" / "transcript.jsonl").read_bytes().splitlines(keepends=True)
     assert drafted["register_head"] == Register.open(authorized.folder / "register").head

@@ -116,7 +116,7 @@ fi
 
 # --- 6 What entries say. The program prints one fact for each line:  O folder | C number outcome | F digest path |
 #       S folder purpose namespace actor file text time blob | N number purpose actor (a signature that must be there) |
-#       R r signature | X control number path (an exception) | E control text -----------------------------------------------------------------------
+#       R r signature | X control number path (an exception) | G number authorization (SIGN typed) | E control text -----------------------------------------------------------------------
 cat >"$tmp/facts.jq" <<'JQ'
 def is($re): type == "string" and test("\\A(" + $re + ")\\z");
 def has_all($needed): ($needed - .) == [];
@@ -125,7 +125,7 @@ def kinds: ["watch","clock","slip-read","typed-back",
   "proven","removed","quorums","authorized","agreed","reviewed","armed","unlocked","recovered","imported","signing","set-aside",
   "hsm-signed","absent","checked","exported","sighting","disagreed","excepted","refusal","resumed","paused","continued","closed"];
 def namespaces: {"charter":"charter","policy":"policy","key-record":"key-record","authorization":"authorization",
-  "confirmation":"confirmation","receipt":"receipt","exception":"exception","approval":"approval",
+  "confirmation":"confirmation","revocation":"revocation","receipt":"receipt","exception":"exception","approval":"approval",
   "opening":"checkpoint","phase":"checkpoint","adjournment":"checkpoint","disagreement":"checkpoint","return":"checkpoint"};
 def excepted: ["SET-07","STO-02","STO-04","STO-08","AIR-01","ASM-03","DRL-01","BRD-05"];  # with a form that both officers sign; no other control
 def base64: "([A-Za-z0-9+/]{4})*([A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?";  # no bits left over: one spelling
@@ -250,7 +250,7 @@ def body($e): $e.body as $b | $e.type as $t
     elif $t == "unlocked" then unlocked($b)
     elif $t == "recovered" then after("unlocked"; "REC-01") | need(.armed; "SIG-08"; "the vault is not armed")
     elif $t == "imported" then after("recovered"; "REC-06")
-    elif $t == "signing" then after("imported"; "REC-07")
+    elif $t == "signing" then after("imported"; "REC-07") | .out += ["G\t\(.number)\t\(.authorization)"]
     elif $t == "hsm-signed" then after("signing"; "SIG-08") | .seen["absent"] = false | .newest = .seq
       | .out += [$b.signatures[]? | "R\t\(.raw[:64])\t\($b.request) \(.input) \(.raw)"]
     elif $t == "absent" then need($b.remaining == "0"; "SEC-03"; "keys are left in the HSM") | .newest = .seq
@@ -289,7 +289,7 @@ approving=$(jq -c 'if .officers_approve == "yes" then ["cfo","cto"] else [] end'
 jq -nr --arg genesis "$found" --arg mark "$(jq -r .mark "$charter")" --argjson people "$people" --argjson custodians "$custodians" \
     --argjson approving "$approving" --rawfile lines "$tmp/digests" "(\$lines | split(\"\n\")) as \$digests | $(cat "$tmp/facts.jq")" \
     "$tmp/all" >"$tmp/facts" 2>"$tmp/trouble" || refuse AUD-01 "an entry is not in its form: $(head -n 1 "$tmp/trouble")"
-for kind in O C F S N R X; do : >"$tmp/$kind"; done
+for kind in O C F S N R X G; do : >"$tmp/$kind"; done
 tab=$(printf '\t')
 while IFS=$tab read -r kind rest; do
     case $kind in
@@ -325,10 +325,20 @@ while IFS=$tab read -r excepted path; do
     [ "$(jq -r '"\(.control) \(.ceremony)"' "$path")" = "$excepted" ] || refuse SET-06 "$path is the form of another exception"
 done <"$tmp/X"
 
+while IFS=$tab read -r folder purpose _ actor file _; do # an authorization that an officer revoked is never signed afterwards
+    [ "$purpose" != revocation ] || jq -r --arg actor "$actor" --arg folder "${folder%%-*}" \
+        'select(.officer == $actor and ($actor | IN("cfo", "cto"))) | "\($folder | tonumber)\t\(.authorization)"' "$folder/$file"
+done <"$tmp/S" >"$tmp/revoked"
+while IFS=$tab read -r number digest; do
+    while IFS=$tab read -r signing authorization; do
+        [ "$authorization" != "$digest" ] || [ "$signing" -lt "$number" ] || refuse AUT-04 "ceremony $signing signed for a revoked authorization"
+    done <"$tmp/G"
+done <"$tmp/revoked"
+
 # --- 9 The signers: one line for each person of the charter, no key twice, no wildcard ---------------------------------------
 jq -r '.people[].key' "$charter" | sort | uniq -d >"$tmp/twice"
 [ ! -s "$tmp/twice" ] || refuse AUT-03 "one key stands for two people"
-jq -r '.people[] | "\(.person) namespaces=\"\(["charter","policy","key-record","authorization","confirmation","approval","checkpoint","receipt","exception"]
+jq -r '.people[] | "\(.person) namespaces=\"\(["charter","policy","key-record","authorization","confirmation","revocation","approval","checkpoint","receipt","exception"]
     | map(. + "@cold-ceremony") | join(","))\" \(.key)"' "$charter" >"$tmp/signers"
 
 # --- 10 Who had to sign, in each ceremony that ended and is not void -----------------------------------------------------------

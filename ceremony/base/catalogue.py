@@ -152,11 +152,7 @@ _AUT = {
     "AUT-03": Control(
         "A signature of another kind of document, another person or another key is refused; no wildcard signer", ("signature",)
     ),
-    "AUT-04": Control(
-        "An authorization that is expired, not yet valid or altered is refused",
-        ("authorized",),
-        "there is no revocation of an authorization in this release; it expires",
-    ),
+    "AUT-04": Control("An authorization that is expired, not yet valid, revoked or altered is refused", ("authorized", "signature")),
     "AUT-05": Control("An authorization is used once", ("authorized",)),
     "AUT-06": Control("The destination is the listed one of its payee, and older than the cool-off", ("authorized",)),
     "AUT-07": Control("Amount, sum of the window, fee and validity are within the signed policy; nobody can override it", ("authorized",)),

@@ -22,6 +22,7 @@ Namespace = Literal[
     "key-record@cold-ceremony",
     "authorization@cold-ceremony",
     "confirmation@cold-ceremony",
+    "revocation@cold-ceremony",
     "approval@cold-ceremony",
     "checkpoint@cold-ceremony",
     "receipt@cold-ceremony",

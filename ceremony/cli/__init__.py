@@ -15,7 +15,7 @@ from ceremony.base.data import Malformed
 COMMANDS: dict[str, tuple[str, str]] = {
     "charter": ("ceremony.cli.anywhere:charter", "Enrol people; make, sign and check the charter."),
     "policy": ("ceremony.cli.anywhere:policy", "Make, sign and check the policy: payees, limits, fee caps."),
-    "authorize": ("ceremony.cli.anywhere:authorize", "Draft, show, confirm, sign and check an authorization (CFO and CTO)."),
+    "authorize": ("ceremony.cli.anywhere:authorize", "Draft, show, confirm, sign, check and revoke an authorization (CFO and CTO)."),
     "address": ("ceremony.cli.lookup:address", "Show an own receiving address, derived twice."),
     "words": ("ceremony.cli.lookup:words", "A digest or a file as words; words compared with a digest."),
     "register": ("ceremony.cli.register:register", "The register's head, and its closing slips once more."),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import wraps
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -24,7 +24,7 @@ from ceremony.cli import papers
 from ceremony.record.charter import OFFICERS, Charter
 from ceremony.record.policy import bound
 from ceremony.record.signed import MOST_BYTES, add_signature, read_signed
-from ceremony.screen.documents import Verdict, authorization_screen, digest, field, verdicts
+from ceremony.screen.documents import Verdict, authorization_screen, digest, field, title, verdicts
 from ceremony.screen.panels import payments
 from ceremony.screen.paper import pdf
 from ceremony.screen.payee import as_text, payee_slip
@@ -40,6 +40,10 @@ from transfer.authorization import (
     signed_by,
 )
 from transfer.limits import Policy, Spent, check_limits, check_payees, moment, written
+from transfer.revocation import Revocation, check_revocation, check_unrevoked
+
+if TYPE_CHECKING:
+    from ceremony.record.register import Register
 
 _TAIL = 8
 _SLIP = "payee-slip"
@@ -64,6 +68,8 @@ class Ground:
     genesis: str
     anchored: str | None
     spent: tuple[Spent, ...] | None
+    revoked: Mapping[str, Revocation]
+    """Digest of an authorization -> its revocation, as the register has it; empty without one."""
 
 
 def on_ground(command: F) -> Callable[..., object]:
@@ -78,7 +84,9 @@ def on_ground(command: F) -> Callable[..., object]:
         charter = papers.signed_charter(charter_path)
         anchor = papers.genesis_of(charter, genesis)
         policy = papers.signed_policy(policy_path, charter, anchor)
-        return command(ground=Ground(charter, policy, anchor, genesis, _spent(register, anchor)), **rest)
+        book = None if register is None else _book(register, anchor)
+        spent = None if book is None else book.spent(_NO_CEREMONY)
+        return command(ground=Ground(charter, policy, anchor, genesis, spent, {} if book is None else book.revoked), **rest)
 
     return run
 
@@ -88,7 +96,7 @@ at_time = click.option("--now", "at", metavar="TIME", help="Judge at this UTC ti
 
 @click.group()
 def authorize() -> None:
-    """Draft, show, confirm, sign and check an authorization."""
+    """Draft, show, confirm, sign, check and revoke an authorization."""
 
 
 @authorize.command()
@@ -231,6 +239,43 @@ def check(file: Path, confirmation_path: Path | None, ground: Ground, at: str | 
     papers.anchored(ground.charter, ground.anchored)
 
 
+@authorize.command()
+@click.argument("file", type=papers.FILE)
+@click.option("--as", "person", required=True, type=click.Choice(OFFICERS))
+@papers.key
+@click.option("--reason", required=True, help="Why it must not be paid.")
+@click.option("--charter", "charter_path", type=papers.FILE, help="The signed charter, to see at once that your key is the right one.")
+@papers.out
+def revoke(file: Path, person: str, key: Path, reason: str, charter_path: Path | None, output: Path) -> None:  # noqa: PLR0913, PLR0917 (one option each)
+    """Take an authorization back, for ever: CFO or CTO alone. It counts when the cold host has it, before the word SIGN."""
+    raw, signed = read_signed(file)
+    wanted = load(Authorization, raw, file.name)
+    if len(reason) > _HEARD:
+        raise Malformed(f"--reason: {len(reason)} characters, expected at most {_HEARD}")
+    revocation = papers.made(
+        Revocation(
+            mark=wanted.mark,
+            genesis=wanted.genesis,
+            authorization=wanted.digest,
+            identifier=wanted.identifier,
+            officer=person,
+            reason=reason,
+            time=papers.now(),
+        ),
+        "revocation",
+    )
+    papers.show((title(wanted.mark, f"REVOKE authorization {wanted.identifier}", papers.signers(signed)), *payments(wanted)))
+    papers.show((*field("because", reason), *digest(wanted.digest)))
+    papers.confirmed()
+    signature = signatures.sign(person, "revocation@cold-ceremony", dump(revocation), key)
+    if charter_path is not None:
+        check_revocation(revocation, (signature,), {m.person: m.key for m in papers.signed_charter(charter_path).people})
+    papers.write(output, revocation)
+    add_signature(output, signature)
+    click.echo("Carry it to the cold host at once; prepare, transfer, resume and void take it")
+    click.echo("with --revocation. Once SIGN is typed there it is too late.")
+
+
 def _read(file: Path, ground: Ground, now: str) -> tuple[Authorization, tuple[str, ...], list[tuple[Verdict, Refused | None]]]:
     """An authorization, who signed it (each signature verifies, AUT-09), and what every check says."""
     raw, signed = read_signed(file)
@@ -254,6 +299,7 @@ def _judge(wanted: Authorization, ground: Ground, now: str) -> list[tuple[Verdic
     checks: tuple[tuple[str, str, Callable[[], None]], ...] = (
         ("AUT-01", "names this genesis, charter, policy, network and account", lambda: bound(wanted, charter, policy, ground.genesis)),
         ("AUT-04", "valid now", lambda: check_valid(wanted, now)),
+        *((("AUT-04", "nobody has revoked it", lambda: check_unrevoked(wanted, ground.revoked)),) if ground.spent is not None else ()),
         ("AUT-06", _listed_ones(wanted), lambda: check_payees(policy, wanted, now)),
         ("AUT-07", "sum, window, fee and validity are within the policy", lambda: check_limits(policy, wanted, spent, now)),
     )
@@ -354,10 +400,8 @@ def _heard(payment: Payment, typed: str) -> None:
         )
 
 
-def _spent(register: Path | None, genesis: str) -> tuple[Spent, ...] | None:
-    """What the register has granted, and None without one; AUD-09 if the register is of another genesis."""
-    if register is None:
-        return None
+def _book(register: Path, genesis: str) -> Register:
+    """The register, for what it has granted and revoked; AUD-09 if it is of another genesis."""
     from ceremony.record.register import Register  # noqa: PLC0415 (only where there is a register)
 
     book = Register.open(register)
@@ -369,7 +413,7 @@ def _spent(register: Path | None, genesis: str) -> tuple[Spent, ...] | None:
             expected=genesis,
             do="Use a copy of the register that this charter belongs to.",
         )
-    return book.spent(_NO_CEREMONY)
+    return book
 
 
 def _paper(folder: Path) -> Path:

@@ -21,7 +21,7 @@ from ceremony.record.transcript import Transcript
 from ceremony.record.verify import verify
 from ceremony.screen import panels
 from ceremony.screen.terminal import Stopped, Terminal, check_terminal
-from ceremony.script import loop
+from ceremony.script import loop, revoke
 from ceremony.script.closing import print_slips, slips_folder
 from ceremony.script.generate import check_one_sitting
 from ceremony.script.room import Room, utc_now
@@ -39,6 +39,7 @@ slips_option = click.option(
     "--slips", type=click.Path(), metavar="DIR", help="Folder for the closing slips; `slips` beside the register if not given."
 )
 document = click.Path(exists=True, dir_okay=False)
+revocation_option = click.option("--revocation", type=document, help="A signed revocation of an authorization, to be taken in.")
 
 
 @click.command()
@@ -72,12 +73,12 @@ def keygen(folder: Path, charter: str, policy: str, module: str, slips: str | No
 @click.option("--confirmation", type=document, help="The signed confirmation of the payees; a consolidation has none.")
 @click.option("--snapshot", required=True, type=document, help="The snapshot from the online host.")
 @module_option
+@revocation_option
 @click.argument("authorization", type=document)
-def prepare(folder: Path, genesis: str, authorization: str, confirmation: str | None, **given: str) -> None:
+def prepare(folder: Path, genesis: str, authorization: str, **given: str | None) -> None:
     """Begin a transfer with administrator and witness alone: authorization, machine, HSM, signing request."""
     check_terminal()
-    heard = {} if confirmation is None else {"confirmation": confirmation}
-    begin(folder, genesis, "transfer", {"authorization": authorization, **heard, **given}, until=PREPARED)
+    begin(folder, genesis, "transfer", {"authorization": authorization, **_without_nothing(given)}, until=PREPARED)
     click.echo("Prepared. `ceremony transfer` goes on when the custodians are in the room.")
 
 
@@ -87,10 +88,11 @@ def prepare(folder: Path, genesis: str, authorization: str, confirmation: str | 
 @click.option("--out", required=True, type=click.Path(), help="A new folder for the outbound bundle (QR frames go beside it).")
 @module_option
 @slips_option
-def transfer(folder: Path, genesis: str, slips: str | None, **given: str) -> None:
+@revocation_option
+def transfer(folder: Path, genesis: str, slips: str | None, **given: str | None) -> None:
     """The transfer itself, with custodians, administrator and witness in the room."""
     given["slips"] = str(slips_folder(folder, slips))
-    with _continued(folder, genesis, given, "transfer") as room:
+    with _continued(folder, genesis, _without_nothing(given), "transfer") as room:
         verify(folder, genesis)
         _play(room)
     click.echo(f"Carried out: {given['out']}\nhead {Register.open(folder).head}")
@@ -102,10 +104,11 @@ def transfer(folder: Path, genesis: str, slips: str | None, **given: str) -> Non
 @click.option("--out", type=click.Path(), help="A new folder for the outbound bundle, when a transfer goes on.")
 @module_option
 @slips_option
+@revocation_option
 def resume(folder: Path, genesis: str, slips: str | None, **given: str | None) -> None:
     """Go on with the ceremony that was interrupted, where it stands."""
     given["slips"] = str(slips_folder(folder, slips))
-    with _continued(folder, genesis, {k: v for k, v in given.items() if v is not None}, None) as room:
+    with _continued(folder, genesis, _without_nothing(given), None) as room:
         check_one_sitting(room.state)
         verify(folder, genesis)
         _play(room)
@@ -117,13 +120,21 @@ def resume(folder: Path, genesis: str, slips: str | None, **given: str | None) -
 @genesis_option
 @click.option("--reason", required=True, help="Why it ends without a result.")
 @slips_option
-def void(folder: Path, genesis: str, reason: str, slips: str | None) -> None:
+@revocation_option
+def void(folder: Path, genesis: str, reason: str, slips: str | None, **given: str | None) -> None:
     """End an interrupted ceremony that signed nothing; administrator and witness sign."""
     decode(Free, reason, "--reason")
-    with _continued(folder, genesis, {"slips": str(slips_folder(folder, slips))}, None) as room:
+    given["slips"] = str(slips_folder(folder, slips))
+    with _continued(folder, genesis, _without_nothing(given), None) as room:
         check_voidable(room)
+        loop.append_all(room, revoke.take(room))
         _interruptible(room, lambda: _void(room, reason))
     click.echo(f"Void. head {Register.open(folder).head}")
+
+
+def _without_nothing(given: dict[str, str | None]) -> dict[str, str]:
+    """The options that were given."""
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def check_genesis(book: Register, genesis: str) -> None:

@@ -51,6 +51,8 @@ class Ledger:
     """Digest or identifier of an authorization -> the ceremony that used it, also if it was voided."""
     coins: Mapping[str, int] = field(default_factory=dict)
     """Coin (`txid:vout`) -> the ceremony whose request spends it."""
+    revoked: frozenset[str] = frozenset()
+    """AUT-04: digests of authorizations that an officer revoked."""
     nonces: Mapping[str, str] = field(default_factory=dict)
     """SIG-05: r in hexadecimal -> the one signature that has it, as `signature_name` gives it."""
     carried: Mapping[str, Ceremony] = field(default_factory=dict)
@@ -67,7 +69,8 @@ class Ledger:
         """The ledger with one more ceremony in it."""
         state = ceremony.state
         outcome = state.closed.outcome if state.closed else None
-        kept = replace(self, nonces={**self.nonces, **nonces(state.entries)})
+        revoked = self.revoked | {found.authorization for _, found in ceremony.revocations()}
+        kept = replace(self, nonces={**self.nonces, **nonces(state.entries)}, revoked=revoked)
         if state.file("policy") and outcome not in (None, VOID):
             kept = replace(kept, policy=ceremony.load(Policy, "policy"))
         if ceremony.amends:

@@ -18,12 +18,13 @@ from ceremony.base.lines import parse_chain, parse_line, sha256
 from ceremony.base.signatures import Signature
 from ceremony.record import entries
 from ceremony.record.chain import Chain, SignedCharter
-from ceremony.record.charter import SIGNERS, Charter
+from ceremony.record.charter import OFFICERS, SIGNERS, Charter
 from ceremony.record.charter import check as check_charter
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.state import State, fold
 from ceremony.record.transcript import MAX_TRANSCRIPT, NAME
 from transfer.limits import Policy, Spent
+from transfer.revocation import Revocation
 
 T = TypeVar("T")
 _FOLDER = re.compile(r"([0-9]{4})-(keygen|transfer|receipt|amend)")
@@ -77,6 +78,15 @@ class Ceremony:
         """Everybody's signature for one purpose, over a file or a text of this ceremony."""
         found = ((e.actor, e.body) for e in self.state.entries if isinstance(e.body, entries.Signature) and e.body.purpose == purpose)
         return tuple(Signature(signer=actor, namespace=body.namespace, blob=body.blob) for actor, body in found)
+
+    def revocations(self) -> Iterator[tuple[int, Revocation]]:
+        """Every revocation that its own officer signed here, with the number of the entry from which on it counts (AUT-04)."""
+        for entry in self.state.entries:
+            body = entry.body
+            if isinstance(body, entries.Signature) and body.purpose == "revocation":
+                revocation = load(Revocation, read_file(self.folder / (body.file or "")), f"{self.folder.name}, {body.file}")
+                if revocation.officer == entry.actor and entry.actor in OFFICERS:
+                    yield entry.line.seq, revocation
 
     @property
     def amends(self) -> bool:
@@ -247,6 +257,11 @@ class Register:
                     expected="an authorization that no ceremony has used",
                     do="Draft and sign a new one.",
                 )
+
+    @cached_property
+    def revoked(self) -> dict[str, Revocation]:
+        """AUT-04: authorization (digest) -> its revocation, whatever became of the ceremony that took it in."""
+        return {found.authorization: found for ceremony in self.ceremonies for _, found in ceremony.revocations()}
 
     def spent(self, ceremony_now: int) -> tuple[Spent, ...]:
         """AUT-10: everything that other ceremonies were granted and that was not voided, whether the chain has it or not."""

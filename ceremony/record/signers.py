@@ -27,6 +27,7 @@ NAMESPACES: Mapping[str, Namespace] = MappingProxyType(
         "key-record": "key-record@cold-ceremony",
         "authorization": "authorization@cold-ceremony",
         "confirmation": "confirmation@cold-ceremony",
+        "revocation": "revocation@cold-ceremony",
         "receipt": "receipt@cold-ceremony",
         "exception": "exception@cold-ceremony",
         "approval": "approval@cold-ceremony",

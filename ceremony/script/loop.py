@@ -20,7 +20,7 @@ from ceremony.record.state import State
 from ceremony.record.transcript import Transcript
 from ceremony.screen import panels
 from ceremony.screen.terminal import Excepting, Pausing
-from ceremony.script import exceptional, pause
+from ceremony.script import exceptional, pause, revoke
 from ceremony.script.closing import print_slips
 from ceremony.script.prepare import end_vault
 from ceremony.script.room import Room, Steps, refusal, utc_now
@@ -33,6 +33,7 @@ VOID_IF_STOPPED = "Key generation is one sitting: if it stops here, this set is 
 def play(room: Room, until: int | None = None) -> None:
     """Run steps in their order from where the transcript stands, up to and including `until`, or to the end, closing slips included."""
     script = SCRIPTS[room.state.opened.kind]
+    _append_refused(room, revoke.first_of_all(room))
     try:
         while room.state.closed is None:
             if under_way(room.state) is not None:
@@ -114,13 +115,14 @@ def _run(room: Room, script: tuple[Step, ...], step: Step) -> None:
 def _append_refused(room: Room, steps: Steps) -> None:
     """Append what is yielded, and a refusal that ends it."""
     try:
-        _append_all(room, steps)
+        append_all(room, steps)
     except Refused as refused:
         room.transcript.append("tool", refusal(refused), room.clock())
         raise
 
 
-def _append_all(room: Room, steps: Steps) -> None:
+def append_all(room: Room, steps: Steps) -> None:
+    """Each entry is appended and synced before its step goes on."""
     for actor, body in steps:
         room.transcript.append(actor, body, room.clock())
 

@@ -44,6 +44,7 @@ from transfer.bitcoin.snapshot import Snapshot, checked
 from transfer.limits import check_limits, check_payees
 from transfer.limits import moment as calendar
 from transfer.request import AccountKey, SigningRequest
+from transfer.revocation import check_unrevoked
 
 BLOCK_AHEAD = timedelta(hours=2)
 """How far ahead of the time a block may be dated (Bitcoin Core's MAX_FUTURE_BLOCK_TIME); test chains make use of it."""
@@ -88,6 +89,7 @@ def _check_wanted(room: Room, book: Register, wanted: Authorization, signed: Seq
     _check_of_this_register(book, wanted)
     check_officers(wanted, signed, _keys(book.charter))
     check_valid(wanted, now)
+    check_unrevoked(wanted, book.revoked)
     check_payees(book.policy, wanted, now)
     check_limits(book.policy, wanted, book.spent(room.here.number), now)
 
@@ -113,6 +115,7 @@ def authorized(room: Room) -> Authorized:
     wanted = here.load(Authorization, "authorization")
     confirmation = here.load(Confirmation, "confirmation") if wanted.payments else None
     book.check_unspent(wanted.digest, wanted.identifier, here.number)
+    check_unrevoked(wanted, book.revoked)
     confirmed = here.signatures("confirmation")
     return signed_by(wanted, here.signatures("authorization"), confirmation, confirmed, _keys(room.charter), moment(room))
 

@@ -50,6 +50,58 @@ def test_a_voided_ceremony_has_used_its_authorization_up(prepared: Stage) -> Non
     refused(prepared, "AUT-05", *demonstration.prepare_command(prepared))
 
 
+def revoked(set_: Stage, officer: str = "cto") -> tuple[str, str]:
+    """One officer revokes the authorization of the stage: the option that brings it to the cold host."""
+    words = (
+        "authorize",
+        "revoke",
+        "office/authorization.json",
+        "--as",
+        officer,
+        "--key",
+        key(officer),
+        "--reason",
+        "the payee called it off",
+    )
+    set_.act("Revocation", (*words, "-o", "office/revocation.json"))
+    return ("--revocation", "office/revocation.json")
+
+
+@pytest.mark.control("AUT-04")
+def test_a_revoked_transfer_must_be_voided_and_its_authorization_stays_refused(prepared: Stage) -> None:
+    option = revoked(prepared)
+    shown = refused(prepared, "AUT-04", *demonstration.transfer_command(prepared), *option)
+    assert "revoked by cto" in shown
+    assert "signature" in rehearsal.types(prepared)[-2:]
+    refused(prepared, "AUT-04", *demonstration.transfer_command(prepared, "resume"))  # it is in the register now
+    shown, code = rehearsal.run(prepared, "void", *demonstration.transfer_command(prepared)[1:5], "--reason", "revoked")
+    assert code == 0, shown[-2000:]
+    book = Register.open(prepared.folder / "register")
+    assert [found.officer for found in book.revoked.values()] == ["cto"]
+    assert book.spent(0) == ()
+
+
+@pytest.mark.control("AUT-04")
+def test_a_revocation_comes_in_with_the_next_ceremony_and_a_void_takes_it_in(authorized: Stage) -> None:
+    option = revoked(authorized)
+    shown, code = rehearsal.run(authorized, *demonstration.prepare_command(authorized), *option)
+    assert (code, rehearsal.refusals(authorized)) == (1, ["AUT-04"]), shown[-2000:]
+    assert "authorized" not in rehearsal.types(authorized)
+    shown, code = rehearsal.run(authorized, "void", *demonstration.transfer_command(authorized)[1:5], "--reason", "revoked", *option)
+    assert code == 0, shown[-2000:]
+    assert rehearsal.types(authorized).count("file") == 1
+    refused(authorized, "AUT-04", *demonstration.prepare_command(authorized))
+
+
+@pytest.mark.control("BRD-06")
+def test_a_revocation_after_sign_is_too_late(carried_out: Stage) -> None:
+    option = revoked(carried_out)
+    close(carried_out)
+    shown = refused(carried_out, "BRD-06", *demonstration.prepare_command(carried_out), *option)
+    assert "too late" in shown
+    assert "file" not in rehearsal.types(carried_out)
+
+
 @pytest.mark.control("AUD-10")
 def test_an_authorization_of_a_newer_register_shows_a_rollback(authorized: Stage) -> None:
     path = authorized.folder / "office" / "authorization.json"

@@ -20,8 +20,10 @@ from ceremony.record.entries import Authorized, Opened
 from ceremony.record.signed import read_signed, signatures_path
 from ceremony.record.transcript import Transcript
 from tests.desk import ADDED, CUSTODIANS, HEAD, NOW, OTHER, PAYEE, PEOPLE, Desk, ceremony, real
+from tests.record import sample
 from transfer.authorization import Authorization, Payment
 from transfer.limits import Payee, Policy, written
+from transfer.revocation import Revocation, check_revocation
 
 TAIL = PAYEE[-8:]
 SIGN = "SIGN\n"
@@ -270,6 +272,45 @@ def test_a_payee_slip_never_replaces_another_one(good: Desk, tmp_path: Path) -> 
     assert (tmp_path / "payee-slip.txt").read_bytes() == before
     (tmp_path / "else").mkdir()
     assert confirm(good, tmp_path / "again.json", f"--slip={tmp_path / 'else'}").returncode == 0
+
+
+def revoke(desk: Desk, output: Path, officer: str = "cfo", key: str = "cfo", typed: str = SIGN) -> Any:
+    options = {"as": officer, "key": desk.key(key), "reason": "the payee called it off", "charter": desk.folder / "charter.json"}
+    return ceremony("authorize", "revoke", desk.folder / "authorization.json", *flags(options), f"-o{output}", typed=typed)
+
+
+def test_one_officer_revokes(good: Desk, tmp_path: Path) -> None:
+    path = tmp_path / "revocation.json"
+    done = revoke(good, path, "cto", "cto")
+    assert done.returncode == 0, done.stderr
+    assert len(screen(done.stdout.replace(str(tmp_path), ""))) <= 24
+    raw, (signature,) = read_signed(path)
+    found = load(Revocation, raw, "revocation")
+    assert (found.authorization, found.officer) == (good.authorization().digest, "cto")
+    assert check_revocation(found, (signature,), good.keys) == signature
+    assert revoke(good, tmp_path / "not.json", typed="NO\n").returncode == 130
+    assert not (tmp_path / "not.json").exists()
+
+
+@pytest.mark.control("AUT-03")
+def test_a_revocation_by_another_key_is_not_kept(good: Desk, tmp_path: Path) -> None:
+    refused(revoke(good, tmp_path / "revocation.json", "cto", "A1"), "AUT-03")
+    assert not list(tmp_path.iterdir())
+    assert revoke(good, tmp_path / "revocation.json", "witness", "witness").returncode == 2
+
+
+@pytest.mark.control("AUT-04")
+def test_with_the_register_a_revoked_authorization_is_refused(good: Desk, tmp_path: Path) -> None:
+    made = sample.write(tmp_path / "register", sample.Play(revoked=lambda wanted: sample.revocation(wanted.digest)), receipt=False)
+    desk = sample.FastDesk(made.register)
+    wanted = made.register / "0002-transfer" / "authorization.json"
+    charter = good.put("charter.json", desk.charter(), [desk.sign(p, desk.charter(), "charter@cold-ceremony") for p in SIGNERS])
+    policy = good.put("policy.json", desk.policy(), [desk.sign(p, desk.policy(), "policy@cold-ceremony") for p in SIGNERS])
+    ground = flags({"charter": charter, "policy": policy, "now": NOW})
+    assert ceremony("authorize", "show", wanted, *ground).returncode == 0
+    done = ceremony("authorize", "show", wanted, *ground, f"--register={made.register}")
+    refused(done, "AUT-04")
+    assert "revoked by cfo" in done.stderr
 
 
 @pytest.mark.control("AUD-09")

@@ -51,6 +51,7 @@ from transfer.bitcoin.tx import Transaction, TxIn, TxOut, parse
 from transfer.limits import Policy, written
 from transfer.receipt import Output, Receipt
 from transfer.request import AccountKey, SigningRequest
+from transfer.revocation import Revocation
 
 ROOM = ("A1", "A2", "B1", "B3", "C1", "C2")
 """Who comes to a transfer: a minimal quorum."""
@@ -98,6 +99,8 @@ class Play:
     file: Callable[[str, bytes], bytes] = lambda _name, raw: raw
     wanted: Mapping[str, Any] = field(default_factory=dict)
     confirmed: Mapping[str, Any] = field(default_factory=dict)
+    revoked: Callable[[Authorization], Revocation | None] = lambda _wanted: None
+    """A revocation that comes into the register at the end of the preparation; its officer signs it."""
     nonce: int = 0
     """The first input's nonce; 0: as RFC 6979 has it."""
     apart: int = 1
@@ -417,6 +420,10 @@ class Sample:
         scribe.keep("request.psbt", "request", request.raw)
         coin_names = tuple(f"{i.txid}:{i.vout}" for i in seen.inputs)
         scribe.add("tool", entries.Agreed(request=request.digest, readers=("ours", "second"), fee=seen.fee, coins=coin_names))
+        revocation = self.play.revoked(wanted)
+        if revocation is not None:
+            scribe.keep("revocation-1.json", "revocation", dump(revocation))
+            scribe.sign_file("revocation", "revocation-1.json", (revocation.officer,))
         scribe.step("Signing request")
         return request
 
@@ -493,6 +500,19 @@ class Sample:
         scribe.step("Close")
         scribe.add("tool", entries.Closed(outcome="receipt", reason=document.txid))
         return scribe.transcript.head
+
+
+def revocation(authorization: str) -> Revocation:
+    """The CFO takes back an authorization of the sample's genesis."""
+    return Revocation(
+        mark="practice",
+        genesis="ab" * 32,
+        authorization=authorization,
+        identifier="t-2",
+        officer="cfo",
+        reason="the payee called it off",
+        time=START["transfer"],
+    )
 
 
 def raw_signature(key: bytes, digest: bytes, nonce: int = 0) -> bytes:

@@ -17,6 +17,7 @@ import pytest
 from ceremony.base.control import Refused
 from ceremony.base.data import canonical
 from ceremony.record import entries
+from ceremony.record.register import Register
 from ceremony.record.signers import NAMESPACES
 from ceremony.record.verify import verify
 from tests.record import sample
@@ -348,6 +349,7 @@ TRANSFER = (
     Case("an r twice in one signing", "SIG-05", "SIG-05", lambda: Play(nonce=7, apart=0)),
     Case("an r of an earlier transfer", "SIG-05", "SIG-05", lambda: Play(nonce=7), transfers=2),
     Case("coins of an earlier transfer", "BRD-06", None, lambda: Play(coins=2), transfers=2),
+    Case("signed after it was revoked", "AUT-04", "AUT-04", lambda: Play(revoked=lambda wanted: sample.revocation(wanted.digest))),
     Case("an authorization used twice", "AUT-05", None, lambda: Play(wanted={"identifier": "t-2"}), transfers=2),
 )
 
@@ -421,6 +423,15 @@ def test_what_was_cut_off_and_resumed_is_verified(change: Callable[[], Change], 
     verdict = verify(made.register, made.genesis, made.head)
     assert verdict.word == "VERIFIED"
     assert "0002-transfer: interrupted 1 time(s)" in verdict.notes
+    done = subprocess.run(["dash", str(SCRIPT), str(made.register), made.genesis, made.head], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("changes", [{"authorization": "ab" * 32}, {"officer": "A1"}])
+def test_a_revocation_of_another_authorization_or_by_nobody_who_may_stops_nothing(changes: dict[str, str], tmp_path: Path) -> None:
+    made = sample.write(tmp_path / "register", Play(revoked=lambda wanted: replace(sample.revocation(wanted.digest), **changes)))
+    assert verify(made.register, made.genesis, made.head).word == "VERIFIED"
+    assert Register.open(made.register).revoked.keys() == ({"ab" * 32} if "authorization" in changes else set())
     done = subprocess.run(["dash", str(SCRIPT), str(made.register), made.genesis, made.head], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 

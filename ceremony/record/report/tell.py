@@ -21,6 +21,7 @@ _SIGNED = {
     "policy": "signed the policy (before this ceremony)",
     "authorization": "signed the authorization (before this ceremony)",
     "confirmation": "signed the confirmation of the payee (before this ceremony)",
+    "revocation": "signed the revocation of an authorization (before this ceremony)",
     "receipt": "signed the receipt (before this ceremony)",
     "key-record": "signed the key record",
     "approval": "signed an approval of this request",

@@ -21,6 +21,7 @@ from ceremony.record.transcript import NAME
 from transfer.authorization import Authorization, Confirmation
 from transfer.bitcoin import psbt, tx
 from transfer.bitcoin.snapshot import Snapshot
+from transfer.revocation import Revocation
 
 STAFF = ("administrator", "witness")
 ENDINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -91,6 +92,7 @@ _READERS: Mapping[str, Callable[[bytes, str], object]] = MappingProxyType(
         "key-record": lambda raw, what: load(KeyRecord, raw, what),
         "authorization": lambda raw, what: load(Authorization, raw, what),
         "confirmation": lambda raw, what: load(Confirmation, raw, what),
+        "revocation": lambda raw, what: load(Revocation, raw, what),
         "snapshot": lambda raw, what: load(Snapshot, raw, what),
         "request": lambda raw, _: psbt.parse(raw),
         "transaction": read_transaction,

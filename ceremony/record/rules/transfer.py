@@ -36,6 +36,7 @@ def check(ceremony: Ceremony, ledger: Ledger, heads: Collection[str]) -> None:
     order.check(ceremony)
     vault.check(ceremony, ledger.charter.hsm)
     people.check(ceremony, ledger.charter)
+    _check_unrevoked(ceremony, ledger)
     closed = ceremony.state.closed
     if closed is None or closed.outcome == VOID:
         return
@@ -84,6 +85,20 @@ def _check_authorization(ceremony: Ceremony, ledger: Ledger, known: Known, heads
     if confirmation is not None:
         signers.signed_by(ceremony, "confirmation", (confirmation.checker,), "AUT-08")
     check_confirmation(wanted, confirmation, ceremony.signatures("confirmation"), keys)
+
+
+def _check_unrevoked(ceremony: Ceremony, ledger: Ledger) -> None:
+    """AUT-04: what was granted and signed had not been revoked until then."""
+    counts = {found.authorization: seq for seq, found in ceremony.revocations()}
+    revoked = {**counts, **dict.fromkeys(ledger.revoked, 0)}
+    granted: set[str] = set()
+    for entry in ceremony.state.entries:
+        if isinstance(entry.body, entries.Authorized):
+            granted.add(entry.body.authorization)
+        if isinstance(entry.body, entries.Authorized | entries.Signing):
+            for name in sorted(granted & revoked.keys()):
+                if revoked[name] < entry.line.seq:
+                    differs("AUT-04", ceremony, f"authorization {name} in entry {entry.line.seq}", "revoked before", "not revoked")
 
 
 def _check_spending(ceremony: Ceremony, ledger: Ledger) -> None:

@@ -1,0 +1,71 @@
+"""A revocation comes into the register, in whatever ceremony is held next, and stops the one that is prepared with it (AUT-04)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ceremony.base.control import refuse
+from ceremony.base.data import load
+from ceremony.base.files import read_file, write_new
+from ceremony.base.lines import sha256
+from ceremony.record import entries
+from ceremony.record.register import Register
+from ceremony.record.signed import read_signed
+from ceremony.screen import panels
+from ceremony.script.opening import take_signatures
+from ceremony.script.room import Room, Steps
+from transfer.authorization import Authorization
+from transfer.revocation import Revocation, check_revocation, check_unrevoked
+
+NAME = "revocation"
+
+
+def first_of_all(room: Room) -> Steps:
+    """AUT-04: a revocation that the command line gave comes into the record before anything else; and a transfer whose own
+    authorization is revoked goes no further, while the HSM has signed nothing."""
+    yield from take(room)
+    if room.state.file("authorization") is not None and room.state.last(entries.Signing) is None:
+        check_unrevoked(room.here.load(Authorization, "authorization"), room.book.revoked)
+
+
+def take(room: Room) -> Steps:
+    """The revocation that the command line gave, verified and kept; nothing if it gave none. Written once, however often it is given."""
+    if NAME not in room.given:
+        return
+    path = Path(room.given[NAME])
+    raw, signed = read_signed(path)
+    found = load(Revocation, raw, path.name)
+    charter = room.charter
+    _check_of_this_register(room, found)
+    own = check_revocation(found, signed, {member.person: member.key for member in charter.people})
+    check_in_time(room.book, found)
+    if found.authorization in room.book.revoked:
+        return
+    name = f"{NAME}-{sha256(raw)[:16]}.json"
+    if name not in {file.name for file in room.state.all(entries.File)}:
+        kept = room.transcript.folder / name
+        if not (kept.exists() and read_file(kept) == raw):
+            write_new(kept, raw)
+        yield ("tool", entries.File(name=name, kind="revocation", sha256=sha256(raw), size=len(raw)))
+    yield from take_signatures(room, (own,), "revocation@cold-ceremony", "revocation", name)
+    room.screen.show((*panels.field("REVOKED", found.identifier), *panels.field("by", f"{found.officer}: {found.reason}")))
+
+
+def check_in_time(book: Register, revocation: Revocation) -> None:
+    """BRD-06: what the HSM may have signed cannot be revoked: a signed transaction does not expire."""
+    for ceremony in book.ceremonies:
+        granted = {body.authorization for body in ceremony.state.all(entries.Authorized)}
+        if revocation.authorization in granted and ceremony.state.last(entries.Signing) is not None:
+            refuse(
+                "BRD-06",
+                f"the revocation of {revocation.identifier} is too late",
+                found=f"SIGN was typed in ceremony {ceremony.number}, so the HSM may have signed",
+                expected="a revocation before the word SIGN",
+                do="Go on without it. Only a conflicting transaction that the chain takes first stops a signed one.",
+            )
+
+
+def _check_of_this_register(room: Room, found: Revocation) -> None:
+    for what, ours, theirs in (("mark", room.charter.mark, found.mark), ("genesis", room.genesis, found.genesis)):
+        if ours != theirs:
+            refuse("AUD-09", f"the revocation's {what}", found=theirs, expected=ours, do="Use a revocation of this register.")

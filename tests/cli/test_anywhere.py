@@ -283,7 +283,7 @@ def test_one_officer_revokes(good: Desk, tmp_path: Path) -> None:
     path = tmp_path / "revocation.json"
     done = revoke(good, path, "cto", "cto")
     assert done.returncode == 0, done.stderr
-    assert len(screen(done.stdout.replace(str(tmp_path), ""))) <= 24
+    assert len(screen(done.stdout.partition("Type SIGN")[0])) <= 22
     raw, (signature,) = read_signed(path)
     found = load(Revocation, raw, "revocation")
     assert (found.authorization, found.officer) == (good.authorization().digest, "cto")

@@ -36,6 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 """House -> the other houses of ours that it may import: `cli, cast -> script -> screen | vault | machine -> record -> ...`."""
 
 THIRD: dict[str, set[str]] = {
+    "ceremony.base": {"cryptography"},  # SSH signatures checked in process
     "ceremony.screen": {"reportlab", "rich"},
     "ceremony.vault": {"cryptography", "mnemonic", "pkcs11"},
     "ceremony.cast": {"pexpect"},

@@ -122,7 +122,7 @@ def sign(path: Path, person: str, key_path: Path, namespace: Namespace, charter:
     raw, signed = read_signed(path)
     confirmed()
     signature = signatures.sign(person, namespace, raw, key_path)
-    signatures.verify(signature, raw, charter.key(person), namespace)
+    signatures.verify(signature, raw, charter.key(person), namespace, fresh=True)
     add_signature(path, signature)
     click.echo(f"Signed by {', '.join(sorted((*signers(signed), person)))}.")
 

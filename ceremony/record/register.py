@@ -127,8 +127,11 @@ class Register:
         self.ceremonies = ceremonies
 
     @classmethod
-    def open(cls, folder: Path) -> Register:
-        """Read the whole chain; refuses a broken link, a gap in the numbers, two ceremonies open at once."""
+    def open(cls, folder: Path, before: Register | None = None) -> Register:
+        """Read the whole chain; refuses a broken link, a gap in the numbers, two ceremonies open at once.
+
+        `before`: the same register as this process read it under the register's lock, under which a ceremony that has ended
+        cannot change: such a one is taken from there, and only what came after it is read. Whoever verifies gives none."""
         if not folder.is_dir():
             raise Malformed(f"{folder}: there is no register")
         names = sorted(p.name for p in folder.iterdir())
@@ -141,7 +144,7 @@ class Register:
                 refuse("AUD-08", "the register's numbers", found=name, expected=f"ceremony {number:04d}", do=_COPY)
             if found and found[-1].state.closed is None:
                 refuse("AUD-08", name, found=f"{found[-1].folder.name} has not ended", expected="one open ceremony, the last", do=_COPY)
-            ceremony = _read(folder / name, number, match[2], prev, time)
+            ceremony = _known(before, folder / name, prev) or _read(folder / name, number, match[2], prev, time)
             found.append(ceremony)
             prev, time = ceremony.head, ceremony.time
         return cls(folder, genesis, tuple(found))
@@ -311,6 +314,12 @@ def _check_file(ceremony: Ceremony, name: str, path: Path | None, listed: entrie
     raw = read_file(path)
     if sha256(raw) != listed.sha256 or len(raw) != listed.size:
         refuse("AUD-01", f"{where} is changed", found=sha256(raw), expected=listed.sha256, do=_COPY)
+
+
+def _known(before: Register | None, folder: Path, prev: str) -> Ceremony | None:
+    """The ceremony of this folder as it was read before, if it had ended by then and continues the same head."""
+    found = (c for c in before.ceremonies if c.folder == folder) if before is not None else iter(())
+    return next((c for c in found if c.prev == prev and c.state.closed is not None), None)
 
 
 def _read(folder: Path, number: int, kind: str, prev: str, after: str) -> Ceremony:

@@ -86,8 +86,8 @@ def signed_by(ceremony: Ceremony, purpose: str, needed: Iterable[str], identifie
 
 
 def verify_each(register: Register) -> None:
-    """AUT-03 for the first signature that does not verify under the charter that was in force then; several at once, since each
-    is a run of ssh-keygen."""
+    """AUT-03 for the first signature that does not verify under the charter that was in force then; several at once, since
+    one by a kind of key that is not understood in this process is a run of ssh-keygen."""
     signed = [
         (ceremony, entry, charter_at(entry.line.seq))
         for ceremony, before in zip(register.ceremonies, register.charters, strict=False)

@@ -76,6 +76,7 @@ class Room:
     media: dict[str, Path] = field(default_factory=dict)
     vault: Vault | None = None
     _charter: Charter | None = None
+    _book: Register | None = None
 
     @property
     def state(self) -> State:
@@ -84,8 +85,9 @@ class Room:
 
     @property
     def book(self) -> Register:
-        """The whole register as it stands on disk."""
-        return Register.open(self.register)
+        """The whole register as it stands on disk; ceremonies that have ended are read once in each run."""
+        self._book = Register.open(self.register, self._book)
+        return self._book
 
     @property
     def charter(self) -> Charter:
@@ -184,7 +186,7 @@ class Room:
             )
         signature = signatures.sign(person, namespace, raw, key)
         try:
-            signatures.verify(signature, raw, charter.key(person), namespace)
+            signatures.verify(signature, raw, charter.key(person), namespace, fresh=True)
         except Refused as wrong:
             refuse(
                 "ASM-01",

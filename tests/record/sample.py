@@ -226,6 +226,7 @@ class Sample:
     desk: FastDesk
     folder: Path
     play: Play = field(default_factory=Play)
+    book: Register | None = None
 
     @property
     def charter(self) -> Charter:
@@ -333,7 +334,9 @@ class Sample:
             scribe.add(position, entries.Removed(position=position, number=number - 1))
 
     def authorization(self, number: int, prev: str) -> Authorization:
-        return self.desk.authorization(**{"register_head": prev, "identifier": f"t-{number}", **self.play.wanted})
+        first = datetime(2026, 11, 19, 9, tzinfo=UTC) + timedelta(days=number - 2)
+        valid = {"not_before": written(first), "expires": written(first + timedelta(days=7))}
+        return self.desk.authorization(**{"register_head": prev, "identifier": f"t-{number}", **valid, **self.play.wanted})
 
     def snapshot(self, number: int) -> snapshot.Snapshot:
         """Two coins of 20,000,000 satoshi; other ones for each number."""
@@ -386,9 +389,9 @@ class Sample:
         return scribe.transcript.head
 
     def _sealing_entries(self, scribe: Scribe) -> Iterator[Any]:
-        for path in sorted(self.folder.iterdir()):
-            if path != scribe.transcript.folder:
-                yield from Register.open(self.folder).ceremonies[int(path.name[:4]) - 1].state.entries
+        self.book = Register.open(self.folder, self.book)
+        for ceremony in self.book.ceremonies[: scribe.transcript.state.opened.ceremony - 1]:
+            yield from ceremony.state.entries
         yield from scribe.transcript.state.entries
 
     def _prepare(self, scribe: Scribe, wanted: Authorization, number: int) -> SigningRequest:
@@ -475,7 +478,9 @@ class Sample:
         """The receipt of a transfer; the new head."""
         folder = self.folder / f"{of:04d}-transfer"
         signed = parse(bytes.fromhex((folder / "transaction.hex").read_text().strip()))
-        scribe = self.begin(number, "receipt", "receipt", prev, written(datetime(2026, 12, 20, tzinfo=UTC)))
+        scribe = self.begin(
+            number, "receipt", "receipt", prev, written(datetime(2026, 12, 20, tzinfo=UTC) + timedelta(days=max(0, number - 30)))
+        )
         document = Receipt(
             mark="practice",
             genesis=self.charter.digest,

@@ -20,6 +20,9 @@ from ceremony.base.lines import sha256
 from ceremony.cast import Cast, Fluffed, Pace
 from ceremony.record.register import Register
 
+PAYEE = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
+"""BIP-173's example key, on regtest: a payee who exists in every textbook and nowhere else."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plot:
@@ -30,6 +33,8 @@ class Plot:
     site_threshold: int
     names: Mapping[str, str]
     here: tuple[str, ...]
+    payees: Mapping[str, str] = field(default_factory=lambda: {"example-exchange": PAYEE})
+    """Name in the policy -> address."""
 
 
 OFFICE = {"cfo": "Fiona Fischer", "cto": "Theo Tanaka", "administrator": "Max Moreau", "witness": "Wanda Weiss"}
@@ -65,8 +70,6 @@ PAPERS = {
 LABEL = "practice-hsm"
 ACCOUNT = "practice-btc"
 AMOUNT, GREATEST_FEE = "0.75 BTC", "0.0005 BTC"
-PAYEE = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
-"""BIP-173's example key, on regtest: a payee who exists in every textbook and nowhere else."""
 
 
 @dataclass(slots=True)
@@ -109,7 +112,7 @@ def stage(folder: Path, kdf: str, pace: Pace, say: Callable[[str], None], plot: 
     homes = {p: Path("custodians" if p[0].isupper() else "people", p) for p in plot.names}
     for path in ("office", "online", "hsm/tokens", *map(str, homes.values())):
         (folder / path).mkdir(parents=True)
-    cast = Cast(papers=PAPERS, media=homes, custodians_here=plot.here, hears={"example-exchange": PAYEE}, pace=pace)
+    cast = Cast(papers=PAPERS, media=homes, custodians_here=plot.here, hears=plot.payees, pace=pace)
     return Stage(folder=folder.resolve(), plot=plot, kdf=kdf, say=say, cast=cast)
 
 
@@ -184,9 +187,10 @@ def found_charter(set_: Stage, serial: str) -> None:
 
 
 def sign_policy(set_: Stage) -> None:
-    """One payee, limits, fee caps; signed by the same three."""
+    """Payees, limits, fee caps; signed by the same three."""
+    payees = [word for name, address in set_.plot.payees.items() for word in ("--payee", f"{name}:{address}:settlement account")]
     new = (
-        "policy", "new", "--charter", "office/charter.json", "--payee", f"example-exchange:{PAYEE}:settlement account",
+        "policy", "new", "--charter", "office/charter.json", *payees,
         "--cool-off-hours", "0", "--per-transfer", "1 BTC", "--window-days", "7", "--per-window", "2 BTC",
         "--greatest-fee", "0.001 BTC", "--greatest-rate", "100000", "--validity-days", "14", "-o", "office/policy.json",
     )  # fmt: skip
@@ -195,9 +199,9 @@ def sign_policy(set_: Stage) -> None:
     set_.act("Policy", new, *signed, ("policy", "check", "office/policy.json", *check))
 
 
-def fund(set_: Stage) -> None:
-    """The practice chain pays the new account twice."""
-    words = ("--amount", "0.5 BTC", "--count", "2")
+def fund(set_: Stage, amount: str = "0.5 BTC", count: int = 2) -> None:
+    """The practice chain pays the account, each time at a new address."""
+    words = ("--amount", amount, "--count", str(count))
     set_.act("Practice chain", ("online", "practice", "fund", *set_.node, *_account(set_), *words))
 
 
@@ -210,11 +214,13 @@ def _account(set_: Stage) -> tuple[str, ...]:
     return ("--key-record", _key_record(set_), "--account", ACCOUNT)
 
 
-def authorize(set_: Stage) -> None:
-    """CFO drafts, the witness calls the payee, CFO and CTO sign the same bytes."""
+def authorize(set_: Stage, *paid: str) -> None:
+    """CFO drafts, the witness calls each payee, CFO and CTO sign the same bytes. `paid`: `payee:amount`, or the words of a
+    consolidation, for which nobody is called."""
+    what = paid if "--consolidate" in paid else [w for each in paid or (f"example-exchange:{AMOUNT}",) for w in ("--payment", each)]
     papers = ("--charter", "office/charter.json", "--policy", "office/policy.json", *_genesis(set_))
     draft = (
-        "authorize", "draft", *papers, "--payment", f"example-exchange:{AMOUNT}", "--greatest-fee", GREATEST_FEE,
+        "authorize", "draft", *papers, *what, "--greatest-fee", GREATEST_FEE,
         "--purpose", "settlement of the demonstration", "--reference-value", "nothing: practice coins", "--account", ACCOUNT,
         "--requester", "cfo", "--register-head", Register.open(set_.folder / "register").head, "--days", "7",
         "-o", "office/authorization.json",
@@ -224,8 +230,10 @@ def authorize(set_: Stage) -> None:
         "--channel", "telephone, number from the contract", "--spoken-with", "the payee's treasurer", "-o", "office/confirmation.json",
     )  # fmt: skip
     signed = [("authorize", "sign", "office/authorization.json", "--as", p, "--key", key(p), *papers) for p in ("cfo", "cto")]
-    check = ("authorize", "check", "office/authorization.json", *papers, "--confirmation", "office/confirmation.json")
-    set_.act("Authorization", draft, ("authorize", "show", "office/authorization.json", *papers), confirm, *signed, check)
+    heard = () if "--consolidate" in paid else ("--confirmation", "office/confirmation.json")
+    check = ("authorize", "check", "office/authorization.json", *papers, *heard)
+    show = ("authorize", "show", "office/authorization.json", *papers)
+    set_.act("Authorization", draft, show, *([confirm] if heard else []), *signed, check)
 
 
 def prepare(set_: Stage) -> None:
@@ -235,7 +243,8 @@ def prepare(set_: Stage) -> None:
 
 def prepare_command(set_: Stage) -> tuple[str, ...]:
     """The words after `ceremony`."""
-    documents = ("--confirmation", "office/confirmation.json", "--snapshot", "online/snapshot.json")
+    asked = (set_.folder / "office" / "confirmation.json").exists()
+    documents = (*(("--confirmation", "office/confirmation.json") if asked else ()), "--snapshot", "online/snapshot.json")
     return ("prepare", "office/authorization.json", *_register(), *_genesis(set_), *_module(set_), *documents)
 
 

@@ -310,15 +310,17 @@ cut -c 67- "$tmp/present" | sort >"$tmp/present.names"
 cmp -s "$tmp/listed.names" "$tmp/present.names" || refuse AUD-05 "missing or extra: $(comm -3 "$tmp/listed.names" "$tmp/present.names" | head -n 3)"
 cmp -s "$tmp/listed" "$tmp/present" || refuse AUD-01 "changed: $(comm -13 "$tmp/listed" "$tmp/present" | cut -c 67- | head -n 3)"
 
-# --- 8 Documents: every .json file is one line in its one spelling; the payee was confirmed by someone else than the requester -
+# --- 8 Documents: every .json file is one line in its one spelling; each payee was confirmed by someone else than the requester
 cat -- */*.json >"$tmp/documents"
 jq -cSa . "$tmp/documents" 2>/dev/null | cmp -s - "$tmp/documents" || refuse AUD-01 "a document is not JSON in its one spelling"
 [ "$(wc -l <"$tmp/documents")" -eq "$(printf '%s\n' */*.json | wc -l)" ] || refuse AUD-01 "a document is not one line"
-jq -nr 'reduce inputs as $d ({}; (input_filename[:4]) as $n | if $d.type == "authorization" then .[$n].requester = $d.requester
-    elif $d.type == "confirmation" then .[$n].checker = $d.checker else . end)
-  | to_entries[] | "\(.key | tonumber)\t\(.value.requester)\t\(.value.checker)"' -- */*.json >"$tmp/confirmed"
-while IFS=$tab read -r number requester checker; do
-    [ "$requester" != "$checker" ] || refuse AUT-08 "ceremony $number: the requester confirmed the payee alone"
+jq -nr 'reduce inputs as $d ({}; (input_filename[:4]) as $n | if $d.type == "authorization" then .[$n] += $d
+    elif $d.type == "confirmation" then .[$n] += ($d | {checker, heard: [.calls[] | {payee, destination, amount}]}) else . end)
+  | to_entries[] | (.key | tonumber) as $n | .value | select(.kind != "consolidation" or .payments != [] or has("checker"))
+  | "\($n)\t\(.requester)\t\(.checker)\t\(.heard == .payments)"' -- */*.json >"$tmp/confirmed"
+while IFS=$tab read -r number requester checker all; do
+    [ "$requester" != "$checker" ] || refuse AUT-08 "ceremony $number: the requester confirmed the payees alone"
+    [ "$checker" = null ] || [ "$all" = true ] || refuse AUT-08 "ceremony $number: not every payment was confirmed"
     printf '%s\tconfirmation\t%s\n' "$number" "$checker" >>"$tmp/N"
 done <"$tmp/confirmed"
 while IFS=$tab read -r excepted path; do

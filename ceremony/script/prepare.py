@@ -68,7 +68,7 @@ def authorization(room: Room) -> Steps:
         yield from room.keep("confirmation.json", "confirmation", dump(said))
         yield from take_signatures(room, confirmed, "confirmation@cold-ceremony", "confirmation", "confirmation.json")
     proof = authorized(room)
-    room.screen.show(panels.authorization(wanted))
+    room.screen.pages(panels.authorization(wanted))
     if room.state.last(entries.Authorized) is None:
         yield ("tool", _granted(proof))
     room.screen.enter("administrator and witness: this is the transfer that you prepare.")
@@ -267,7 +267,7 @@ def request(room: Room) -> Steps:
         yield from room.keep("request.psbt", "request", built.raw)
     with room.screen.working("two readers of the signing request"):
         proof = agreed(room)
-    room.screen.show(panels.review(proof.review))
+    room.screen.pages(panels.review(proof.review))
     room.screen.show(panels.words("signing request", proof.review.digest))
     if room.state.last(entries.Agreed) is None:
         coins = tuple(f"{i.txid}:{i.vout}" for i in proof.review.inputs)

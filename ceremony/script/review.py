@@ -18,10 +18,11 @@ def review(room: Room) -> Steps:
     """TXN-02: everyone reads the review, which is made from the bytes of the signing request and from nothing else."""
     with room.screen.working("both readers once more"):
         proof = agreed(room)
-    room.screen.fresh(shown(proof))
+    room.screen.pages(shown(proof))
+    read = "every address, every amount" if proof.review.payments else "that everything returns to us,"
     for person in (*custodians(room), "witness"):
         if person not in room.state.actors(entries.Reviewed):
-            room.screen.enter(f"{person}: you have read address, amount and fee, and agree.")
+            room.screen.enter(f"{person}: you have read {read} and fee, and agree.")
             made_from(proof.review, SigningRequest("bitcoin", room.raw("request")), room.book.key_record.account(proof.review.account))
             yield (person, entries.Reviewed(request=proof.review.digest))
 

@@ -15,7 +15,7 @@ from typing import Any, NoReturn, TypeVar
 from ceremony.base import signatures
 from ceremony.base.data import dump
 from ceremony.base.signatures import Signature
-from ceremony.cli import anywhere, main  # noqa: F401 (anywhere: imported once, before the forks)
+from ceremony.cli import amending, main  # noqa: F401 (amending: imported once, before the forks)
 from ceremony.record.charter import SIGNERS, Account, Charter, Hsm, Member, Site
 from ceremony.record.signed import add_signature
 from transfer.authorization import Authorization, Call, Confirmation, Payment

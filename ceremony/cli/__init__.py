@@ -13,8 +13,8 @@ from ceremony.base.control import Refused, Undecided
 from ceremony.base.data import Malformed
 
 COMMANDS: dict[str, tuple[str, str]] = {
-    "charter": ("ceremony.cli.anywhere:charter", "Enrol people; make, sign and check the charter."),
-    "policy": ("ceremony.cli.anywhere:policy", "Make, sign and check the policy: payees, limits, fee caps."),
+    "charter": ("ceremony.cli.amending:charter", "Enrol people; make, sign, check, explain and amend the charter."),
+    "policy": ("ceremony.cli.amending:policy", "Make, sign, check and explain the policy: payees, limits, fee caps."),
     "authorize": ("ceremony.cli.anywhere:authorize", "Draft, show, confirm, sign, check and revoke an authorization (CFO and CTO)."),
     "address": ("ceremony.cli.lookup:address", "Show an own receiving address, derived twice."),
     "words": ("ceremony.cli.lookup:words", "A digest or a file as words; words compared with a digest."),

@@ -17,9 +17,11 @@ from ceremony.cli import papers
 from ceremony.cli.authorize import authorize
 from ceremony.record import charter as charters
 from ceremony.record import policy as policies
+from ceremony.record.chain import replaced_officer
 from ceremony.record.charter import SIGNERS, Account, Certificate, Charter, Device, Enrolment, Hsm, Member, SignedEnrolment, Site
 from ceremony.record.signed import MOST_BYTES, read_signed
 from ceremony.screen.documents import charter_screen, keys_screen, machine_screen, policy_screen
+from ceremony.screen.explain import charter_difference, charter_explained, policy_difference, policy_explained
 from transfer.limits import Payee, Policy
 
 __all__ = ["authorize", "charter", "policy"]
@@ -44,7 +46,7 @@ def enrol(person: str, name: str, key: Path, output: Path) -> None:
     enrolment = papers.made(Enrolment(person=person, name=name, key=papers.public_key(key), issued=papers.now()), "enrolment")
     charters.fingerprint(enrolment.key)
     signature = signatures.sign(person, "enrolment@cold-ceremony", dump(enrolment), key)
-    _check_possession(signed := SignedEnrolment(enrolment=enrolment, blob=signature.blob))
+    check_possession(signed := SignedEnrolment(enrolment=enrolment, blob=signature.blob))
     papers.write(output, signed)
     click.echo(f"{person}, {name}: {charters.fingerprint(enrolment.key)}")
 
@@ -79,17 +81,17 @@ def new(  # noqa: PLR0913, PLR0917 (one for each repeatable option)
 ) -> None:
     """Make the genesis charter from the enrolments of all its people."""
     stated = {name: str(options.pop(f"hsm_{name}")) for name in ("label", "serial", "manufacturer", "model", "firmware")}
-    hsm = Hsm(**stated, certificate=_certificate(hsm_certificate))
+    hsm = Hsm(**stated, certificate=certificate(hsm_certificate))
     fields = {
         **options,
         "number": 0,
         "issued": papers.now(),
         "scheme": "gf256",
         "sites": tuple(_site(text) for text in sites),
-        "people": _members(enrolments),
+        "people": members(enrolments),
         "accounts": tuple(_account(text) for text in accounts),
         "hsm": hsm,
-        "devices": tuple(sorted(map(_device, devices), key=lambda d: (d.vendor, d.product, d.serial))),
+        "devices": tuple(sorted(map(device, devices), key=lambda d: (d.vendor, d.product, d.serial))),
     }
     made = charters.parse(dump(Charter(**fields)), output.name)  # type: ignore[arg-type]
     papers.write(output, made)
@@ -98,30 +100,45 @@ def new(  # noqa: PLR0913, PLR0917 (one for each repeatable option)
 
 @charter.command("sign")
 @click.argument("file", type=papers.FILE)
-@click.option("--as", "person", required=True, type=click.Choice(SIGNERS))
+@click.option("--as", "person", required=True, help="cfo, cto or witness; of a charter that replaces a lost officer also a position.")
 @papers.key
-def sign_charter(file: Path, person: str, key: Path) -> None:
-    """Read the charter on one screen and sign it."""
+@papers.against
+@papers.genesis_digest
+def sign_charter(file: Path, person: str, key: Path, against: tuple[Path, ...], genesis: str | None) -> None:
+    """Read in plain English what the charter says, and what it changes; then read it whole, and sign it.
+
+    A later charter is signed with the keys of the one before it (--against)."""
     raw, signed = read_signed(file)
     found = charters.parse(raw, file.name)
-    papers.pages(machine_screen(found), charter_screen(found, papers.signers(signed)))
-    papers.sign(file, person, key, "charter@cold-ceremony", found)
+    before = papers.predecessor(found, against, genesis)
+    _check_signer(person, found, before)
+    said = (charter_explained(found),) if before is None else (charter_difference(before, found), charter_explained(found))
+    papers.pages(*said, machine_screen(found), charter_screen(found, papers.signers(signed)))
+    papers.sign(file, person, key, "charter@cold-ceremony", before or found)
+
+
+def _check_signer(person: str, found: Charter, before: Charter | None) -> None:
+    """Custodians sign a charter only to replace a lost officer (STO-07)."""
+    succession = before is not None and replaced_officer(before, found) is not None
+    allowed = (*SIGNERS, *found.custodians) if succession else SIGNERS
+    if person not in allowed:
+        raise Malformed(f"--as: found {person[:20]!r}, expected {', '.join(allowed)}")
 
 
 @charter.command("check")
 @click.argument("file", type=papers.FILE)
 @click.option("--keys", is_flag=True, help="Show each person's key fingerprint instead, as `ssh-keygen -l` does.")
+@papers.against
 @papers.genesis_digest
-def check_charter(file: Path, keys: bool, genesis: str | None) -> None:
-    """Check form, roles, jurisdictions and signatures; with --genesis also that it is the genesis you know."""
-    found = papers.signed_charter(file)
+def check_charter(file: Path, keys: bool, against: tuple[Path, ...], genesis: str | None) -> None:
+    """Check form, roles, jurisdictions and signatures, from the genesis on; with --genesis also that it is the genesis you know."""
+    chain = papers.charter_chain((*against, file), genesis)
+    found = chain.charter
     if keys:
         papers.show(keys_screen(found))
     else:
-        papers.pages(machine_screen(found), charter_screen(found, SIGNERS))
-    if found.number == 0:
-        papers.genesis_of(found, genesis)
-    papers.anchored(found, genesis)
+        papers.pages(machine_screen(found), charter_screen(found, papers.signers(read_signed(file)[1])))
+    papers.anchored(genesis)
 
 
 @click.group()
@@ -130,11 +147,11 @@ def policy() -> None:
 
 
 @policy.command("new")
-@papers.charter_file
+@papers.charter_files
 @papers.genesis_digest
 @click.option("--payee", "payees", multiple=True, required=True, metavar="NAME:ADDRESS:NOTE", help="Repeatable.")
 @click.option("--network", type=click.Choice(["main", "test", "regtest"]), help="Of the payees; needed if the accounts have several.")
-@click.option("--previous", type=papers.FILE, help="The signed policy before this one; its payees keep their dates.")
+@papers.previous_policy
 @click.option("--cool-off-hours", type=int, required=True)
 @click.option("--per-transfer", required=True, metavar="AMOUNT", help="Such as '1.5 BTC'.")
 @click.option("--window-days", type=int, required=True)
@@ -144,12 +161,12 @@ def policy() -> None:
 @click.option("--validity-days", type=int, required=True, help="Longest life of an authorization.")
 @papers.out
 def new_policy(
-    charter_path: Path, genesis: str | None, payees: tuple[str, ...], previous: Path | None, output: Path, **options: object
+    charter_paths: tuple[Path, ...], genesis: str | None, payees: tuple[str, ...], previous: Path | None, output: Path, **options: object
 ) -> None:
     """Make a policy against a signed charter."""
-    found = papers.signed_charter(charter_path)
-    anchor = papers.genesis_of(found, genesis)
-    before = papers.signed_policy(previous, found, anchor) if previous else None
+    chain = papers.charter_chain(charter_paths, genesis)
+    found, anchor = chain.charter, chain.genesis
+    before = papers.signed_policy(previous, chain) if previous else None
     issued = papers.now()
     network = _network(found, cast("str | None", options.pop("network")))
     for name in ("per_transfer", "per_window", "greatest_fee"):
@@ -175,46 +192,34 @@ def new_policy(
 @click.argument("file", type=papers.FILE)
 @click.option("--as", "person", required=True, type=click.Choice(SIGNERS))
 @papers.key
-@papers.charter_file
+@papers.charter_files
+@papers.previous_policy
 @papers.genesis_digest
-def sign_policy(file: Path, person: str, key: Path, charter_path: Path, genesis: str | None) -> None:
-    """Read the policy and sign it."""
-    found = papers.signed_charter(charter_path)
+def sign_policy(  # noqa: PLR0913, PLR0917 (one for each option)
+    file: Path, person: str, key: Path, charter_paths: tuple[Path, ...], previous: Path | None, genesis: str | None
+) -> None:
+    """Read in plain English what the policy allows and refuses, and what it changes; then read it whole, and sign it."""
+    chain = papers.charter_chain(charter_paths, genesis)
     raw, signed = read_signed(file)
     wanted = policies.parse(raw, file.name)
-    policies.check(wanted, found, papers.genesis_of(found, genesis))
-    papers.show(policy_screen(wanted, papers.signers(signed)))
-    papers.sign(file, person, key, "policy@cold-ceremony", found)
+    policies.check(wanted, chain.charter, chain.genesis)
+    before = papers.policy_before(wanted, previous, chain)
+    said = (policy_explained(wanted),) if before is None else (policy_difference(before, wanted), policy_explained(wanted))
+    papers.pages(*said, policy_screen(wanted, papers.signers(signed)))
+    papers.sign(file, person, key, "policy@cold-ceremony", chain.charter)
 
 
-@policy.command("check")
-@click.argument("file", type=papers.FILE)
-@papers.charter_file
-@click.option("--previous", type=papers.FILE, help="The signed policy before this one, unless this is the first.")
-@papers.genesis_digest
-def check_policy(file: Path, charter_path: Path, previous: Path | None, genesis: str | None) -> None:
-    """Check form, payees, dates and signatures against the charter and the policy before."""
-    found = papers.signed_charter(charter_path)
-    anchor = papers.genesis_of(found, genesis)
-    wanted = papers.signed_policy(file, found, anchor)
-    if previous is None and wanted.number:
-        raise Malformed(f"{file.name} is policy {wanted.number}; give the one before it with --previous")
-    policies.check_follows(wanted, papers.signed_policy(previous, found, anchor) if previous else None)
-    papers.show(policy_screen(wanted, SIGNERS))
-    papers.anchored(found, genesis)
-
-
-def _check_possession(signed: SignedEnrolment) -> None:
+def check_possession(signed: SignedEnrolment) -> None:
     enrolment = signed.enrolment
     signature = Signature(signer=enrolment.person, namespace="enrolment@cold-ceremony", blob=signed.blob)
     signatures.verify(signature, dump(enrolment), enrolment.key, "enrolment@cold-ceremony")
 
 
-def _members(paths: Sequence[Path]) -> tuple[Member, ...]:
+def members(paths: Sequence[Path]) -> tuple[Member, ...]:
     members = []
     for path in paths:
         signed = load(SignedEnrolment, read_file(path, MOST_BYTES), path.name)
-        _check_possession(signed)
+        check_possession(signed)
         members.append(Member(person=signed.enrolment.person, name=signed.enrolment.name, key=signed.enrolment.key))
     return tuple(sorted(members, key=lambda member: member.person))
 
@@ -238,14 +243,14 @@ def _account(text: str) -> Account:
     return Account(name=name, chain=chain, network=network, path=path)  # type: ignore[arg-type]
 
 
-def _certificate(text: str) -> Certificate:
+def certificate(text: str) -> Certificate:
     number, standard, level = _parts(text, "--hsm-certificate", "NUMBER:STANDARD:LEVEL")
     if not level.isdecimal():
         raise Malformed(f"--hsm-certificate: found the level {level[:20]!r}, expected a digit")
     return Certificate(number=number, standard=standard, level=int(level))  # type: ignore[arg-type]
 
 
-def _device(text: str) -> Device:
+def device(text: str) -> Device:
     vendor, product, serial, what, when = _parts(text, "--device", "VENDOR:PRODUCT:SERIAL:WHAT:WHEN")
     return Device(vendor=vendor, product=product, serial=serial, what=what, when=when)  # type: ignore[arg-type]
 

@@ -21,6 +21,7 @@ from ceremony.base.data import Malformed, Mark, Time, decode, dump, load
 from ceremony.base.files import read_file, write_new
 from ceremony.base.signatures import Signature
 from ceremony.cli import papers
+from ceremony.record.chain import Chain
 from ceremony.record.charter import OFFICERS, Charter
 from ceremony.record.policy import bound
 from ceremony.record.signed import MOST_BYTES, add_signature, read_signed
@@ -75,20 +76,23 @@ class Ground:
 def on_ground(command: F) -> Callable[..., object]:
     """The four options that every command here reads, verified before the command runs."""
 
-    @papers.charter_file
+    @papers.charter_files
     @papers.policy_file
     @papers.genesis_digest
     @click.option("--register", type=papers.FILE, help="A copy of the register, to count what is spent.")
     @wraps(command)
-    def run(charter_path: Path, policy_path: Path, genesis: str | None, register: Path | None, **rest: object) -> object:
-        charter = papers.signed_charter(charter_path)
-        anchor = papers.genesis_of(charter, genesis)
-        policy = papers.signed_policy(policy_path, charter, anchor)
-        book = None if register is None else _book(register, anchor)
-        spent = None if book is None else book.spent(_NO_CEREMONY)
-        return command(ground=Ground(charter, policy, anchor, genesis, spent, {} if book is None else book.revoked), **rest)
+    def run(charter_paths: tuple[Path, ...], policy_path: Path, genesis: str | None, register: Path | None, **rest: object) -> object:
+        chain = papers.charter_chain(charter_paths, genesis)
+        return command(ground=ground_of(chain, papers.signed_policy(policy_path, chain), genesis, register), **rest)
 
     return run
+
+
+def ground_of(chain: Chain, policy: Policy, genesis: str | None, register: Path | None) -> Ground:
+    """The ground of signed papers, and of a copy of the register if there is one."""
+    book = None if register is None else _book(register, chain.genesis)
+    spent = None if book is None else book.spent(_NO_CEREMONY)
+    return Ground(chain.charter, policy, chain.genesis, genesis, spent, {} if book is None else book.revoked)
 
 
 at_time = click.option("--now", "at", metavar="TIME", help="Judge at this UTC time instead of now, such as 2026-11-20T09:30:00Z.")
@@ -158,7 +162,7 @@ def draft(  # noqa: PLR0913, PLR0917 (one option each)
         expires=written(moment(now) + timedelta(days=days)),
     )
     papers.made(drafted, "authorization")
-    found = _judge(drafted, ground, now)
+    found = judge(drafted, ground, now)
     _stop_at_refusal(found)
     papers.write(output, drafted)
     papers.show((*authorization_screen(drafted, policy, (), ground.spent, now), *verdicts([verdict for verdict, _ in found])))
@@ -170,7 +174,7 @@ def draft(  # noqa: PLR0913, PLR0917 (one option each)
 @at_time
 def show(file: Path, ground: Ground, at: str | None) -> None:
     """Everything that an officer must compare, on one screen, with the verdict of each check."""
-    _shown(file, ground, _time(at))
+    _shown(file, ground, time(at))
 
 
 @authorize.command()
@@ -224,7 +228,7 @@ def confirm(  # noqa: PLR0913, PLR0917 (one option each)
 @at_time
 def check(file: Path, confirmation_path: Path | None, ground: Ground, at: str | None) -> None:
     """Check an authorization as the cold host will: signatures, confirmation, validity, payee, limits."""
-    now = _time(at)
+    now = time(at)
     wanted, _, found = _read(file, ground, now)
     _stop_at_refusal(found)
     said = _prove(file, confirmation_path, ground.charter, now).confirmation
@@ -236,7 +240,7 @@ def check(file: Path, confirmation_path: Path | None, ground: Ground, at: str | 
         )
     )
     papers.show((f"VALID at {now}", *payments(wanted)))
-    papers.anchored(ground.charter, ground.anchored)
+    papers.anchored(ground.anchored)
 
 
 @authorize.command()
@@ -244,9 +248,9 @@ def check(file: Path, confirmation_path: Path | None, ground: Ground, at: str | 
 @click.option("--as", "person", required=True, type=click.Choice(OFFICERS))
 @papers.key
 @click.option("--reason", required=True, help="Why it must not be paid.")
-@click.option("--charter", "charter_path", type=papers.FILE, help="The signed charter, to see at once that your key is the right one.")
+@papers.charters_to_see
 @papers.out
-def revoke(file: Path, person: str, key: Path, reason: str, charter_path: Path | None, output: Path) -> None:  # noqa: PLR0913, PLR0917 (one option each)
+def revoke(file: Path, person: str, key: Path, reason: str, charter_paths: tuple[Path, ...], output: Path) -> None:  # noqa: PLR0913, PLR0917 (one option each)
     """Take an authorization back, for ever: CFO or CTO alone. It counts when the cold host has it, before the word SIGN."""
     raw, signed = read_signed(file)
     wanted = load(Authorization, raw, file.name)
@@ -268,8 +272,9 @@ def revoke(file: Path, person: str, key: Path, reason: str, charter_path: Path |
     papers.show((*field("because", reason), *digest(wanted.digest)))
     papers.confirmed()
     signature = signatures.sign(person, "revocation@cold-ceremony", dump(revocation), key)
-    if charter_path is not None:
-        check_revocation(revocation, (signature,), {m.person: m.key for m in papers.signed_charter(charter_path).people})
+    if charter_paths:
+        people = papers.charter_chain(charter_paths, wanted.genesis).charter.people
+        check_revocation(revocation, (signature,), {m.person: m.key for m in people})
     papers.write(output, revocation)
     add_signature(output, signature)
     click.echo("Carry it to the cold host at once; prepare, transfer, resume and void take it")
@@ -282,7 +287,7 @@ def _read(file: Path, ground: Ground, now: str) -> tuple[Authorization, tuple[st
     wanted = load(Authorization, raw, file.name)
     for signature in signed:
         signatures.verify(signature, raw, ground.charter.key(signature.signer), "authorization@cold-ceremony")
-    return wanted, papers.signers(signed), _judge(wanted, ground, now)
+    return wanted, papers.signers(signed), judge(wanted, ground, now)
 
 
 def _shown(file: Path, ground: Ground, now: str) -> None:
@@ -293,7 +298,7 @@ def _shown(file: Path, ground: Ground, now: str) -> None:
     _stop_at_refusal(found)
 
 
-def _judge(wanted: Authorization, ground: Ground, now: str) -> list[tuple[Verdict, Refused | None]]:
+def judge(wanted: Authorization, ground: Ground, now: str) -> list[tuple[Verdict, Refused | None]]:
     """Every check of an authorization by itself, none left out because another one refused."""
     charter, policy, spent = ground.charter, ground.policy, ground.spent or ()
     checks: tuple[tuple[str, str, Callable[[], None]], ...] = (
@@ -436,7 +441,8 @@ def _write_slip(paper: Path, pages: Sequence[Sequence[str]], mark: Mark) -> None
         click.echo("No PDF: reportlab is not installed here. Print the text.")
 
 
-def _time(given: str | None) -> str:
+def time(given: str | None) -> str:
+    """The time at which to judge: the given one, or now."""
     if given is None:
         return papers.now()
     text = decode(Time, given, "--now")

@@ -58,7 +58,7 @@ _since = click.option("--since", type=click.IntRange(0), metavar="HEIGHT", help=
 class Given(TypedDict):
     """What every command about a bundle is given."""
 
-    charter_path: Path
+    charter_paths: tuple[Path, ...]
     policy_path: Path
     key_record_path: Path
     genesis: str
@@ -68,7 +68,7 @@ def of_bundle(command: F) -> F:
     """The bundle, and the papers that it is checked against."""
     genesis = click.option("--genesis", required=True, metavar="HEX", help="Digest of the genesis charter, from a closing slip.")
     folder = click.argument("folder", metavar="BUNDLE", type=papers.FILE)
-    for option in (_key_record, papers.policy_file, papers.charter_file, genesis, folder):
+    for option in (_key_record, papers.policy_file, papers.charter_files, genesis, folder):
         command = option(command)
     return command
 
@@ -303,11 +303,11 @@ def _record(path: Path) -> KeyRecord:
 
 def _received(folder: Path, given: Given) -> tuple[Received, tuple[str, ...]]:
     """The proof, and what production would refuse of the medium (EXP-03)."""
-    charter = papers.signed_charter(given["charter_path"])
-    policy = papers.signed_policy(given["policy_path"], charter, charter.digest)
-    checked = Papers(charter, policy, _record(given["key_record_path"]), given["genesis"])
+    chain = papers.charter_chain(given["charter_paths"], given["genesis"])
+    policy = papers.signed_policy(given["policy_path"], chain)
+    checked = Papers(chain, policy, _record(given["key_record_path"]), given["genesis"])
     findings = media.receivable(folder, media.mounts())
-    if not permits(charter.mark, "machine checks"):
+    if not permits(chain.charter.mark, "machine checks"):
         media.refuse_unreceivable(findings)
     return receive(bundles.read(folder), checked), findings
 

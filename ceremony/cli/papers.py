@@ -17,7 +17,8 @@ from ceremony.base.files import write_new
 from ceremony.base.signatures import Namespace, Signature
 from ceremony.record import charter as charters
 from ceremony.record import policy as policies
-from ceremony.record.charter import SIGNERS, Charter
+from ceremony.record.chain import Chain, SignedCharter, check_follows, parse_succession, verify_chain
+from ceremony.record.charter import Charter
 from ceremony.record.signed import add_signature, read_signed
 from transfer.limits import Policy, written
 
@@ -29,7 +30,13 @@ _ROWS = 23
 FILE = click.Path(path_type=Path)
 out = click.option("-o", "--output", type=FILE, required=True, help="File to make; it must not be there yet.")
 key = click.option("--key", type=FILE, required=True, help="SSH private key file, or the .pub of a key held by hardware or an agent.")
-charter_file = click.option("--charter", "charter_path", type=FILE, required=True, help="The signed charter.")
+_CHARTERS = "The signed charter; every one from the genesis on, and successions, if it was amended: repeatable."
+charter_files = click.option("--charter", "charter_paths", type=FILE, required=True, multiple=True, help=_CHARTERS)
+_SEE = "The signed charters, to see at once that your key is the right one: repeatable."
+charters_to_see = click.option("--charter", "charter_paths", type=FILE, multiple=True, help=_SEE)
+_BEFORE = "The signed charters before it, from the genesis on: repeatable."
+against = click.option("--against", type=FILE, multiple=True, help=_BEFORE)
+previous_policy = click.option("--previous", type=FILE, help="The signed policy before this one, unless this is the first.")
 policy_file = click.option("--policy", "policy_path", type=FILE, required=True, help="The signed policy.")
 genesis_digest = click.option("--genesis", metavar="HEX", help="Digest of the genesis charter, from a closing slip.")
 
@@ -69,45 +76,73 @@ def public_key(path: Path) -> str:
     return signatures.public_key_of(path if path.suffix == ".pub" else path.with_name(path.name + ".pub"))
 
 
-def genesis_of(charter: Charter, given: str | None) -> str:
-    """The genesis that this charter belongs to; refuses with AUD-09 if it is not the one from outside."""
-    if charter.number == 0:
-        if given not in (None, charter.digest):
-            refuse(
-                "AUD-09",
-                "this charter is not the genesis that you know",
-                found=charter.digest,
-                expected=str(given),
-                do="Compare the words with your closing slip. Do not use this charter.",
-            )
-        return charter.digest
-    if given is None:
-        raise Malformed(f"charter {charter.number} is not the genesis; give the genesis digest with --genesis")
-    return given
+def charter_chain(paths: Sequence[Path], given: str | None) -> Chain:
+    """The charters in these files, in any order, each signed as the one before it demands; AUD-09 if the genesis is not the one from
+    outside. A succession lies in a file of its own."""
+    read = [(path, *read_signed(path)) for path in paths]
+    successions = {parse_succession(raw, path.name).charter: (raw, signed) for path, raw, signed in read if _is_succession(raw)}
+    found = [(charters.parse(raw, path.name), raw, signed) for path, raw, signed in read if not _is_succession(raw)]
+    links = []
+    for charter, raw, signed in sorted(found, key=lambda each: each[0].number):
+        said, confirmed = successions.get(charter.digest, (None, ()))
+        links.append(SignedCharter(charter=raw, signatures=signed, succession=said, succession_signatures=confirmed))
+    if not links:
+        raise Malformed("--charter: found no charter, expected the genesis and each later one")
+    chain = verify_chain(links)
+    check_genesis(chain.genesis, given)
+    return chain
 
 
-def anchored(charter: Charter, given: str | None) -> None:
+def predecessor(charter: Charter, against: Sequence[Path], given: str | None) -> Charter | None:
+    """The charter that this one amends, from the signed files of `--against`; None for a genesis. STO-07 if it does not follow."""
+    if charter.number == 0 and not against:
+        check_genesis(charter.digest, given)
+        return None
+    if not against:
+        raise Malformed(f"charter {charter.number} amends another one; give every charter before it with --against")
+    before = charter_chain(against, given).charter
+    check_follows(before, charter)
+    return before
+
+
+def policy_before(policy: Policy, previous: Path | None, chain: Chain) -> Policy | None:
+    """The signed policy that this one follows, None for the first; AUT-01, AUT-06 if it does not follow."""
+    if previous is None and policy.number:
+        raise Malformed(f"this is policy {policy.number}; give the one before it with --previous")
+    before = signed_policy(previous, chain) if previous else None
+    policies.check_follows(policy, before)
+    return before
+
+
+def _is_succession(raw: bytes) -> bool:
+    return b'"type":"succession"' in raw
+
+
+def check_genesis(genesis: str, given: str | None) -> None:
+    """AUD-09: a genesis is the one that came from outside, if one was given."""
+    if given not in (None, genesis):
+        refuse(
+            "AUD-09",
+            "this charter is not the genesis that you know",
+            found=genesis,
+            expected=str(given),
+            do="Compare the words with your closing slip. Do not use this charter.",
+        )
+
+
+def anchored(given: str | None) -> None:
     """AUD-09: without the genesis digest from outside nothing is proven; the verdict is undecided (exit 3)."""
     if given is None:
         raise Undecided("CONSISTENT, NOT ANCHORED\n  do        Give --genesis with the digest from your closing slip.")
-    if charter.number != 0:
-        raise Undecided("CONSISTENT, NOT ANCHORED\n  do        `ceremony audit verify` follows later charters back to the genesis.")
     click.echo("ANCHORED: the charter is the genesis that you named.")
 
 
-def signed_charter(path: Path) -> Charter:
-    """A charter that CFO, CTO and witness have signed."""
-    raw, signed = read_signed(path)
-    charter = charters.parse(raw, path.name)
-    charters.verify_all(signed, raw, SIGNERS, charter, "charter@cold-ceremony")
-    return charter
-
-
-def signed_policy(path: Path, charter: Charter, genesis: str) -> Policy:
-    """A policy of this charter that CFO, CTO and witness have signed."""
+def signed_policy(path: Path, chain: Chain) -> Policy:
+    """A policy that CFO, CTO and witness have signed, under the charter of the chain that it names."""
     raw, signed = read_signed(path)
     policy = policies.parse(raw, path.name)
-    policies.check(policy, charter, genesis)
+    charter = chain.named(policy.charter, "the policy")
+    policies.check(policy, charter, chain.genesis)
     policies.verify_all(signed, raw, charter)
     return policy
 

@@ -118,7 +118,7 @@ def check_amendment(before: Charter, after: Charter, signed: Sequence[Signature]
 
     If it replaces one officer, and that one alone has not signed: by the other officer, the witness and a quorum of custodians. That
     is a succession: the lost officer is returned, and it counts only with `check_succession`."""
-    _check_follows(before, after)
+    check_follows(before, after)
     raw = dump(after)
     for signature in signed:
         signatures.verify(signature, raw, before.key(signature.signer), "charter@cold-ceremony")
@@ -130,7 +130,7 @@ def check_amendment(before: Charter, after: Charter, signed: Sequence[Signature]
     return lost
 
 
-def _check_follows(before: Charter, after: Charter) -> None:
+def check_follows(before: Charter, after: Charter) -> None:
     """Number and predecessor; nothing that the key that exists depends on; somebody or something is different."""
     if (after.number, after.previous) != (before.number + 1, before.digest):
         _refuse(
@@ -153,12 +153,17 @@ def _check_follows(before: Charter, after: Charter) -> None:
         _refuse("the amendment changes nothing", found="the same charter", expected="a difference", do="Say what is to change.")
 
 
-def _lost(before: Charter, after: Charter, signed: Sequence[Signature]) -> str | None:
-    """The one officer who is replaced by this charter, which changes nothing else, and who has not signed it."""
-    missing = [officer for officer in OFFICERS if officer not in {s.signer for s in signed}]
+def replaced_officer(before: Charter, after: Charter) -> str | None:
+    """The one officer whose key is another one, if the charter changes nothing else; None otherwise."""
     replaced = [change.person for change in rekeyed(before, after)]
     alone = changed_fields(before, after) == ("people",) and len(changes(before, after)) == 1
-    return missing[0] if len(missing) == 1 and replaced == missing and alone else None
+    return replaced[0] if alone and set(replaced) <= set(OFFICERS) and replaced else None
+
+
+def _lost(before: Charter, after: Charter, signed: Sequence[Signature]) -> str | None:
+    """The officer who is replaced and has not signed, while the other one has or must."""
+    replaced, signers = replaced_officer(before, after), {s.signer for s in signed}
+    return replaced if replaced is not None and replaced not in signers else None
 
 
 def _check_signed(what: str, signed: Sequence[Signature], needed: Sequence[str]) -> None:
@@ -184,6 +189,21 @@ def _check_successors(what: str, before: Charter, lost: str, signed: Sequence[Si
             expected=f"the {other}, the witness, and the thresholds of custodians at {before.site_threshold} sites",
             do=f"Let the missing custodians sign, or the {lost}, if they are there after all.",
         )
+
+
+def check_succession_signer(before: Charter, after: Charter, person: str) -> None:
+    """STO-07: who is replaced does not sign a succession, and neither does the administrator."""
+    lost = replaced_officer(before, after)
+    if lost is None:
+        _refuse(
+            "this charter is not a succession",
+            found=", ".join(changed_fields(before, after)),
+            expected="another key for one officer, and nothing else changed",
+            do="An ordinary amendment needs no succession: CFO, CTO and witness sign it.",
+        )
+    allowed = [p for p in (*OFFICERS, "witness", *before.custodians) if p != lost]
+    if person not in allowed:
+        _refuse(f"{person} cannot sign this succession", found=person, expected=", ".join(allowed), do="Let one of these sign.")
 
 
 def parse_succession(raw: bytes, what: str) -> Succession:

@@ -16,6 +16,7 @@ from ceremony.base.lines import parse_chain, parse_line, sha256
 from ceremony.record import entries, signers
 from ceremony.record import policy as policies
 from ceremony.record.approval import Approval, Approved, SignedApproval, approve
+from ceremony.record.chain import Chain
 from ceremony.record.charter import Account, Charter
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.register import Ceremony
@@ -62,16 +63,22 @@ class Received:
 class Papers:
     """Charter, policy and key record that belong together under one genesis digest, which comes from outside."""
 
-    __slots__ = ("charter", "genesis", "key_record", "policy")
+    __slots__ = ("chain", "genesis", "key_record", "policy")
 
-    def __init__(self, charter: Charter, policy: Policy, key_record: KeyRecord, genesis: str) -> None:
-        _anchored(charter, genesis)
-        policies.check(policy, charter, genesis)
-        check_key_record(key_record, charter)
-        self.charter = charter
+    def __init__(self, chain: Chain, policy: Policy, key_record: KeyRecord, genesis: str) -> None:
+        """`chain`: the charters from the genesis on, as `verify_chain` made it."""
+        _anchored(chain, genesis)
+        policies.check(policy, chain.named(policy.charter, "the policy"), genesis)
+        check_key_record(key_record, chain)
+        self.chain = chain
         self.policy = policy
         self.key_record = key_record
         self.genesis = genesis
+
+    @property
+    def charter(self) -> Charter:
+        """The charter in force."""
+        return self.chain.charter
 
     def account(self, name: str) -> AccountKey:
         """One account of the key record."""
@@ -105,14 +112,17 @@ def receive(bundle: Bundle, papers: Papers) -> Received:
     return Received(papers, bundle, authorization, checked, approved, _TOKEN)
 
 
-def check_key_record(key_record: KeyRecord, charter: Charter) -> None:
-    """The key record is of this charter (its genesis), mark, scheme, plan and accounts; what it holds is pinned by the approvals."""
+def check_key_record(key_record: KeyRecord, chain: Chain) -> None:
+    """The key record is of this genesis and one of its charters, of its mark, scheme, plan and accounts; what it holds is pinned by
+    the approvals."""
+    charter = chain.charter
+    known = [each.digest for each in chain.charters]
     if key_record.mark != charter.mark:
         found, expected = f"a {key_record.mark} key record", f"a {charter.mark} one"
         refuse("SET-08", "key record and charter are not of one kind", found=found, expected=expected, do="Use the right key record.")
     pairs: dict[str, tuple[object, object]] = {
-        "genesis": (key_record.genesis, charter.digest),
-        "charter": (key_record.charter, charter.digest),
+        "genesis": (key_record.genesis, chain.genesis),
+        "charter": (key_record.charter, key_record.charter if key_record.charter in known else " or ".join(known)),
         "scheme": (key_record.scheme, charter.scheme),
         "plan": (key_record.plan, charter.plan),
         "accounts": (_facts(key_record.accounts), _facts(charter.accounts)),
@@ -132,12 +142,12 @@ def _facts(accounts: Iterable[Account | AccountKey]) -> list[tuple[str, ...]]:
     return [(account.name, account.chain, account.network, account.path) for account in accounts]
 
 
-def _anchored(charter: Charter, genesis: str) -> None:
-    if charter.digest != genesis:
+def _anchored(chain: Chain, genesis: str) -> None:
+    if chain.genesis != genesis:
         refuse(
             "AUD-09",
             "this charter is not the genesis that you know",
-            found=charter.digest,
+            found=chain.genesis,
             expected=genesis,
             do="Compare the words with your closing slip. Do not use this charter.",
         )

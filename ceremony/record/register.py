@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -204,7 +204,15 @@ class Register:
     @cached_property
     def last_policy(self) -> Policy | None:
         """The newest policy of a ceremony that ended and was not voided; None if there is none."""
-        found = (c for c in reversed(self.ceremonies) if c.state.file("policy") is not None)
+        return self._newest_policy(self.ceremonies)
+
+    def policy_before(self, ceremony: int) -> Policy | None:
+        """The policy that was in force when a ceremony began."""
+        return self._newest_policy(self.ceremonies[: ceremony - 1])
+
+    @staticmethod
+    def _newest_policy(among: Sequence[Ceremony]) -> Policy | None:
+        found = (c for c in reversed(among) if c.state.file("policy") is not None)
         counts = (c for c in found if c.state.closed is not None and c.state.closed.outcome != "void")
         return next((c.load(Policy, "policy") for c in counts), None)
 

@@ -19,6 +19,7 @@ from ceremony.base.data import dump, encode, load
 from ceremony.base.lines import Line, parse_chain, parse_line
 from ceremony.base.words import spoken
 from ceremony.record import entries
+from ceremony.record.chain import Chain
 from ceremony.record.checkpoint import Statement
 from ceremony.record.entries import type_of
 from ceremony.record.received import Papers, Received, receive
@@ -62,7 +63,7 @@ def refused(identifier: str, outbound: Outbound, folder: Path) -> Refused:
 
 def received(outbound: Outbound, folder: Path) -> Received:
     sample = outbound.sample
-    return receive(bundles.read(folder), Papers(sample.charter, sample.policy, outbound.key_record, outbound.genesis))
+    return receive(bundles.read(folder), Papers(Chain((sample.charter,)), sample.policy, outbound.key_record, outbound.genesis))
 
 
 def changed(tmp_path: Path, change: Callable[[str, Any], Iterable[Entry]], **how: Any) -> tuple[Outbound, Path]:
@@ -133,7 +134,7 @@ def test_only_receive_makes_the_proof(made: Outbound) -> None:
     found = received(made, made.bundle("proof"))
     with pytest.raises(TypeError):
         Received(
-            Papers(found.charter, found.policy, made.key_record, made.genesis),
+            Papers(Chain((found.charter,)), found.policy, made.key_record, made.genesis),
             found.bundle,
             found.authorization,
             found.checked,
@@ -160,8 +161,8 @@ def test_a_foreign_charter(made: Outbound, tmp_path: Path, run: Run) -> None:
     charter, policy = ({f"--{name}": foreign.folder / f"{name}.json"} for name in ("charter", "policy"))
     for found, papers in (
         ("BRD-01 ", ours),
-        ("AUT-01 the policy names another charter", ours | charter),
         ("AUD-09 this charter is not the genesis", ours | charter | policy),
+        ("AUT-01 the policy names another charter", ours | charter | {"--genesis": foreign.genesis}),
         ("AUD-09 the key record is of another charter", ours | charter | policy | {"--genesis": foreign.genesis}),
     ):
         code, _, err = run("online", "receive", theirs, *(part for option in papers.items() for part in option))
@@ -193,14 +194,14 @@ def test_a_charter_or_policy_that_lacks_a_signature(tmp_path: Path, run: Run) ->
 def test_another_key_record(identifier: str, changes: dict[str, Any], made: Outbound, named: str) -> None:
     folder, record = made.bundle(named), replace(made.key_record, **changes)
     with pytest.raises(Refused) as error:
-        receive(bundles.read(folder), Papers(made.sample.charter, made.sample.policy, record, made.genesis))
+        receive(bundles.read(folder), Papers(Chain((made.sample.charter,)), made.sample.policy, record, made.genesis))
     assert error.value.identifier == identifier
 
 
 @pytest.mark.control("AUT-01")
 def test_another_policy(made: Outbound) -> None:
     with pytest.raises(Refused) as error:
-        Papers(made.sample.charter, replace(made.sample.policy, charter="11" * 32), made.key_record, made.genesis)
+        Papers(Chain((made.sample.charter,)), replace(made.sample.policy, charter="11" * 32), made.key_record, made.genesis)
     assert error.value.identifier == "AUT-01"
 
 
@@ -214,7 +215,7 @@ def test_production_refuses_a_medium_that_practice_only_tells_of(made: Outbound,
 def test_an_account_of_somebody_else_in_the_key_record(made: Outbound) -> None:
     """Its coins are not the account's: refused before the approvals, which name the true key record, are looked at."""
     stranger = replace(ACCOUNT, name="main")
-    papers = Papers(made.sample.charter, made.sample.policy, replace(made.key_record, accounts=(stranger,)), made.genesis)
+    papers = Papers(Chain((made.sample.charter,)), made.sample.policy, replace(made.key_record, accounts=(stranger,)), made.genesis)
     with pytest.raises(Refused) as error:
         receive(bundles.read(made.bundle("stranger")), papers)
     assert error.value.identifier == "TXN-10"

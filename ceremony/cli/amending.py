@@ -1,0 +1,227 @@
+"""Later charters and policies, anywhere: make an amendment, succeed a lost officer, explain, check an authorization by the policy."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from ceremony.base.control import refuse
+from ceremony.base.data import Malformed, dump, load
+from ceremony.base.files import read_file, write_new
+from ceremony.cli import authorize, papers
+from ceremony.cli.anywhere import certificate, charter, device, members, policy
+from ceremony.record import charter as charters
+from ceremony.record import entries
+from ceremony.record import policy as policies
+from ceremony.record.chain import (
+    Succession,
+    check_follows,
+    check_succession_signer,
+    check_waited,
+    cool_off_ends,
+    parse_succession,
+)
+from ceremony.record.charter import Charter, Member
+from ceremony.record.ledger import PROPOSED
+from ceremony.record.register import Ceremony, Register
+from ceremony.record.signed import MOST_BYTES, read_signed
+from ceremony.screen.documents import charter_screen, digest, field, machine_screen, policy_screen, verdicts
+from ceremony.screen.explain import charter_difference, charter_explained, policy_difference, policy_explained
+from transfer.authorization import Authorization
+
+__all__ = ["charter", "policy"]
+
+_HSM = ("label", "serial", "manufacturer", "model", "firmware")
+_register = click.option("--register", "folder", type=papers.FILE, required=True, help="A copy of the register.")
+
+
+@charter.command()
+@click.argument("chain", nargs=-1, required=True, type=papers.FILE)
+@papers.genesis_digest
+@click.option("--enrolment", "enrolments", multiple=True, type=papers.FILE, help="New name and key of one person: repeatable.")
+@click.option("--hsm-label")
+@click.option("--hsm-serial")
+@click.option("--hsm-manufacturer")
+@click.option("--hsm-model")
+@click.option("--hsm-firmware")
+@click.option("--hsm-certificate", metavar="NUMBER:STANDARD:LEVEL")
+@click.option(
+    "--device", "devices", multiple=True, metavar="V:P:SERIAL:WHAT:WHEN", help="All of them, instead of those before: repeatable."
+)
+@click.option("--boot-image", "boot", metavar="HEX", help="SHA-256 of the cold host's image, taken on another machine.")
+@click.option("--kdf", type=click.Choice(["standard", "strong", "light"]))
+@click.option("--vault-minutes", type=int)
+@click.option("--officers-approve", type=click.Choice(["yes", "no"]))
+@papers.out
+def amend(  # noqa: PLR0913, PLR0917 (one for each repeatable option)
+    chain: tuple[Path, ...],
+    genesis: str | None,
+    enrolments: tuple[Path, ...],
+    devices: tuple[str, ...],
+    hsm_certificate: str | None,
+    output: Path,
+    **options: str | int | None,
+) -> None:
+    """Make the charter after CHAIN, the signed charters from the genesis to the one in force. Give only what changes."""
+    before = papers.charter_chain(chain, genesis).charter
+    stated = {name: value for name in _HSM if (value := options.pop(f"hsm_{name}")) is not None}
+    if hsm_certificate is not None:
+        stated["certificate"] = certificate(hsm_certificate)  # type: ignore[assignment]
+    fields: dict[str, object] = {name: value for name, value in options.items() if value is not None}
+    fields |= {"hsm": replace(before.hsm, **stated)} if stated else {}  # type: ignore[arg-type]
+    if devices:
+        fields["devices"] = tuple(sorted(map(device, devices), key=lambda d: (d.vendor, d.product, d.serial)))
+    changed = replace(
+        before,
+        number=before.number + 1,
+        previous=before.digest,
+        issued=papers.now(),
+        people=_people(before, enrolments),
+        **fields,  # type: ignore[arg-type]
+    )
+    made = charters.parse(dump(changed), output.name)
+    check_follows(before, made)
+    papers.write(output, made)
+    papers.pages(charter_difference(before, made))
+
+
+def _people(before: Charter, enrolments: tuple[Path, ...]) -> tuple[Member, ...]:
+    """The people of before, with what these enrolments say in the place of theirs."""
+    new = {member.person: member for member in members(enrolments)}
+    strangers = sorted(set(new) - {m.person for m in before.people})
+    if strangers or len(new) != len(enrolments):
+        raise Malformed(f"--enrolment: found {', '.join(strangers) or 'one person twice'}, expected people of the charter, each once")
+    return tuple(new.get(m.person, m) for m in before.people)
+
+
+@charter.command("explain")
+@click.argument("file", type=papers.FILE)
+@click.option("--against", type=papers.FILE, help="The charter before it: what changes is told, too.")
+def explain_charter(file: Path, against: Path | None) -> None:
+    """Say in plain English who can do what under a charter. No signature is looked at."""
+    found = charters.read(file)
+    said = [charter_explained(found)]
+    if against is not None:
+        before = charters.read(against)
+        check_follows(before, found)
+        said.insert(0, charter_difference(before, found))
+    papers.pages(*said)
+
+
+@charter.command()
+@click.argument("file", type=papers.FILE)
+@_register
+@click.option("--genesis", required=True, metavar="HEX", help="Digest of the genesis charter, from a closing slip.")
+@click.option("--as", "person", required=True, help="The other officer, the witness, or a position.")
+@papers.key
+@click.option("-o", "--output", type=papers.FILE, default="succession.json", show_default=True, help="Made, or signed as well.")
+def succeed(file: Path, folder: Path, genesis: str, person: str, key: Path, output: Path) -> None:  # noqa: PLR0913, PLR0917 (one for each option)
+    """After the cool-off: sign once more that the charter in FILE, which replaces a lost officer, counts from now on."""
+    book = Register.open(folder)
+    papers.check_genesis(book.genesis, genesis)
+    raw = read_file(file, MOST_BYTES)
+    after, before = charters.parse(raw, file.name), book.charter
+    check_follows(before, after)
+    said = _succession(book, _proposal(book, raw), papers.now())
+    check_succession_signer(before, after, person)
+    check_waited(said, papers.now())
+    if not output.exists():
+        write_new(output, dump(said))
+    kept, signed = read_signed(output)
+    found = parse_succession(kept, output.name)
+    if replace(found, issued=said.issued) != said:
+        raise Malformed(f"{output}: this succession is of another charter or proposal; give a new file with -o")
+    papers.pages(
+        charter_difference(before, after),
+        (
+            *field("proposed", f"{found.proposed_at}, in the ceremony with the head"),
+            *digest(found.proposed),
+            *field("cool-off", f"{found.cool_off_hours} hours, over since {cool_off_ends(found.proposed_at, found.cool_off_hours)}"),
+            *field("made", found.issued),
+            *field("signed by", ", ".join(papers.signers(signed)) or "nobody yet"),
+        ),
+        (*machine_screen(after), *charter_screen(after, ())),
+    )
+    papers.sign(output, person, key, "succession@cold-ceremony", before)
+
+
+def _proposal(book: Register, raw: bytes) -> Ceremony:
+    """The newest ceremony that took this charter in as a proposal."""
+    found = [c for c in book.ceremonies if c.state.closed and c.state.closed.outcome == PROPOSED and c.raw("charter") == raw]
+    if not found:
+        refuse(
+            "STO-07",
+            "this charter was not proposed",
+            found="no ceremony that took it in",
+            expected="`ceremony amend` with this charter, then the cool-off",
+            do="Let the other officer, the witness and a quorum of custodians sign it, and take it into the register first.",
+        )
+    return found[-1]
+
+
+def _succession(book: Register, proposal: Ceremony, now: str) -> Succession:
+    entry = next(e for e in proposal.state.entries if isinstance(e.body, entries.Proposed))
+    policy_then = book.policy_before(proposal.number)
+    hours = policy_then.cool_off_hours if policy_then else 0
+    return Succession(
+        mark=book.charter.mark,
+        genesis=book.genesis,
+        charter=entry.body.charter,
+        proposed=proposal.head,
+        proposed_at=entry.line.time,
+        cool_off_hours=hours,
+        issued=now,
+    )
+
+
+@policy.command("explain")
+@click.argument("file", type=papers.FILE)
+@click.option("--against", type=papers.FILE, help="The policy before it: what changes is told, too.")
+def explain_policy(file: Path, against: Path | None) -> None:
+    """Say in plain English what a policy allows and refuses, with exact amounts. No signature is looked at."""
+    found = policies.read(file)
+    said = [policy_explained(found)]
+    if against is not None:
+        before = policies.read(against)
+        policies.check_follows(found, before)
+        said.insert(0, policy_difference(before, found))
+    papers.pages(*said)
+
+
+@policy.command("check")
+@click.argument("file", type=papers.FILE)
+@papers.charter_files
+@papers.previous_policy
+@papers.genesis_digest
+@click.option("--against", "authorization", type=papers.FILE, help="An authorization: would this policy let it pass, and why?")
+@click.option("--register", "folder", type=papers.FILE, help="A copy of the register, to count what is spent.")
+@authorize.at_time
+def check_policy(  # noqa: PLR0913, PLR0917 (one for each option)
+    file: Path,
+    charter_paths: tuple[Path, ...],
+    previous: Path | None,
+    genesis: str | None,
+    authorization: Path | None,
+    folder: Path | None,
+    at: str | None,
+) -> None:
+    """Check form, payees, dates and signatures against the charter and the policy before; with --against, an authorization by it.
+
+    Exit code 0 is yes, 1 is no: each control says why on a line of its own."""
+    chain = papers.charter_chain(charter_paths, genesis)
+    wanted = papers.signed_policy(file, chain)
+    if authorization is None:
+        papers.policy_before(wanted, previous, chain)
+        papers.show(policy_screen(wanted, charters.SIGNERS))
+        papers.anchored(genesis)
+        return
+    asked = load(Authorization, read_file(authorization, MOST_BYTES), authorization.name)
+    found = authorize.judge(asked, authorize.ground_of(chain, wanted, genesis, folder), authorize.time(at))
+    papers.show(verdicts([verdict for verdict, _ in found]))
+    no = any(refusal is not None for _, refusal in found)
+    counted = "" if folder else "; what was spent before is counted on the cold host (or give --register)"
+    click.echo(f"{'NO' if no else 'YES'}: this policy {'refuses' if no else 'lets'} it{'' if no else ' pass'}{counted}.")
+    if no:
+        raise SystemExit(1)

@@ -1,0 +1,273 @@
+"""Charter and policy in plain English, for whoever signs them; and what a later one changes. Pure: data in, lines of 78 columns out.
+
+Everything here is said from the document's own fields and from nothing else."""
+
+from __future__ import annotations
+
+import textwrap
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from datetime import timedelta
+from itertools import combinations
+
+from ceremony.base.amounts import format_btc, grouped
+from ceremony.base.data import encode
+from ceremony.base.mark import permits
+from ceremony.record.chain import changed_fields, changes, replaced_officer
+from ceremony.record.charter import Charter, Site, freezers
+from ceremony.screen.documents import hsm_certificate
+from transfer.limits import Payee, Policy, moment, written
+
+WIDTH = 78
+RESHARE = "Reshare, or a new key?"
+
+
+def told(title: str, sentences: Iterable[str]) -> tuple[str, ...]:
+    """A title, and each sentence as a line of its own, wrapped under itself."""
+    lines = [title, ""]
+    for sentence in sentences:
+        indent = " " * (len(sentence) - len(sentence.lstrip()))
+        lines += textwrap.wrap(
+            sentence.strip(), WIDTH, initial_indent=f"{indent}- ", subsequent_indent=f"{indent}  ", break_on_hyphens=False
+        )
+    return tuple(lines)
+
+
+# --- the charter -----------------------------------------------------------------------------------------------------------
+
+
+def charter_explained(charter: Charter) -> tuple[str, ...]:
+    """Who can do what, and with whom; what countries can do; what is held where."""
+    return told(
+        f"{charter.mark.upper()}  charter {charter.number} of {charter.organisation}, in plain English",
+        (*_mark(charter), *_quorum(charter), *_countries(charter), *_officers(charter), *_change(charter), *_holds(charter)),
+    )
+
+
+def _mark(charter: Charter) -> tuple[str, ...]:
+    if permits(charter.mark, "practice chain"):
+        return ("What is done under it counts for nothing, and no real money may go to its addresses.",)
+    return ("The key that is made under it holds REAL MONEY.",)
+
+
+def _quorum(charter: Charter) -> Sequence[str]:
+    least = min(sum(s.threshold for s in group) for group in _groups(charter))
+    names = {m.person: m.name for m in charter.people}
+    return (
+        f"Money moves only when {least} custodians or more come together: any {charter.site_threshold} of the {len(charter.sites)} sites "
+        "must open, and a site opens when so many of its custodians unlock their shares:",
+        *(
+            f"  {s.letter} {s.name}, {s.jurisdiction}: any {s.threshold} of "
+            + ", ".join(f"{p} {names[p]}" for p in charter.custodians if p[0] == s.letter)
+            for s in charter.sites
+        ),
+        "Fewer than that learn nothing of the key. That many need nobody else: with their cards, their "
+        "passphrases and the published recovery "
+        "they can move everything, without officers and without this tool.",
+    )
+
+
+def _groups(charter: Charter) -> Iterable[tuple[Site, ...]]:
+    return combinations(charter.sites, charter.site_threshold)
+
+
+def _countries(charter: Charter) -> tuple[str, ...]:
+    """STO-08 in words."""
+    counts = Counter(site.jurisdiction for site in charter.sites)
+    most = charter.site_threshold - 1
+    over = sorted(name for name, count in counts.items() if count > most)
+    compel = (
+        f"{' and '.join(over)} has {charter.site_threshold} sites or more and could compel a quorum by itself."
+        if over
+        else f"No country has more than {most} of the sites, so none can compel a quorum of {charter.site_threshold} by itself."
+    )
+    freeze = [
+        f"{name} has {counts[name]} of them and could freeze the funds: without its sites no quorum is left." for name in freezers(charter)
+    ]
+    return (compel, *(freeze or ["No country alone can freeze the funds: without its sites enough are left."]))
+
+
+def _officers(charter: Charter) -> tuple[str, ...]:
+    name = {m.person: m.name for m in charter.people}
+    approve = (
+        "They also approve the signing request of each transfer, in person."
+        if charter.officers_approve == "yes"
+        else "They need not come to the ceremony."
+    )
+    return (
+        f"{name['cfo']} (cfo) and {name['cto']} (cto) authorize each transfer, both of them, within the policy. "
+        f"Neither opens a share. {approve}",
+        f"{name['administrator']} (administrator) runs the machine and {name['witness']} (witness) watches; "
+        "both sign what was done. Neither opens a "
+        "share. Without either of them no ceremony is held.",
+    )
+
+
+def _change(charter: Charter) -> tuple[str, ...]:
+    name = {m.person: m.name for m in charter.people}
+    return (
+        f"This charter and its policy are changed only by what {name['cfo']}, {name['cto']} and {name['witness']} sign, all three.",
+        "If one officer is lost, the other officer, the witness and a quorum of custodians name another one: "
+        "they sign twice, before and after the "
+        "policy's cool-off. A lost witness is replaced by nobody: then neither charter nor policy can change any more.",
+        "Nothing changes mark, organisation, sites, thresholds, positions or accounts once a key exists: that is a new key.",
+    )
+
+
+def _holds(charter: Charter) -> tuple[str, ...]:
+    hsm, certificate = charter.hsm, hsm_certificate(charter.hsm.certificate)
+    devices = f"{len(charter.devices)} USB devices are listed" if charter.devices else "no USB device is listed"
+    return (
+        *(f"The key holds the account {a.name}: {a.chain}, {a.network} network, {a.path}." for a in charter.accounts),
+        f"Keys of a transfer are used in one HSM and no other: {hsm.label}, serial {hsm.serial}, "
+        f"{hsm.manufacturer} {hsm.model}, {certificate}.",
+        f"The cold host: {'its boot image is fixed' if charter.boot else 'no boot image is fixed'}, and {devices}; any other is refused.",
+        f"Each share is locked under its custodian's own passphrase (profile {charter.kdf}). No share is open "
+        f"longer than {charter.vault_minutes} minutes.",
+    )
+
+
+def charter_difference(before: Charter, after: Charter) -> tuple[str, ...]:
+    """What an amendment changes, sentence by sentence; nothing else differs."""
+    lost = replaced_officer(before, after)
+    sentences = [*_people(before, after)]
+    for name in changed_fields(before, after):
+        if name != "people":
+            sentences += _values(name, getattr(before, name), getattr(after, name))
+    if lost is not None:
+        sentences.append(
+            f"If the {lost} of before does not sign it, the other officer, the witness and a quorum of "
+            "custodians must; it is then taken in as a "
+            "proposal, and counts only when all of them sign once more after the cool-off."
+        )
+    sentences.append(f"Everything else stays as in charter {before.number}.")
+    return told(f"{after.mark.upper()}  charter {after.number}: what changes against charter {before.number}", sentences)
+
+
+def _people(before: Charter, after: Charter) -> Iterable[str]:
+    for change in changes(before, after):
+        old, new = before.member(change.person), after.member(change.person)
+        keys = f"Key {change.before} is revoked, key {change.after} is granted."
+        if change.before == change.after:
+            yield f"{change.person}: {old.name} is now spelled {new.name}; the key stays."
+        elif not change.renamed:
+            yield f"{change.person}: {old.name} signs with another key. {keys}"
+        else:
+            yield f"{change.person}: {old.name} is replaced by {new.name}. {keys}"
+            if change.person in before.custodians:
+                yield f"  {old.name} may still know the passphrase of {change.person} and have a copy of the card. {RESHARE}"
+
+
+def _values(name: str, old: object, new: object) -> Iterable[str]:
+    """One sentence for a field, or for each part of it that differs."""
+    parts = (encode(old) if old is not None else "none", encode(new) if new is not None else "none")
+    if isinstance(parts[0], dict) and isinstance(parts[1], dict):
+        for key in sorted(parts[0].keys() | parts[1].keys()):
+            if parts[0].get(key) != parts[1].get(key):
+                yield f"{_words(name)}, {_words(key)}: {_shown(parts[0].get(key))} becomes {_shown(parts[1].get(key))}."
+    elif isinstance(parts[0], list) and isinstance(parts[1], list):
+        yield from (f"{_words(name)}: {_shown(item)} is taken out." for item in parts[0] if item not in parts[1])
+        yield from (f"{_words(name)}: {_shown(item)} is added." for item in parts[1] if item not in parts[0])
+    else:
+        yield f"{_words(name)}: {_shown(parts[0])} becomes {_shown(parts[1])}."
+
+
+def _words(name: str) -> str:
+    return "HSM" if name == "hsm" else name.replace("_", " ")
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{_words(key)} {_shown(item)}" for key, item in value.items())
+    return "none" if value is None or value == "" else str(value)
+
+
+# --- the policy ------------------------------------------------------------------------------------------------------------
+
+
+def policy_explained(policy: Policy) -> tuple[str, ...]:
+    """Who can be paid, from when on and how much; what is refused, with exact amounts."""
+    over, week = format_btc(policy.per_transfer + 1), format_btc(policy.per_window + 1)
+    cool_off = (
+        f"A new payee, or a new address of an old one, can be paid {_hours(policy.cool_off_hours)} after the "
+        "policy that first lists it, not before."
+        if policy.cool_off_hours
+        else "There is NO cool-off: whoever is listed can be paid at once, also an attacker's address."
+    )
+    return told(
+        f"{policy.mark.upper()}  policy {policy.number}, in plain English",
+        (
+            f"Money can go to {_number(len(policy.payees), 'payee')} and to nobody else:",
+            *(line for payee in policy.payees for line in _payee(payee, policy)),
+            cool_off,
+            f"One transfer pays at most {format_btc(policy.per_transfer)}, without its fee. {over} is refused.",
+            f"All transfers of any {_number(policy.window_days, 'day')} together pay at most "
+            f"{format_btc(policy.per_window)}. {week} is refused; "
+            "what was authorized counts whether the chain has it or not.",
+            f"The fee of one transfer is at most {format_btc(policy.greatest_fee)}, and at most "
+            f"{policy.greatest_rate} satoshi per 1,000 virtual bytes.",
+            f"An authorization lives at most {_number(policy.validity_days, 'day')}, and is used once.",
+            "Nobody who runs a ceremony can go beyond this. Only CFO, CTO and witness together can, with a new policy.",
+        ),
+    )
+
+
+def _payee(payee: Payee, policy: Policy) -> tuple[str, ...]:
+    ready = written(moment(payee.added) + timedelta(hours=policy.cool_off_hours))
+    return (f"  {payee.name} ({payee.note}), on the {payee.network} network, from {ready} on, at", f"    {grouped(payee.destination)}")
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count} {what}" + ("" if count == 1 else "s")
+
+
+def _hours(hours: int) -> str:
+    days, rest = divmod(hours, 24)
+    return _number(days, "day") if days and not rest else _number(hours, "hour")
+
+
+_AMOUNTS = ("per_transfer", "per_window", "greatest_fee")
+_LIMITS = {
+    "cool_off_hours": "the cool-off, in hours",
+    "per_transfer": "the most of one transfer",
+    "window_days": "the window, in days",
+    "per_window": "the most within the window",
+    "greatest_fee": "the greatest fee",
+    "greatest_rate": "the greatest rate, in satoshi per 1,000 virtual bytes",
+    "validity_days": "the longest life of an authorization, in days",
+}
+
+
+def policy_difference(before: Policy, after: Policy) -> tuple[str, ...]:
+    """What a later policy changes: payees one by one, limits with both values."""
+    old, new = {p.name: p for p in before.payees}, {p.name: p for p in after.payees}
+    sentences = [f"{name} can be paid no more." for name in old if name not in new]
+    for name, payee in new.items():
+        here = old.get(name)
+        if here is None:
+            sentences += [f"NEW PAYEE {name} ({payee.note}), from {_ready(payee, after)} on, at", f"  {grouped(payee.destination)}"]
+        elif (here.network, here.destination) != (payee.network, payee.destination):
+            sentences += [f"{name} has ANOTHER ADDRESS, from {_ready(payee, after)} on:", f"  {grouped(payee.destination)}", "  instead of"]
+            sentences.append(f"  {grouped(here.destination)}")
+        elif here != payee:
+            sentences.append(f"{name}: the note {here.note} becomes {payee.note}.")
+    for field in fields(before):
+        values = (getattr(before, field.name), getattr(after, field.name))
+        if field.name not in ("number", "previous", "issued", "payees", "charter") and values[0] != values[1]:
+            shown = [format_btc(v) if field.name in _AMOUNTS else _shown(encode(v)) for v in values]
+            sentences.append(f"{_LIMITS.get(field.name, _words(field.name))}: {shown[0]} becomes {shown[1]}{_more(field.name, *values)}.")
+    sentences.append(f"Everything else stays as in policy {before.number}.")
+    return told(f"{after.mark.upper()}  policy {after.number}: what changes against policy {before.number}", sentences)
+
+
+def _ready(payee: Payee, policy: Policy) -> str:
+    return written(moment(payee.added) + timedelta(hours=policy.cool_off_hours))
+
+
+def _more(name: str, old: object, new: object) -> str:
+    """Said where a change lets more through than before."""
+    if not (isinstance(old, int) and isinstance(new, int)):
+        return ""
+    looser = new < old if name in ("cool_off_hours", "window_days") else new > old
+    return " (this allows MORE than before)" if looser else " (this allows less than before)"

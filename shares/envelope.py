@@ -226,18 +226,21 @@ def _check_place(header: Header, expected: Expected) -> None:
 
 @control("REC-12")
 def _check_sealing(header: Header, expected: Expected) -> None:
-    """REC-12: the sealing number is the register's newest for this position; higher means rolled back, lower an old card."""
+    """REC-12: the sealing number is the register's newest for this position; lower is an old card; higher (AUD-10) an old register."""
     newest = max(expected.sealings, default=0)
     if header.sealing == newest:
         return
     if header.sealing > newest:
-        do = "Stop. Fetch the newest register; compare its head with the closing slips."
-        found, due = f"sealing number {header.sealing}, newer than the register", f"{newest or 'no sealing'}: the register was rolled back"
-    else:
-        do = f"Bring the card with sealing number {newest}, and report this one: it should have been destroyed."
-        known = "an old card" if header.sealing in expected.sealings else "an old card that the register does not know"
-        found, due = f"sealing number {header.sealing}, {known}", f"{newest}"
-    refuse("REC-12", f"sealed share {header.position}", found=found, expected=due, do=do)
+        refuse(
+            "AUD-10",
+            f"the register was rolled back: sealed share {header.position} is newer",
+            found=f"sealing number {header.sealing}, newer than the register",
+            expected=f"{newest or 'no sealing'}, the newest that this register knows",
+            do="Stop. Fetch the newest register; compare its head with the closing slips.",
+        )
+    do = f"Bring the card with sealing number {newest}, and report this one: it should have been destroyed."
+    known = "an old card" if header.sealing in expected.sealings else "an old card that the register does not know"
+    refuse("REC-12", f"sealed share {header.position}", found=f"sealing number {header.sealing}, {known}", expected=f"{newest}", do=do)
 
 
 def _terms_of(header: Header) -> str:

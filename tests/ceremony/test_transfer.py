@@ -102,37 +102,6 @@ def test_a_revocation_after_sign_is_too_late(carried_out: Stage) -> None:
     assert "file" not in rehearsal.types(carried_out)
 
 
-@pytest.mark.control("AUD-10")
-def test_an_authorization_of_a_newer_register_shows_a_rollback(authorized: Stage) -> None:
-    path = authorized.folder / "office" / "authorization.json"
-    drafted = json.loads(path.read_text())
-    for name in (
-        "authorization.json",
-        "authorization.signatures",
-        "confirmation.json",
-        "confirmation.signatures",
-        "payee-slip.txt",
-        "payee-slip.pdf",
-    ):
-        (authorized.folder / "office" / name).unlink()
-    lines = (authorized.folder / "register" / "0001-keygen" / "transcript.jsonl").read_bytes().splitlines(keepends=True)
-    assert drafted["register_head"] == Register.open(authorized.folder / "register").head
-    newer = "ab" * 32
-    authorize_against(authorized, newer)
-    assert lines
-    refused(authorized, "AUD-10", *demonstration.prepare_command(authorized))
-
-
-def authorize_against(set_: Stage, head: str) -> None:
-    """The officers authorize against a head that they saw elsewhere."""
-    original = Register.head.fget
-    Register.head = property(lambda _self: head)  # type: ignore[method-assign,assignment]
-    try:
-        demonstration.authorize(set_)
-    finally:
-        Register.head = property(original)  # type: ignore[method-assign,assignment,arg-type]
-
-
 @pytest.mark.control("TXN-09")
 def test_a_coin_whose_previous_transaction_says_otherwise_is_refused(authorized: Stage) -> None:
     path = authorized.folder / "online" / "snapshot.json"

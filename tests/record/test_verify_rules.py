@@ -147,6 +147,13 @@ def other_head(actor: str, body: entries.Signature) -> Iterable[Entry]:
     yield signed(actor, body, canonical({**document, "head": "ab" * 32}).decode())
 
 
+REFUSED = entries.Refusal(identifier="ASM-04", what="the clock", found="-", expected="-")
+
+
+def by_staff(actor: str, body: Any) -> Iterable[Entry]:
+    return [("administrator" if actor == "A1" else actor, body)]
+
+
 @dataclass(frozen=True)
 class Case:
     """A way to break a rule: the control that must refuse, and the one that the stock tools name (None: they cannot see it)."""
@@ -375,7 +382,21 @@ def _with(raw: bytes, **fields: str) -> bytes:
     return canonical({**json.loads(raw), **fields})
 
 
-CASES = (*COMMON, *KEYGEN, *TRANSFER, *RECEIPT)
+OUTSIDE = (
+    case("no clock", "ASM-04", "ASM-04", lambda: drop(T, of(E.Clock))),
+    case("no clock at key generation", "ASM-04", "ASM-04", lambda: drop(K, of(E.Clock))),
+    case("one watch", "ASM-04", "ASM-04", lambda: at(T, of(E.Watch), lambda actor, body: [(actor, body)] if actor == "A1" else [])),
+    case("a watch that is wrong", "ASM-04", "ASM-04", lambda: put(T, of(E.Watch), 0, typed="2026-11-20T09:26:00Z")),
+    case("watches of before a refusal", "ASM-04", "ASM-04", lambda: at(T, of(E.Clock), lambda a, b: [("tool", REFUSED), (a, b)])),
+    case("nobody read a slip", "ASM-05", "ASM-05", lambda: drop(T, of(E.SlipRead))),
+    case("one person read a slip", "ASM-05", "ASM-05", lambda: drop(T, of(E.SlipRead), 0)),
+    case("no custodian read a slip", "ASM-05", "ASM-05", lambda: at(T, of(E.SlipRead), by_staff)),
+    case("a slip of an older ceremony", "ASM-05", "ASM-05", lambda: put(T, of(E.SlipRead), ceremony=7)),
+    case("both read the same words", "ASM-05", "ASM-05", lambda: put(T, of(E.SlipRead), places=(1, 2, 3, 4))),
+    case("who read a slip was not there", "ASM-01", "ASM-01", lambda: at(T, of(E.SlipRead), lambda a, b: [("C3" if a == "A1" else a, b)])),
+)
+
+CASES = (*COMMON, *OUTSIDE, *KEYGEN, *TRANSFER, *RECEIPT)
 
 
 @pytest.mark.parametrize("broken", [pytest.param(case, marks=pytest.mark.control(case.control), id=str(case)) for case in CASES])

@@ -335,11 +335,11 @@ def foreign(transfer: Transfer, what: str) -> bytes:
     return replace(header, **wrong).pack() + transfer.sealed["A1"][22:]
 
 
-@pytest.mark.control("REC-12", "REC-13", "REC-02")
+@pytest.mark.control("REC-12", "REC-13", "REC-02", "AUD-10")
 def test_a_header_is_refused_before_a_passphrase_is_asked(desk: tuple[World, str, str], screen: PtyVault) -> None:
     screen.call("arm", desk[0].good)
     transfer = Transfer(desk[0], screen)
-    cases = {"set": "REC-13", "mark": "REC-13", "position": "REC-02", "terms": "REC-02", "newer": "REC-12", "older": "REC-12"}
+    cases = {"set": "REC-13", "mark": "REC-13", "position": "REC-02", "terms": "REC-02", "newer": "AUD-10", "older": "REC-12"}
     for what, identifier in cases.items():
         transfer.unlock("A1", foreign(transfer, what), typed="")
         assert refused(screen).identifier == identifier, what

@@ -65,7 +65,10 @@ def check_watches(seen: Sequence[Seen], charter: Charter) -> None:
 
 
 def _apart(found: str, expected: str) -> None:
-    do = "Set the machine's clock, or the watches, by a clock that both people trust; then `ceremony resume`."
+    do = (
+        "Set the machine's clock, or the watches, by one that both people trust; then `ceremony resume`. Entries never go back in "
+        "time: if the machine was ahead, it has to wait until it is as late as the last entry."
+    )
     refuse("ASM-04", "people's watches and the machine's clock", found=found, expected=expected, do=do)
 
 

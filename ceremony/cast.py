@@ -76,6 +76,8 @@ class Cast:
     passphrases: dict[str, str] = field(default_factory=dict)
     papers: Mapping[str, str] = field(default_factory=dict)
     """Where each document lies, by the name that a prompt gives it."""
+    payee_slip: str = "office/payee-slip.txt"
+    """Where the payee slip lies that custodians bring, seen from the folder of the play."""
     slips: str = "slips"
     """Where everybody keeps their closing slips, seen from the folder of the play; each one brings their newest."""
     folder: Path = Path()
@@ -177,6 +179,18 @@ def _slip_word(cast: Cast, match: re.Match[str]) -> str:
     return _found(rf"(?s)\n# head\n.*?\b{match[2]} ([A-Za-z]+)", _slip(cast, match[1]))
 
 
+def _who_types(cast: Cast, match: re.Match[str]) -> str:
+    return next(person for person in cast.custodians_here if person not in match[1].split(", "))
+
+
+def _group(cast: Cast, match: re.Match[str]) -> str:
+    """One numbered group of one payment on the payee slip."""
+    paper = (cast.folder / cast.payee_slip).read_text(encoding="ascii")
+    rows = _found(rf"(?m)^payment {match[3]}  .*\n((?:  +\d+ \S+.*\n)+)", paper)
+    cells = rows.split()
+    return dict(zip(cells[::2], cells[1::2], strict=True))[match[2]]
+
+
 def _found(pattern: str, text: str) -> str:
     found = re.search(pattern, text)
     if found is None:
@@ -200,6 +214,8 @@ ANSWERS: tuple[tuple[str, Answer], ...] = (
     (r"Who reads their closing slip \(so far: ([^;]*); [^)]*\)\? ", _who_reads),
     (r"(\S+), number of the ceremony on your slip: ", _slip_number),
     (r"(\S+), word (\d+) of the head on your slip: ", _slip_word),
+    (r"Who types from the payee slip \(so far: ([^)]*)\)\? ", _who_types),
+    (r"(\S+), group (\d+) of payment (\d+) on your payee slip: ", _group),
     (r"Custodians who are here: ", lambda c, _m: " ".join(c.custodians_here)),
     (r"Who unlocks next \(([^)]*)\)\? ", lambda _c, m: m[1].split()[-1]),
     (r"another medium \(m\), or set this share aside for today \(s\)\? ", lambda _c, _m: "s"),

@@ -130,7 +130,7 @@ def namespaces: {"charter":"charter","policy":"policy","key-record":"key-record"
 def excepted: ["SET-07","STO-02","STO-04","STO-08","AIR-01","ASM-03","DRL-01","BRD-05"];  # with a form that both officers sign; no other control
 def base64: "([A-Za-z0-9+/]{4})*([A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?";  # no bits left over: one spelling
 def fresh: {seq: 0, time: "", done: 0, again: false, closed: false, seen: {}, listed: {}, present: [], signed: [], phase: {}, approved: [], declined: [],
-  watch: {}, read: {}, approval_head: null, positions: [], open: {}, waiting: {}, armed: false, paused: "", back: []};
+  watch: {}, read: {}, typed: {}, approval_head: null, positions: [], open: {}, waiting: {}, armed: false, paused: "", back: []};
 
 def broken($control; $text): .out += ["E\t\($control) \(.folder // "entry"), entry \(.seq): \($text)"];
 def need($ok; $control; $text): if $ok then . else broken($control; $text) end;
@@ -203,6 +203,10 @@ def outside:  # watches, and slips of the ceremony before: two people, one a cus
 def from_outside: after("clock"; "ASM-04") | need(.number == 1 or outside; "ASM-05"; "two people did not read their closing slips")
   | need(everyone as $here | [.watch, .read[.number - 1 | tostring] // {} | keys[]] - $here - ["cfo","cto"] == []; "ASM-01"; "who read was not there");
 
+def typed_back: everyone as $here  # three groups each, none of them the same
+  | .typed | with_entries(select((.key | IN($custodians[])) and (.key | IN($here[])) and (.value | unique | length >= 3))) | . as $typed
+  | [keys[] as $a | keys[] as $b | select($a != $b and ($typed[$a] - $typed[$b] == $typed[$a]))] != [];
+
 def closed($b):
   .closed = true | .number as $number | .out += ["C\t\($number)\t\($b.outcome)"]
   | if $b.outcome == "void" then need((.seen["signing"] or .seen["hsm-signed"]) | not; "BRD-06"; "void, but the HSM may have signed")
@@ -212,7 +216,7 @@ def closed($b):
       | everyone_signs(["opening","key-record","adjournment"]; .newest // 0)
       | .out += [("charter","policy") as $p | ("cfo","cto","witness") as $who | "N\t\($number)\t\($p)\t\($who)"]
     elif .kind == "transfer" and $b.outcome == "carried out" then
-      from_outside | after("exported"; "EXP-01") | need(everyone | has_all(["administrator","witness"]); "ASM-03"; "administrator or witness was not there")
+      from_outside | after("exported"; "EXP-01") | need(.nobody_paid or typed_back; "TXN-06"; "the address was not typed back by two custodians") | need(everyone | has_all(["administrator","witness"]); "ASM-03"; "administrator or witness was not there")
       | need(everyone as $here | .positions - $here == []; "ASM-01"; "a custodian was not there")
       | everyone_signs(["opening","adjournment"]; .newest // 0) | .out += [("cfo","cto") as $who | "N\t\($number)\tauthorization\t\($who)"]
     elif .kind == "receipt" and $b.outcome == "receipt" then
@@ -240,9 +244,10 @@ def body($e): $e.body as $b | $e.type as $t
     elif $t == "refusal" and (.seen["clock"] | not) then .watch = {}
     elif $t == "clock" and (.seen["clock"] | not) then clock($b)
     elif $t == "slip-read" then .read[$b.ceremony][$e.actor] = $b.places
+    elif $t == "typed-back" and .approval_head == null then .typed[$e.actor] += [$b.groups[] | "\($b.payment) \(.)"]
     elif $t == "step" then step($b)
     elif $t == "resumed" then .again = true
-    elif $t == "authorized" then .authorization = $b.authorization | need($b.authorization == .file_authorization; "AUT-01"; "not the authorization's file")
+    elif $t == "authorized" then .nobody_paid = ($b.payments == []) | .authorization = $b.authorization | need($b.authorization == .file_authorization; "AUT-01"; "not the authorization's file")
     elif $t == "agreed" then .request = $b.request | after("authorized"; "TXN-01") | need($b.request == .file_request; "SIG-06"; "not the request's file")
     elif ($t | IN("reviewed","armed","signing","hsm-signed")) and $b.request != .request then broken("SIG-06"; "another request")
     elif $t == "armed" then .armed = true | .seen["recovered"] = false | .seen["imported"] = false | .positions = ([.positions[], $b.positions[]] | unique)

@@ -81,6 +81,7 @@ MAY_SECRETS = {
     "ceremony/cast.py": "a practice PIN",
     "ceremony/cli/authorize.py": "the identifier of an authorization",
     "ceremony/script/outside.py": "which words of a closing slip are asked for: nobody can know them before (ASM-05)",
+    "ceremony/script/typeback.py": "which groups of an address are asked for: nobody can know them before (TXN-06)",
     "ceremony/vault/token.py": "throw-away key and self-test values",
 }
 MAY_URANDOM = {"ceremony/vault/opener.py": "one of the sources of the ceremony's generator (GEN-13)"}

@@ -16,6 +16,7 @@ from ceremony.base.data import Digest, Malformed, Mark, Name, Text, Time, dump, 
 from ceremony.base.lines import sha256
 from transfer.authorization import Authorization, Payment
 from transfer.bitcoin.address import script_of
+from transfer.lookalike import check_unlike
 
 
 @record
@@ -119,24 +120,12 @@ def check_form(policy: Policy) -> None:
             raise Malformed(f"policy.payees: {payee.name} was added {payee.added}, after the policy was issued, {policy.issued}")
 
 
-@control("TXN-07")
 def check_look_alikes(policy: Policy) -> None:
-    """TXN-07: no two destinations begin and end alike, as a poisoned address would; people compare heads and tails.
-
-    By chance two addresses agree in these eight characters once in 10^12."""
-    seen: dict[tuple[str, str], Payee] = {}
+    """TXN-07: no two destinations of the policy begin and end alike."""
+    seen: dict[str, str] = {}
     for payee in policy.payees:
-        body = payee.destination.rpartition("1")[2] if payee.destination.lower().startswith(("bc1", "tb1", "bcrt1")) else payee.destination
-        ends = (body[1:5], body[-4:])
-        if ends in seen:
-            refuse(
-                "TXN-07",
-                f"the addresses of {seen[ends].name} and {payee.name} look alike",
-                found=f"{grouped(payee.destination)} beside {grouped(seen[ends].destination)}",
-                expected="addresses that differ at the head or at the tail",
-                do="Find out where each address came from. One of them may be an attacker's.",
-            )
-        seen[ends] = payee
+        check_unlike(payee.destination, payee.name, seen)
+        seen[payee.destination] = f"that of {payee.name}"
 
 
 @control("AUT-06")

@@ -258,11 +258,10 @@ _TXN = {
         "Addresses are shown whole, in groups of four, their check verified",
         instead="every screen does it (base/amounts.grouped), and addresses are parsed strictly; no refusal of its own",
     ),
-    "TXN-06": Control(
-        "Two custodians type parts of the address from the payee slip that they brought",
-        instead="not in this release; the confirmer types its end as the payee reads it (AUT-08)",
+    "TXN-06": Control("Two custodians type parts of the address from the payee slip that they brought, unseen", ("typed-back",)),
+    "TXN-07": Control(
+        "An address that begins and ends like a listed one, a past one or an own one, and is another, is refused", ("file", "reviewed")
     ),
-    "TXN-07": Control("Two listed addresses that begin and end alike are refused", ("file",), "past addresses are not compared"),
     "TXN-08": Control(
         "The signing request is read one way only; a repeated key, a bad length, trailing bytes, too large a size are refused", ("agreed",)
     ),

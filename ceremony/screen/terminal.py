@@ -91,6 +91,12 @@ class Terminal:
         self._clear()
         self.show(lines)
 
+    def forget(self) -> None:
+        """The header alone: what stood here, and what the terminal kept of earlier screens (ECMA-48 ED 3 of xterm), is gone."""
+        if self._console.is_terminal:
+            sys.stdout.write("\x1b[3J")
+        self._clear()
+
     def say(self, line: str) -> None:
         """One plain message, wrapped; what is indented stays indented."""
         for part in line.splitlines() or [""]:

@@ -6,6 +6,7 @@ from ceremony.base.data import dump, load
 from ceremony.record import entries
 from ceremony.record.approval import Approval, SignedApproval, approvers
 from ceremony.screen import panels
+from ceremony.script.lookalike import check_past
 from ceremony.script.opening import custodians
 from ceremony.script.prepare import agreed
 from ceremony.script.room import Room, Steps
@@ -18,6 +19,7 @@ def review(room: Room) -> Steps:
     """TXN-02: everyone reads the review, which is made from the bytes of the signing request and from nothing else."""
     with room.screen.working("both readers once more"):
         proof = agreed(room)
+        check_past(room, proof)
     room.screen.pages(shown(proof))
     read = "every address, every amount" if proof.review.payments else "that everything returns to us,"
     for person in (*custodians(room), "witness"):

@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -29,16 +30,28 @@ from tests.record import sample
 SLIP = "number of the ceremony on your slip"
 
 
-def restore(newer: Stage, older: Stage) -> None:
+@pytest.fixture
+def key_alone(_authorized: Stage) -> Path:
+    """Last quarter's copy: the register as it was before the transfer."""
+    return _authorized.folder / "register"
+
+
+@pytest.fixture
+def begun(_prepared: Stage) -> Path:
+    """A copy from after `prepare`."""
+    return _prepared.folder / "register"
+
+
+def restore(stage: Stage, older: Path) -> None:
     """Somebody puts an older copy of the same register in place of the newest one."""
-    shutil.rmtree(newer.folder / "register")
-    shutil.copytree(older.folder / "register", newer.folder / "register")
+    shutil.rmtree(stage.folder / "register")
+    shutil.copytree(older, stage.folder / "register")
 
 
 @pytest.mark.control("AUD-10")
-def test_closing_slips_of_a_later_ceremony_show_a_rollback(carried_out: Stage, prepared: Stage) -> None:
-    head = Register.open(prepared.folder / "register").ceremonies[0].head
-    restore(carried_out, prepared)
+def test_closing_slips_of_a_later_ceremony_show_a_rollback(carried_out: Stage, begun: Path) -> None:
+    head = Register.open(begun).ceremonies[0].head
+    restore(carried_out, begun)
     shown = refused(carried_out, "AUD-10", *demonstration.transfer_command(carried_out))
     assert "a slip of ceremony 2" in shown
     before = shown.split(SLIP)[0]
@@ -48,20 +61,20 @@ def test_closing_slips_of_a_later_ceremony_show_a_rollback(carried_out: Stage, p
 
 
 @pytest.mark.control("AUD-10")
-def test_the_head_of_an_authorization_shows_a_rollback(carried_out: Stage, authorized: Stage) -> None:
+def test_the_head_of_an_authorization_shows_a_rollback(carried_out: Stage, key_alone: Path) -> None:
     for name in ("authorization.json", "authorization.signatures", "confirmation.json", "confirmation.signatures"):
         (carried_out.folder / "office" / name).unlink()
     for path in (carried_out.folder / "office").glob("payee-slip.*"):
         path.unlink()
     demonstration.authorize(carried_out)
-    restore(carried_out, authorized)
+    restore(carried_out, key_alone)
     refused(carried_out, "AUD-10", *demonstration.prepare_command(carried_out))
 
 
 @pytest.mark.control("AUD-10")
-def test_the_sealing_number_of_a_card_shows_a_rollback(carried_out: Stage, prepared: Stage) -> None:
+def test_the_sealing_number_of_a_card_shows_a_rollback(carried_out: Stage, begun: Path) -> None:
     """Whoever read the slips looked away, or read old ones; the shares are newer all the same."""
-    restore(carried_out, prepared)
+    restore(carried_out, begun)
     for path in (carried_out.folder / "slips").glob("slip-0002-*"):
         path.unlink()
     shown = refused(carried_out, "AUD-10", *demonstration.transfer_command(carried_out))

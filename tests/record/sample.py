@@ -371,6 +371,9 @@ class Sample:
         for person in (*ROOM, "witness"):
             scribe.add(person, entries.Reviewed(request=request.digest))
         scribe.step("Review")
+        for person, groups in (("A1", (2, 5, 9)), ("B1", (3, 7, 11))):
+            scribe.add(person, entries.TypedBack(payment=1, groups=groups))
+        scribe.step("Type back")
         self._approve(scribe, wanted, request, number)
         scribe.step("Approvals")
         self._sign(scribe, request)

@@ -147,6 +147,22 @@ def other_head(actor: str, body: entries.Signature) -> Iterable[Entry]:
     yield signed(actor, body, canonical({**document, "head": "ab" * 32}).decode())
 
 
+def typed_late() -> Change:
+    """What is typed once somebody has approved comes too late."""
+    late: list[Entry] = []
+
+    def change(kind: str, actor: str, body: Any) -> Iterable[Entry]:
+        if kind == "transfer" and isinstance(body, entries.TypedBack):
+            late.append((actor, body))
+            return []
+        if kind == "transfer" and isinstance(body, entries.Signature) and body.purpose == "approval" and late:
+            found, late[:] = list(late), []
+            return [(actor, body), *found]
+        return [(actor, body)]
+
+    return change
+
+
 REFUSED = entries.Refusal(identifier="ASM-04", what="the clock", found="-", expected="-")
 
 
@@ -393,6 +409,13 @@ OUTSIDE = (
     case("no custodian read a slip", "ASM-05", "ASM-05", lambda: at(T, of(E.SlipRead), by_staff)),
     case("a slip of an older ceremony", "ASM-05", "ASM-05", lambda: put(T, of(E.SlipRead), ceremony=7)),
     case("both read the same words", "ASM-05", "ASM-05", lambda: put(T, of(E.SlipRead), places=(1, 2, 3, 4))),
+    case("nobody typed the address back", "TXN-06", "TXN-06", lambda: drop(T, of(E.TypedBack))),
+    case("one person typed the address back", "TXN-06", "TXN-06", lambda: drop(T, of(E.TypedBack), 0)),
+    case("both typed the same groups", "TXN-06", "TXN-06", lambda: put(T, of(E.TypedBack), groups=(2, 5, 9))),
+    case("too few groups", "TXN-06", "TXN-06", lambda: put(T, of(E.TypedBack), 0, groups=(2, 5))),
+    case("groups that no address has", "TXN-06", None, lambda: put(T, of(E.TypedBack), 0, groups=(12, 13, 14))),
+    case("somebody else typed", "TXN-06", "TXN-06", lambda: at(T, of(E.TypedBack), by_staff)),
+    case("typed after the approvals", "TXN-06", "TXN-06", typed_late),
     case("who read a slip was not there", "ASM-01", "ASM-01", lambda: at(T, of(E.SlipRead), lambda a, b: [("C3" if a == "A1" else a, b)])),
 )
 

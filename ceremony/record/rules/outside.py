@@ -10,7 +10,7 @@ from ceremony.base.control import control, refuse
 from ceremony.record import entries
 from ceremony.record.charter import Charter
 from ceremony.record.register import Ceremony
-from ceremony.record.rules.common import differs
+from ceremony.record.rules.common import STAFF, differs
 from ceremony.record.state import State
 from transfer.limits import moment
 
@@ -106,4 +106,5 @@ def check(ceremony: Ceremony, charter: Charter) -> None:
     there = set(state.actors(entries.Present))
     strangers = sorted({*state.actors(entries.Watch), *readers(state, ceremony.number - 1)} - there - {"cfo", "cto"})
     if strangers:
-        differs("ASM-01", ceremony, "who read watch or slip", ", ".join(strangers), "people who signed the roll-call")
+        identifier = "ASM-03" if set(strangers) & set(STAFF) else "ASM-01"
+        differs(identifier, ceremony, "who read watch or slip", ", ".join(strangers), "people who signed the roll-call")

@@ -12,7 +12,7 @@ from ceremony.record.charter import OFFICERS
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.ledger import VOID, Ledger, Sealed, nonces, sealings
 from ceremony.record.register import Ceremony
-from ceremony.record.rules import order, outside, people, signing, vault
+from ceremony.record.rules import order, outside, people, signing, typeback, vault
 from ceremony.record.rules.common import STAFF, differs, equal, everyone_signed
 from transfer.agree import check_fee, check_payment, check_place
 from transfer.authorization import Authorization, Confirmation, binds, check_confirmation, check_officers, check_valid
@@ -133,6 +133,8 @@ def _check_request(ceremony: Ceremony, known: Known) -> None:
     seen = review(known.request, known.key.account(known.authorization.account))
     check_place(seen, known.authorization)
     check_payment(seen, known.authorization)
+    custodians = [person for person in ceremony.state.actors(entries.Present) if person in known.key.plan.positions]
+    typeback.check_typed(typeback.typed(ceremony.state), tuple(paid.address for paid in seen.payments), custodians)
     check_fee(seen, known.authorization, known.policy)
     coins = sorted(f"{coin.txid}:{coin.vout}" for coin in seen.inputs)
     for agreed in ceremony.state.all(entries.Agreed):

@@ -100,6 +100,7 @@ WHY: dict[str, str] = {
     "generate:sign_key_record": "Everyone signs which set of shares exists from now on. Before the last signature there is none.",
     "outside:clock_and_slips": "Watches and closing slips say what no copy of the register can: the time, and how the last ceremony ended.",
     "review:review": "Everyone reads whom this pays, how much, and the fee, made from the very bytes that will be signed.",
+    "typeback:type_back": "What the payee said is compared with the bytes by two people, from their paper and not from the screen.",
     "review:approvals": "Everyone who must signs an approval of this request and no other. No share is open yet.",
     "sitting:unlock": "Each custodian opens their share with their passphrase; it is checked at once. Nothing is combined too early.",
     "sitting:sign": "The keys go into the HSM, SIGN is typed, the HSM signs, and the keys are destroyed.",

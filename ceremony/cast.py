@@ -72,6 +72,8 @@ class Cast:
     custodians_here: Sequence[str]
     hears: Mapping[str, str] = field(default_factory=dict)
     """What each payee reads out on the telephone: the whole address."""
+    late: list[str] = field(default_factory=list)
+    """Custodians who come after the roll-call: the first of them when it is first asked, and so on."""
     pin: str = field(default_factory=lambda: "".join(secrets.choice("0123456789") for _ in range(12)))
     passphrases: dict[str, str] = field(default_factory=dict)
     papers: Mapping[str, str] = field(default_factory=dict)
@@ -214,6 +216,7 @@ ANSWERS: tuple[tuple[str, Answer], ...] = (
     (r"Who reads their closing slip \(so far: ([^;]*); [^)]*\)\? ", _who_reads),
     (r"(\S+), number of the ceremony on your slip: ", _slip_number),
     (r"(\S+), word (\d+) of the head on your slip: ", _slip_word),
+    (r"Custodians who came later \(only Enter if nobody did\): ", lambda c, _m: c.late.pop(0) if c.late else ""),
     (r"Who types from the payee slip \(so far: ([^)]*)\)\? ", _who_types),
     (r"(\S+), group (\d+) of payment (\d+) on your payee slip: ", _group),
     (r"Custodians who are here: ", lambda c, _m: " ".join(c.custodians_here)),

@@ -239,7 +239,8 @@ def body($e): $e.body as $b | $e.type as $t
       | (if $b.kind == "key-record" then .key_record = $b.sha256 elif $b.kind == "request" then .file_request = $b.sha256
         elif $b.kind == "authorization" then .file_authorization = $b.sha256 else . end)
     elif $t == "signature" then signature($e)
-    elif $t == "present" then .present += [$e]
+    elif $t == "present" then .present += [$e] | need([$b.factors[] | {"hardware key, touched": 1, "signing key file": 1, "recognised by the witness": 2}[.]]
+        | unique | length >= 2 and all(. != null); "ASM-02"; "not factors of two types")
     elif $t == "watch" then .watch[$e.actor] = ($e.time | fromdateiso8601) - ($b.typed | fromdateiso8601)
     elif $t == "refusal" and (.seen["clock"] | not) then .watch = {}
     elif $t == "clock" and (.seen["clock"] | not) then clock($b)

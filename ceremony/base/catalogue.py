@@ -175,11 +175,7 @@ _ASM = {
     "ASM-01": Control(
         "Enough custodians of enough sites are there, each signing for themselves with their own key", ("present", "signature")
     ),
-    "ASM-02": Control(
-        "Two kinds of factor or more are recorded for each custodian",
-        ("present",),
-        "the entry names the signing key, and being seen by administrator and witness; passphrases are a factor of the share",
-    ),
+    "ASM-02": Control("Factors of two types or more are recorded for each person in the room", ("present",)),
     "ASM-03": Control(
         "Administrator and witness are there the whole time; who leaves pauses the session, and both sign before it goes on",
         ("paused", "continued", "signature"),

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ceremony.base.control import refuse
 from ceremony.base.signatures import Namespace, Signature
 from ceremony.record import charter as charters
 from ceremony.record import entries, policy
 from ceremony.record.charter import SIGNERS
+from ceremony.record.rules.people import FILE, HARDWARE, RECOGNISED, check_factors
 from ceremony.record.signed import read_signed
 from ceremony.screen import panels
-from ceremony.script.room import Room, Steps
+from ceremony.script.room import Entry, Room, Steps
 
 
 def constitution(room: Room) -> Steps:
@@ -78,16 +80,57 @@ def _custodians_here(room: Room) -> tuple[str, ...]:
 
 
 def _sign_in(room: Room, people: Sequence[str]) -> Steps:
-    charter = room.charter
+    _recognise(room, [person for person in people if person not in room.state.signers("opening")])
     room.screen.show(panels.words("transcript so far", room.transcript.head))
     room.screen.show(panels.paragraph("Each person inserts their own medium and signs that they are here and that this is the transcript."))
     text = room.statement()
     for person in people:
         if person in room.state.signers("opening"):
             continue
-        room.medium(person)
-        room.screen.enter(f"{person}, {charter.member(person).name}: sign the opening.")
-        signature = room.sign_checkpoint(person, "opening", text)
+        present, signature = sign_opening(room, person, text)
         if person not in room.state.actors(entries.Present):
-            yield (person, entries.Present(factors=("signing key", "seen by administrator and witness")))
+            yield present
         yield signature
+
+
+def _recognise(room: Room, people: Sequence[str]) -> None:
+    """ASM-02: the witness says that each one is who they say they are; a key alone says that somebody has the key."""
+    if not people:
+        return
+    names = [f"{person}  {room.charter.member(person).name}" for person in people]
+    room.screen.show(panels.listed("Here are:", names))
+    doubt = room.screen.agree("witness", "you know each of them, by sight or by their papers.")
+    if doubt:
+        refuse(
+            "ASM-02",
+            "the witness does not recognise somebody",
+            found=doubt,
+            expected="people whom the witness knows, or whose papers they have seen",
+            do="Find out who is there. Then `ceremony resume`.",
+        )
+
+
+def sign_opening(room: Room, person: str, text: str) -> tuple[Entry, Entry]:
+    """ASM-02: how one person was authenticated, and their signature over the opening."""
+    room.medium(person)
+    room.screen.enter(f"{person}, {room.charter.member(person).name}: sign the opening.")
+    signature = room.sign_checkpoint(person, "opening", text)
+    factors = (HARDWARE if room.charter.key(person).startswith("sk-") else FILE, RECOGNISED)
+    check_factors(person, factors)
+    return (person, entries.Present(factors=factors)), signature
+
+
+def latecomers(room: Room) -> tuple[str, ...]:
+    """Custodians who came after the roll-call, or who step in for one who was set aside; known to the witness."""
+    absent = [person for person in room.charter.custodians if person not in custodians(room)]
+    choices = "|".join(absent)
+    if not absent:
+        return ()
+    text = room.screen.ask("Custodians who came later (only Enter if nobody did): ", _late(absent), rf"((?:{choices})(?: (?:{choices}))*)?")
+    late = tuple(dict.fromkeys(text.split()))
+    _recognise(room, late)
+    return late
+
+
+def _late(absent: Sequence[str]) -> str:
+    return f"positions that have not signed in, such as {absent[0]}, or only Enter"

@@ -7,7 +7,7 @@ from ceremony.record import entries
 from ceremony.record.approval import Approval, SignedApproval, approvers
 from ceremony.screen import panels
 from ceremony.script.lookalike import check_past
-from ceremony.script.opening import custodians
+from ceremony.script.opening import custodians, latecomers, sign_opening
 from ceremony.script.prepare import agreed
 from ceremony.script.room import Room, Steps
 from transfer.agree import Agreed
@@ -48,6 +48,19 @@ def approvals(room: Room) -> Steps:
         room.screen.enter(f"{person}: sign your approval.")
         text = dump(wanted(room, proof, head, person)).decode("ascii")
         yield room.sign_text(person, "approval@cold-ceremony", "approval", text)
+
+
+def approve_late(room: Room) -> Steps:
+    """ASM-01, SIG-02: who came after the roll-call signs the opening, reviews, and approves the same request after the same head."""
+    for person in latecomers(room):
+        with room.screen.working("both readers once more"):
+            proof = agreed(room)
+        room.screen.fresh(shown(proof))
+        present, opening = sign_opening(room, person, room.statement())
+        room.screen.enter(f"{person}: you have read address, amount and fee, agree, and sign your approval.")
+        text = dump(wanted(room, proof, _head(room), person)).decode("ascii")
+        approval = room.sign_text(person, "approval@cold-ceremony", "approval", text)
+        yield from (present, opening, (person, entries.Reviewed(request=proof.review.digest)), approval)
 
 
 def wanted(room: Room, proof: Agreed, head: str, person: str) -> Approval:

@@ -16,7 +16,7 @@ from ceremony.screen.terminal import Stopped
 from ceremony.script import media
 from ceremony.script.opening import custodians
 from ceremony.script.prepare import agreed, alive, authorized, end_vault, moment, start_vault
-from ceremony.script.review import given
+from ceremony.script.review import approve_late, given
 from ceremony.script.room import Entry, Room, Steps, refusal
 from ceremony.vault.orders import Orders
 from ceremony.vault.process import VaultLost
@@ -29,11 +29,22 @@ from transfer.request import SigningRequest
 
 
 def unlock(room: Room) -> Steps:
-    """REC-01 to REC-05, REC-12, REC-13: the vault is armed, then shares are unlocked in any order until they are enough."""
-    yield from _armed(room)
-    invited = custodians(room)
-    yield from _board(room, invited, quorum=True)
-    check_enough(room, _opened(room))
+    """REC-01 to REC-05, REC-12, REC-13: the vault is armed, then shares are unlocked in any order until they are enough.
+
+    Who came late joins before the vault is armed. If too few are left because shares were set aside, others may step in: the
+    vault ends, and is armed anew for those who approved by then."""
+    while True:
+        yield from approve_late(room)
+        invited = [p for p in _approved(room) if p not in _set_aside_today(room)]
+        check_enough(room, invited)
+        yield from _armed(room, invited)
+        yield from _board(room, invited, quorum=True)
+        if room.charter.plan.enough(_opened(room)):
+            return
+        yield from end_vault(room, "too few shares can be opened")
+        others = [p for p in room.charter.custodians if p not in _set_aside_today(room)]
+        check_enough(room, others)
+        room.screen.say("Too few shares are left. Nothing is combined, and nothing is lost: somebody else may step in now.")
 
 
 def check_enough(room: Room, positions: Collection[str]) -> None:
@@ -44,20 +55,36 @@ def check_enough(room: Room, positions: Collection[str]) -> None:
             "too few shares are open, or can be",
             found=" ".join(sorted(positions)) or "none",
             expected=f"{room.charter.site_threshold} sites with their thresholds",
-            do="Nothing is combined, and nothing is lost. `ceremony resume` lets the same custodians try again. Others of the site can "
-            "take part only from the roll-call on: then void this ceremony and begin again with a new authorization.",
+            do="Nothing is combined, and nothing is lost. `ceremony resume` lets the same custodians try again, and others of the site "
+            "step in.",
         )
 
 
-def _armed(room: Room) -> Steps:
+def _approved(room: Room) -> tuple[str, ...]:
+    """The custodians who are here and have approved."""
+    return tuple(p for p in custodians(room) if p in room.state.signers("approval"))
+
+
+def _set_aside_today(room: Room) -> frozenset[str]:
+    """Whose share was set aside since the ceremony was last resumed."""
+    found: set[str] = set()
+    for entry in room.state.entries:
+        if isinstance(entry.body, entries.Resumed):
+            found = set()
+        elif isinstance(entry.body, entries.SetAside):
+            found.add(entry.body.position)
+    return frozenset(found)
+
+
+def _armed(room: Room, positions: Collection[str]) -> Steps:
     yield from start_vault(room)
-    orders = _orders(room)
+    orders = _orders(room, positions)
     with room.screen.working("the vault verifies everything that was signed"):
         reply = alive(room).arm(orders)
     yield ("tool", entries.Armed(request=reply.request, positions=orders.positions))
 
 
-def _orders(room: Room) -> Orders:
+def _orders(room: Room, positions: Collection[str]) -> Orders:
     """Everything that the vault verifies itself, as the register has it."""
     here, book = room.here, room.book
     made = book.key_ceremony
@@ -72,7 +99,7 @@ def _orders(room: Room) -> Orders:
         confirmation_signatures=here.signatures("confirmation"),
         request=here.raw("request"),
         approvals=given(room),
-        positions=custodians(room),
+        positions=tuple(positions),
         ceremony=here.number,
         head=given(room)[0].approval.head,
         genesis=room.genesis,
@@ -90,8 +117,8 @@ def _board(room: Room, invited: Collection[str], *, quorum: bool = False) -> Ste
 
     `quorum`: they are to be combined; it stops as soon as those who are left are too few for that."""
     while waiting := [p for p in invited if p not in (*_opened(room), *_aside(room))]:
-        if quorum:
-            check_enough(room, {*_opened(room), *waiting})
+        if quorum and not room.charter.plan.enough({*_opened(room), *waiting}):
+            return
         room.screen.fresh(panels.board(room.charter.plan, _opened(room), waiting))
         position = waiting[0]
         if len(waiting) > 1:
@@ -239,7 +266,7 @@ def lock_again(room: Room) -> Steps:
         room.screen.show(
             panels.paragraph("The vault ended before these shares were locked again. Each is opened once more and then locked.")
         )
-        yield from _armed(room)
+        yield from _armed(room, _approved(room))
         yield from _board(room, remaining)
     for position in _to_lock(room):
         with room.screen.working(f"lock, write, read back and prove the share of {position}"):

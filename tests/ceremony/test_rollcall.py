@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
@@ -21,12 +22,14 @@ from ceremony.record import entries
 from ceremony.record.register import Ceremony, Register
 from ceremony.record.rules.outside import Seen, check_readers, check_watches
 from ceremony.record.state import State
+from ceremony.record.verify import verify
 from ceremony.screen.terminal import Terminal
-from ceremony.script import outside
+from ceremony.script import opening, outside
 from tests.ceremony import rehearsal
 from tests.ceremony.test_transfer import refused
 from tests.record import sample
 
+SCRIPT = Path(__file__).parents[2] / "scripts" / "verify-transcript.sh"
 SLIP = "number of the ceremony on your slip"
 
 
@@ -230,3 +233,34 @@ def test_without_anybody_elses_slip_the_ceremony_stands_still(register: Register
 def test_places_are_others_for_the_second_reader_and_after_a_mistake() -> None:
     room = reading([], state_of(slip("witness", 3, 1, 2, 3, 4)))
     assert not set(outside._pick(room, 3, {5, 6, 7, 8})) & set(range(1, 9))
+
+
+# --- who comes late -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.control("REC-01")
+def test_others_step_in_for_a_share_that_was_set_aside_and_the_ceremony_goes_on(approved: Stage) -> None:
+    """B2 has forgotten the passphrase; C1 and C2 come, sign in, approve, and the vault is armed anew, with their shares."""
+    approved.cast.passphrases["B2"] = "not the passphrase of B2 at all"
+    approved.cast.late += ["", "C1 C2"]
+    shown, code = rehearsal.run(approved, *demonstration.transfer_command(approved, "resume"))
+    assert code == 0, shown[-2000:]
+    assert "Too few shares are left" in shown
+    found = rehearsal.entries(approved)
+    armed = [e["body"]["positions"] for e in found if e["type"] == "armed"]  # type: ignore[index]
+    assert armed == [["A1", "A2", "B1", "B2"], ["A1", "A2", "B1", "C1", "C2"]]
+    for person in ("A1", "B2", "C1", "C2"):
+        signed = [e["body"]["purpose"] for e in found if e["type"] == "signature" and e["actor"] == person]  # type: ignore[index]
+        assert signed == ["opening", "approval", "adjournment"], "everyone signs three times"
+    book = Register.open(approved.folder / "register")
+    assert verify(approved.folder / "register", book.genesis, book.head).word == "VERIFIED"
+    stock = ["sh", str(SCRIPT), str(approved.folder / "register"), book.genesis, book.head]
+    assert subprocess.run(stock, check=True, capture_output=True, text=True).stdout.endswith("VERIFIED\n")
+
+
+@pytest.mark.control("ASM-02")
+def test_whom_the_witness_does_not_know_does_not_sign_in() -> None:
+    room = reading(["n", "the man with the key of A1 is not Ada"])
+    room.charter = SimpleNamespace(member=lambda _: SimpleNamespace(name="Ada"))
+    with pytest.raises(Refused, match="ASM-02"):
+        opening._recognise(room, ["A1"])

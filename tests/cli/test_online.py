@@ -513,7 +513,11 @@ def test_a_transcript_in_which_something_did_not_happen(
 
 @pytest.mark.control("AUD-02")
 def test_a_transcript_that_was_changed_after_people_signed_it(made: Outbound) -> None:
-    refused("SIG-02", made, made.bundle("retold", retold(made, instead(entries.Present, factors=("none",)))))
+    refused(
+        "SIG-02",
+        made,
+        made.bundle("retold", retold(made, instead(entries.Present, factors=("recognised by the witness", "signing key file")))),
+    )
     refused("AUD-02", made, made.bundle("retold-later", retold(made, instead(entries.Absent, destroyed=99))))
 
 

@@ -207,7 +207,7 @@ class Scribe:
 
     def roll_call(self, people: Iterable[str]) -> None:
         for person in people:
-            self.add(person, entries.Present(factors=("signing key",)))
+            self.add(person, entries.Present(factors=("signing key file", "recognised by the witness")))
         self.checkpoint("opening", people)
 
 

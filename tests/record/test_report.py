@@ -197,7 +197,7 @@ LIES = (
     ("0002-transfer/authorization.json", "25000000", "25000001", "(cd 0002-transfer"),
     ("0002-transfer/transcript.jsonl", '"frames":"2"', '"frames":"3"', 'same "$({ sha256sum'),
     ("0002-transfer/transcript.jsonl", '"purpose":"approval"', '"purpose":"phase"', "signed_by 0002-transfer authorization"),
-    ("0002-transfer/transcript.jsonl", '"factors":["signing key"]', '"factors":["a smile"]', "stated 0002-transfer"),
+    ("0002-transfer/transcript.jsonl", '"factors":["signing key file"', '"factors":["a smile"', "stated 0002-transfer"),
     ("0002-transfer/transcript.jsonl", '"raw":"', '"raw":"1', "hsm_signed 0002-transfer"),
     ("0002-transfer/transcript.jsonl", ',"seq":"20",', ', "seq":"20",', "jq -cSa . 0002-transfer"),
     ("0002-transfer/transaction.hex", "40787d0100000000", "41787d0100000000", 'same "$(body 0002-transfer 154 | txid)'),

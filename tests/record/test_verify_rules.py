@@ -416,6 +416,9 @@ OUTSIDE = (
     case("groups that no address has", "TXN-06", None, lambda: put(T, of(E.TypedBack), 0, groups=(12, 13, 14))),
     case("somebody else typed", "TXN-06", "TXN-06", lambda: at(T, of(E.TypedBack), by_staff)),
     case("typed after the approvals", "TXN-06", "TXN-06", typed_late),
+    case("one factor", "ASM-02", "ASM-02", lambda: put(T, here("A1"), factors=("signing key file",))),
+    case("two factors of one type", "ASM-02", "ASM-02", lambda: put(T, here("A1"), factors=("signing key file", "hardware key, touched"))),
+    case("a factor that is none", "ASM-02", "ASM-02", lambda: put(T, here("A1"), factors=("signing key file", "a smile"))),
     case("who read a slip was not there", "ASM-01", "ASM-01", lambda: at(T, of(E.SlipRead), lambda a, b: [("C3" if a == "A1" else a, b)])),
 )
 

@@ -147,8 +147,10 @@ def _check_approvals(ceremony: Ceremony, ledger: Ledger, known: Known) -> None:
     given: list[SignedApproval] = []
     for entry in ceremony.state.entries:
         if isinstance(entry.body, entries.Armed):
-            break
-        if isinstance(entry.body, entries.Signature) and entry.body.purpose == "approval":
+            early = sorted(set(entry.body.positions) - {each.signature.signer for each in given})
+            if early:
+                differs("SIG-02", ceremony, f"armed in entry {entry.line.seq}", f"not approved by {', '.join(early)}", "approvals first")
+        elif isinstance(entry.body, entries.Signature) and entry.body.purpose == "approval":
             before = before or entry.line.prev
             text = (entry.body.text or "").encode("ascii")
             where = f"{ceremony.folder.name}, entry {entry.line.seq}, approval"

@@ -17,8 +17,8 @@ def check_past(room: Room, proof: Agreed) -> None:
     book = room.book
     listed = {payee.destination: f"that of {payee.name}, which the policy lists" for payee in book.policy.payees}
     others = {**past(book, room.here.number), **listed}
-    for number, paid in enumerate(proof.review.payments, start=1):
-        check_unlike(paid.address, f"payment {number}", others)
+    for payment in proof.authorized.authorization.payments:
+        check_unlike(payment.destination, payment.payee, others)
 
 
 def past(book: Register, number: int) -> dict[str, str]:
@@ -27,7 +27,7 @@ def past(book: Register, number: int) -> dict[str, str]:
     for ceremony in book.ceremonies[: number - 1]:
         if ceremony.state.last(entries.Authorized) is not None:
             wanted = ceremony.load(Authorization, "authorization")
-            found[wanted.destination] = f"one that ceremony {ceremony.number} paid"
+            found |= {payment.destination: f"one that ceremony {ceremony.number} paid" for payment in wanted.payments}
         if ceremony.number > book.key_ceremony.number and ceremony.state.last(entries.Agreed) is not None:
             account = book.key_record.account(ceremony.load(Authorization, "authorization").account)
             seen = review(SigningRequest("bitcoin", ceremony.raw("request")), account)

@@ -55,7 +55,7 @@ def approve_late(room: Room) -> Steps:
     for person in latecomers(room):
         with room.screen.working("both readers once more"):
             proof = agreed(room)
-        room.screen.fresh(shown(proof))
+        room.screen.pages(shown(proof))
         present, opening = sign_opening(room, person, room.statement())
         room.screen.enter(f"{person}: you have read address, amount and fee, agree, and sign your approval.")
         text = dump(wanted(room, proof, _head(room), person)).decode("ascii")

@@ -22,7 +22,7 @@ ABOUT = (
 
 def type_back(room: Room) -> Steps:
     """TXN-06: what people hold in their hands since the payee confirmed it is what the bytes pay to."""
-    addresses = tuple(paid.address for paid in agreed(room).review.payments)
+    addresses = tuple(payment.destination for payment in agreed(room).authorized.authorization.payments)
     room.screen.forget()
     if not addresses:
         room.screen.say("Nothing leaves to anybody: all of it comes back to the own account. There is no payee slip to type from.")

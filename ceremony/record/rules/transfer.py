@@ -134,7 +134,8 @@ def _check_request(ceremony: Ceremony, known: Known) -> None:
     check_place(seen, known.authorization)
     check_payment(seen, known.authorization)
     custodians = [person for person in ceremony.state.actors(entries.Present) if person in known.key.plan.positions]
-    typeback.check_typed(typeback.typed(ceremony.state), tuple(paid.address for paid in seen.payments), custodians)
+    addresses = tuple(payment.destination for payment in known.authorization.payments)
+    typeback.check_typed(typeback.typed(ceremony.state), addresses, custodians)
     check_fee(seen, known.authorization, known.policy)
     coins = sorted(f"{coin.txid}:{coin.vout}" for coin in seen.inputs)
     for agreed in ceremony.state.all(entries.Agreed):

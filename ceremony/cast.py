@@ -219,6 +219,8 @@ ANSWERS: tuple[tuple[str, Answer], ...] = (
     (r"Custodians who came later \(only Enter if nobody did\): ", lambda c, _m: c.late.pop(0) if c.late else ""),
     (r"Who types from the payee slip \(so far: ([^)]*)\)\? ", _who_types),
     (r"(\S+), group (\d+) of payment (\d+) on your payee slip: ", _group),
+    (r"administrator, ([A-I][1-9]): Reshare, or a new key\? \(reshare, rekey, undecided\) ", lambda _c, _m: "undecided"),
+    (r"administrator, what comes into the register \(charter, policy, both, succession\)\? ", lambda _c, _m: "charter"),
     (r"Custodians who are here: ", lambda c, _m: " ".join(c.custodians_here)),
     (r"Who unlocks next \(([^)]*)\)\? ", lambda _c, m: m[1].split()[-1]),
     (r"another medium \(m\), or set this share aside for today \(s\)\? ", lambda _c, _m: "s"),

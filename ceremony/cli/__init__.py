@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "keygen": ("ceremony.cli.cold:keygen", "Cold host: generate the key and its shares, in one sitting."),
     "prepare": ("ceremony.cli.cold:prepare", "Cold host: begin a transfer: machine, HSM, snapshot, signing request."),
     "transfer": ("ceremony.cli.cold:transfer", "Cold host: the transfer with everybody in the room."),
+    "amend": ("ceremony.cli.cold:amend", "Cold host: take a later charter or policy into the register."),
     "resume": ("ceremony.cli.cold:resume", "Cold host: go on with the ceremony that was interrupted."),
     "void": ("ceremony.cli.cold:void", "Cold host: end an interrupted ceremony that signed nothing."),
     "online": ("ceremony.cli.online:online", "Online host: snapshot, receive, broadcast, receipt, close."),

@@ -101,6 +101,23 @@ def transfer(folder: Path, genesis: str, slips: str | None, **given: str | None)
 @click.command()
 @register_option
 @genesis_option
+@click.option("--charter", type=document, help="The signed charter that follows the one in force; its .signatures lie beside it.")
+@click.option("--policy", type=document, help="The signed policy that follows the one in force.")
+@click.option("--succession", type=document, help="The signed succession of a charter that an earlier amendment took in as a proposal.")
+@slips_option
+def amend(folder: Path, genesis: str, slips: str | None, **given: str | None) -> None:
+    """Take a later charter, a later policy, or both into the register; with administrator and witness alone."""
+    documents = _without_nothing(given)
+    if not documents or {"charter", "succession"} <= documents.keys():
+        raise click.UsageError("Give --charter or --succession, or --policy, or a policy with one of them.")
+    check_terminal()
+    begin(folder, genesis, "amend", {**documents, "slips": str(slips_folder(folder, slips))}, until=None)
+    click.echo(f"Closed. head {Register.open(folder).head}")
+
+
+@click.command()
+@register_option
+@genesis_option
 @click.option("--out", type=click.Path(), help="A new folder for the outbound bundle, when a transfer goes on.")
 @module_option
 @slips_option

@@ -13,6 +13,7 @@ from ceremony.record.rules.people import FILE, HARDWARE, RECOGNISED, check_facto
 from ceremony.record.signed import read_signed
 from ceremony.screen import panels
 from ceremony.script.room import Entry, Room, Steps
+from transfer.limits import Policy
 
 
 def constitution(room: Room) -> Steps:
@@ -20,20 +21,27 @@ def constitution(room: Room) -> Steps:
     raw, signed = read_signed(room.path("charter", "the signed charter"))
     charter = charters.parse(raw, "charter")
     charters.verify_all(signed, raw, SIGNERS, charter, "charter@cold-ceremony")
-    yield from room.keep("charter.json", "charter", raw)
-    yield from take_signatures(room, signed, "charter@cold-ceremony", "charter", "charter.json")
+    before, amended = room.book.last_policy, room.charter.number > 0
+    if not amended:
+        yield from room.keep("charter.json", "charter", raw)
+        yield from take_signatures(room, signed, "charter@cold-ceremony", "charter", "charter.json")
     raw, signed = read_signed(room.path("policy", "the signed policy"))
     rules = policy.parse(raw, "policy")
-    policy.check(rules, charter, room.genesis)
-    before = room.book.last_policy
-    if rules != before:
-        policy.check_follows(rules, before)
-    charters.verify_all(signed, raw, SIGNERS, charter, "policy@cold-ceremony")
-    yield from room.keep("policy.json", "policy", raw)
-    yield from take_signatures(room, signed, "policy@cold-ceremony", "policy", "policy.json")
+    if not (amended and rules == before):  # what an amendment took in counts already, by the charter of then
+        yield from _policy(room, raw, signed, rules, before)
     room.screen.show(panels.words("genesis", room.genesis))
     room.screen.show(panels.words("policy", rules.digest))
     room.screen.enter("administrator and witness: these are the words on your papers.")
+
+
+def _policy(room: Room, raw: bytes, signed: Sequence[Signature], rules: Policy, before: Policy | None) -> Steps:
+    """The policy, of the charter in force, and after the one before it."""
+    policy.check(rules, room.charter, room.genesis)
+    if rules != before:
+        policy.check_follows(rules, before)
+    charters.verify_all(signed, raw, SIGNERS, room.charter, "policy@cold-ceremony")
+    yield from room.keep("policy.json", "policy", raw)
+    yield from take_signatures(room, signed, "policy@cold-ceremony", "policy", "policy.json")
 
 
 def take_signatures(room: Room, signed: Sequence[Signature], namespace: Namespace, purpose: str, name: str) -> Steps:

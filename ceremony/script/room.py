@@ -91,9 +91,9 @@ class Room:
 
     @property
     def charter(self) -> Charter:
-        """The charter in force, read once in each run."""
-        if self._charter is None:
-            self._charter = self.book.charter
+        """The charter in force, read once in each run; within an amendment the new one, from the entry `amended` on."""
+        if self._charter is None or self.state.last(entries.Amended) is not None:
+            self._charter = self.here.charter_at(self.book.charter)(len(self.state.entries) + 1)
         return self._charter
 
     def path(self, name: str, what: str) -> Path:

@@ -85,7 +85,12 @@ RECEIPT = _numbered(
     Step("receipt", "Close", "staff", 1, ("BRD-05",), "receipt:close"),
 )
 
-SCRIPTS: dict[str, tuple[Step, ...]] = {"keygen": KEYGEN, "transfer": TRANSFER, "receipt": RECEIPT}
+AMEND = _numbered(
+    Step("amend", "Charter or policy", "staff", 10, ("STO-07", "AUT-02", "AUT-06", "SET-04"), "amend:documents", staff_signs=True),
+    Step("amend", "Close", "staff", 1, (), "amend:close"),
+)
+
+SCRIPTS: dict[str, tuple[Step, ...]] = {"keygen": KEYGEN, "transfer": TRANSFER, "receipt": RECEIPT, "amend": AMEND}
 
 WHY: dict[str, str] = {
     "opening:constitution": "Charter and policy are checked and taken into the register, so that everything later is held to them.",
@@ -111,6 +116,8 @@ WHY: dict[str, str] = {
     "closing:close_transfer": "This transcript ends. The receipt follows when the chain has the transaction.",
     "receipt:take": "What was seen of the transaction on chain is compared with what was signed, and with who looked.",
     "receipt:close": "The transfer is complete.",
+    "amend:documents": "What was signed elsewhere is checked by the charter in force, shown as what it changes, and taken in.",
+    "amend:close": "This transcript ends, and what came in counts.",
 }
 """What each step is for, by its `run`."""
 

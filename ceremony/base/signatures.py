@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import os
 import subprocess
 import tempfile
 from pathlib import Path
@@ -63,13 +64,52 @@ def unarmour(text: str) -> str:
     return blob
 
 
-def sign(signer: str, namespace: Namespace, raw: bytes, key: Path) -> Signature:
-    """Sign `raw` with the private key file (or the `.pub` of a key held by hardware or an agent)."""
+PROVIDER = "SSH_SK_PROVIDER"
+"""The variable that names the library through which ssh-keygen speaks to security keys; whoever sets it loads code of theirs."""
+
+
+def sign(signer: str, namespace: Namespace, raw: bytes, key: Path, *, provider: bool = False) -> Signature:
+    """Sign `raw` with a private key file, the handle file of a security key, or the `.pub` of a key held by an agent.
+
+    `provider`: another library than OpenSSH's own may speak to the security key, which practice alone permits."""
     command = ["ssh-keygen", "-Y", "sign", "-q", "-f", str(key), "-n", namespace]
-    done = subprocess.run(command, input=raw, capture_output=True, check=False)
+    environment = {name: value for name, value in os.environ.items() if provider or name != PROVIDER}
+    done = subprocess.run(command, input=raw, capture_output=True, check=False, env=environment)
     if done.returncode != 0:
         raise Malformed(f"{key}: ssh-keygen could not sign with it ({_last(done.stderr)})")
     return Signature(signer=signer, namespace=namespace, blob=unarmour(done.stdout.decode("ascii")))
+
+
+def is_handle(path: Path) -> bool:
+    """Whether a private key file (OpenSSH PROTOCOL.key) is only the handle of a key that hardware holds: its public key is of a type sk-.
+
+    False for anything else, also for what cannot be read."""
+    try:
+        body = "".join(path.read_text(encoding="ascii").strip().splitlines()[1:-1])
+        raw = base64.b64decode(body, validate=True)
+    except (OSError, UnicodeDecodeError, binascii.Error):
+        return False
+    if not raw.startswith(_KEY_MAGIC):
+        return False
+    rest = raw[len(_KEY_MAGIC) :]
+    try:
+        for _ in ("cipher", "key derivation", "its options"):
+            _, rest = _string(rest)
+        public, _ = _string(rest[4:])  # after the number of keys
+        return _string(public)[0].startswith(b"sk-")
+    except Malformed:
+        return False
+
+
+_KEY_MAGIC = b"openssh-key-v1\0"
+
+
+def _string(raw: bytes) -> tuple[bytes, bytes]:
+    """The first string of RFC 4251 section 5, and what follows it."""
+    size = int.from_bytes(raw[:4], "big")
+    if len(raw) < 4 + size or len(raw) < 4:
+        raise Malformed("a key file that is cut off")
+    return raw[4 : 4 + size], raw[4 + size :]
 
 
 @control("AUT-03")

@@ -34,7 +34,7 @@ Steps = Iterator[Entry]
 TRIES = 3
 """Times that a person may insert a medium, or a medium may be written, before the ceremony stands still."""
 KEY = "id_signing"
-"""On a person's medium: their signing key (practice), or `id_signing.pub` of a key that hardware holds."""
+"""On a person's medium: the handle of their security key, or their key file (practice); or `id_signing.pub` of one that an agent holds."""
 
 
 def refusal(refused: Refused) -> entries.Refusal:
@@ -160,31 +160,52 @@ class Room:
         return statement(self.state, self.genesis).text
 
     def _sign(self, person: str, namespace: Namespace, raw: bytes) -> signatures.Signature:
-        """A wrong medium is told and another one asked for: it must not end a sitting in which everybody has come."""
+        """A wrong medium is told and another one asked for, and so is a security key that is not there or was not touched: it must
+        not end a sitting in which everybody has come."""
+        hardware = self.charter.key(person).startswith("sk-")
         tries = TRIES
         while True:
+            if hardware:
+                self.screen.say(f"{person}: insert your security key, and touch it when it blinks.")
             try:
                 return self._signed(person, namespace, raw)
             except (Refused, Malformed) as trouble:
-                self.media.pop(person, None)
                 tries -= 1
                 if not tries:
                     raise
                 self.screen.say(f"{trouble}\n{person}: once more.")
+                if hardware and isinstance(trouble, Malformed):
+                    self.screen.enter(f"{person}: your security key is in, and you are ready to touch it.")
+                else:
+                    self.media.pop(person, None)
+
+    def _key_file(self, person: str) -> Path:
+        """What ssh-keygen signs with: the handle of a security key, which is no secret; a key file in practice alone; else the public
+        key of one that an agent holds."""
+        folder = self.medium(person)
+        private, public = folder / KEY, folder / f"{KEY}.pub"
+        if private.exists() and (signatures.is_handle(private) or permits(self.charter.mark, "software keys")):
+            return private
+        if private.exists():
+            refuse(
+                "ASM-01",
+                f"the signing key of {person} is a file",
+                found=f"a software key, {KEY}",
+                expected="a security key: its handle, which ssh-keygen -t ed25519-sk writes",
+                do="Take the file off the medium, and destroy it. In production people sign with keys that hardware holds.",
+            )
+        if not public.exists():
+            refuse(
+                "ASM-01", f"{person} cannot sign", found=f"no {KEY} on their medium", expected="their signing key", do="Insert the medium."
+            )
+        return public
 
     @control("ASM-01")
     def _signed(self, person: str, namespace: Namespace, raw: bytes) -> signatures.Signature:
         """ASM-01: each person is authenticated on their own, by a signature under the key that the charter lists for them."""
         charter = self.charter
-        folder = self.medium(person)
-        key = folder / KEY
-        if not key.exists() or not permits(charter.mark, "software keys"):
-            key = folder / f"{KEY}.pub"
-        if not key.exists():
-            refuse(
-                "ASM-01", f"{person} cannot sign", found=f"no {KEY} on their medium", expected="their signing key", do="Insert the medium."
-            )
-        signature = signatures.sign(person, namespace, raw, key)
+        practice = permits(charter.mark, "software keys")
+        signature = signatures.sign(person, namespace, raw, self._key_file(person), provider=practice)
         try:
             signatures.verify(signature, raw, charter.key(person), namespace, fresh=True)
         except Refused as wrong:

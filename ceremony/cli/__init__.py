@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "address": ("ceremony.cli.lookup:address", "Show an own receiving address, derived twice."),
     "words": ("ceremony.cli.lookup:words", "A digest or a file as words; words compared with a digest."),
     "register": ("ceremony.cli.register:register", "The register's head, and its closing slips once more."),
+    "exception": ("ceremony.cli.exceptions:exception", "Read and sign an exception form (CFO and CTO)."),
     "audit": ("ceremony.cli.audit:audit", "Verify a register against its anchor; write the report."),
     "keygen": ("ceremony.cli.cold:keygen", "Cold host: generate the key and its shares, in one sitting."),
     "prepare": ("ceremony.cli.cold:prepare", "Cold host: begin a transfer: machine, HSM, snapshot, signing request."),

@@ -82,6 +82,42 @@ def pending(state: State) -> entries.File | None:
     return waiting[-1] if waiting else None
 
 
+def declined(state: State) -> frozenset[str]:
+    """Who does not agree now: whose newest answer at opening, review or approval is no.
+
+    After an interruption they may be asked again, and the newest answer counts."""
+    answers: dict[str, bool] = {}
+    for entry in state.entries:
+        body = entry.body
+        if isinstance(body, entries.Disagreed) and body.to in ("opening", "review", "approval"):
+            answers[entry.actor] = False
+        elif isinstance(body, entries.Present | entries.Reviewed) or (isinstance(body, entries.Signature) and body.purpose == "approval"):
+            answers[entry.actor] = True
+    return frozenset(person for person, agrees in answers.items() if not agrees)
+
+
+def unsigned(state: State) -> frozenset[str]:
+    """Who said that they do not agree, and was cut off before they signed it."""
+    waiting: set[str] = set()
+    for entry in state.entries:
+        if isinstance(entry.body, entries.Disagreed):
+            waiting.add(entry.actor)
+        elif isinstance(entry.body, entries.Signature) and entry.body.purpose == "disagreement":
+            waiting.discard(entry.actor)
+    return frozenset(waiting)
+
+
+def said_no(state: State, to: str) -> frozenset[str]:
+    """Who said no to this, and signed that."""
+    return frozenset(e.actor for e in state.entries if isinstance(e.body, entries.Disagreed) and e.body.to == to) - unsigned(state)
+
+
+def said_no_now(state: State, to: str) -> frozenset[str]:
+    """Likewise, since the newest interruption: nobody is asked twice in one run, and everybody once more in the next one."""
+    run = state.since(entries.Resumed)
+    return said_no(run if run.entries else state, to)
+
+
 def file_name(state: State) -> str:
     """The name of this ceremony's next form: `exception-1.json`."""
     return f"exception-{1 + sum(file.kind == KIND for file in state.all(entries.File))}.json"

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 
 from ceremony.base.amounts import grouped
 from ceremony.base.data import Malformed, dump
 from ceremony.base.files import read_file, write_new
-from ceremony.record import entries, slip
+from ceremony.record import entries, exceptional, slip
 from ceremony.record.register import Ceremony, Register
 from ceremony.record.signed import signatures_path
 from ceremony.record.transcript import MAX_TRANSCRIPT, NAME
 from ceremony.screen import panels, paper
+from ceremony.script.exceptional import answer
 from ceremony.script.prepare import end_vault
 from ceremony.script.room import Room, Steps, last_step
 from transfer.gap import bundle, qr, ur
@@ -25,9 +27,13 @@ def adjourn(room: Room) -> Steps:
     room.screen.show(panels.words("transcript", room.transcript.head))
     room.screen.show(panels.paragraph("Each one notes these words and signs. Custodians may leave after that."))
     for person in room.state.actors(entries.Present):
-        if person not in room.state.signers("adjournment"):
-            room.screen.enter(f"{person}: sign the adjournment.")
-            yield room.sign_checkpoint(person, "adjournment", text)
+        if person not in room.state.signers("adjournment") and person not in exceptional.said_no(room.state, "adjournment"):
+            signed = partial(_signs, room, person, text)
+            yield from answer(room, person, "adjournment", "sign the adjournment.", signed)
+
+
+def _signs(room: Room, person: str, text: str) -> Steps:
+    yield room.sign_checkpoint(person, "adjournment", text)
 
 
 def adjourn_keygen(room: Room) -> Steps:

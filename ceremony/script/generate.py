@@ -11,10 +11,12 @@ from ceremony.base.control import control, refuse
 from ceremony.base.data import dump, load
 from ceremony.base.lines import sha256
 from ceremony.record import entries
+from ceremony.record.exceptional import said_no
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.state import State
 from ceremony.screen import panels
 from ceremony.script import media
+from ceremony.script.exceptional import answer
 from ceremony.script.prepare import alive, end_vault
 from ceremony.script.room import Room, Steps
 from ceremony.script.table import in_one_sitting
@@ -127,8 +129,24 @@ def sign_key_record(room: Room) -> Steps:
     room.screen.fresh(summary(record))
     for person in (*room.charter.custodians, "administrator", "witness"):
         if person not in room.state.signers("key-record"):
-            room.screen.enter(f"{person}: sign the key record.")
-            yield room.sign_file(person, "key-record@cold-ceremony", "key-record")
+            yield from answer(room, person, "key-record", "sign the key record.", partial(_signs, room, person))
+            check_all_agree(room.state)
+
+
+def _signs(room: Room, person: str) -> Steps:
+    yield room.sign_file(person, "key-record@cold-ceremony", "key-record")
+
+
+def check_all_agree(state: State) -> None:
+    """GEN-14: a set exists when everyone has signed its key record; one who does not agree ends it."""
+    if said_no(state, "key-record"):
+        refuse(
+            "GEN-14",
+            "the key record is not signed by everyone",
+            found=f"{', '.join(sorted(said_no(state, 'key-record')))} did not agree",
+            expected="the signature of everyone who is present",
+            do="This set does not exist: end it with `ceremony void`, destroy the media that it lists, and generate a new key.",
+        )
 
 
 def summary(record: KeyRecord) -> tuple[str, ...]:

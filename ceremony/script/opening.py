@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from ceremony.base.control import refuse
 from ceremony.base.signatures import Namespace, Signature
 from ceremony.record import charter as charters
 from ceremony.record import entries, policy
 from ceremony.record.charter import SIGNERS
+from ceremony.record.exceptional import declined, said_no_now
 from ceremony.record.rules.people import FILE, HARDWARE, RECOGNISED, check_factors
 from ceremony.record.signed import read_signed
 from ceremony.screen import panels
+from ceremony.script.exceptional import answer, check_agreed
 from ceremony.script.room import Entry, Room, Steps
 from transfer.limits import Policy
 
@@ -67,8 +70,9 @@ def roll_call(room: Room) -> Steps:
 
 
 def custodians(room: Room) -> tuple[str, ...]:
-    """The positions present, in order."""
-    return tuple(sorted(p for p in room.state.actors(entries.Present) if p in room.charter.custodians))
+    """The positions present, in order, without who does not agree to what is to be done: they open no share."""
+    here = set(room.state.actors(entries.Present)) - declined(room.state)
+    return tuple(sorted(here & set(room.charter.custodians)))
 
 
 def _custodians_here(room: Room) -> tuple[str, ...]:
@@ -93,12 +97,18 @@ def _sign_in(room: Room, people: Sequence[str]) -> Steps:
     room.screen.show(panels.paragraph("Each person inserts their own medium and signs that they are here and that this is the transcript."))
     text = room.statement()
     for person in people:
-        if person in room.state.signers("opening"):
-            continue
-        present, signature = sign_opening(room, person, text)
-        if person not in room.state.actors(entries.Present):
-            yield present
-        yield signature
+        if person not in room.state.signers("opening") and person not in said_no_now(room.state, "opening"):
+            room.medium(person)
+            prompt = f"you are {room.charter.member(person).name}: sign the opening."
+            yield from answer(room, person, "opening", prompt, partial(_signed_in, room, person, text))
+    check_agreed(room)
+
+
+def _signed_in(room: Room, person: str, text: str) -> Steps:
+    present, signature = sign_opening(room, person, text)
+    if person not in room.state.actors(entries.Present):
+        yield present
+    yield signature
 
 
 def _recognise(room: Room, people: Sequence[str]) -> None:
@@ -120,8 +130,6 @@ def _recognise(room: Room, people: Sequence[str]) -> None:
 
 def sign_opening(room: Room, person: str, text: str) -> tuple[Entry, Entry]:
     """ASM-02: how one person was authenticated, and their signature over the opening."""
-    room.medium(person)
-    room.screen.enter(f"{person}, {room.charter.member(person).name}: sign the opening.")
     signature = room.sign_checkpoint(person, "opening", text)
     factors = (HARDWARE if room.charter.key(person).startswith("sk-") else FILE, RECOGNISED)
     check_factors(person, factors)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from ceremony.base.data import dump, load
 from ceremony.record import entries
 from ceremony.record.approval import Approval, SignedApproval, approvers
+from ceremony.record.exceptional import said_no_now
 from ceremony.screen import panels
+from ceremony.script.exceptional import answer, check_agreed
 from ceremony.script.lookalike import check_past
 from ceremony.script.opening import custodians, latecomers, sign_opening
 from ceremony.script.prepare import agreed
@@ -23,10 +27,15 @@ def review(room: Room) -> Steps:
     room.screen.pages(shown(proof))
     read = "every address, every amount" if proof.review.payments else "that everything returns to us,"
     for person in (*custodians(room), "witness"):
-        if person not in room.state.actors(entries.Reviewed):
-            room.screen.enter(f"{person}: you have read {read} and fee, and agree.")
-            made_from(proof.review, SigningRequest("bitcoin", room.raw("request")), room.book.key_record.account(proof.review.account))
-            yield (person, entries.Reviewed(request=proof.review.digest))
+        if person not in room.state.actors(entries.Reviewed) and person not in said_no_now(room.state, "review"):
+            prompt = f"you have read {read} and fee, and agree."
+            yield from answer(room, person, "review", prompt, partial(_reviewed, room, proof, person))
+    check_agreed(room)
+
+
+def _reviewed(room: Room, proof: Agreed, person: str) -> Steps:
+    made_from(proof.review, SigningRequest("bitcoin", room.raw("request")), room.book.key_record.account(proof.review.account))
+    yield (person, entries.Reviewed(request=proof.review.digest))
 
 
 def shown(proof: Agreed) -> tuple[str, ...]:
@@ -43,11 +52,14 @@ def approvals(room: Room) -> Steps:
     room.screen.show(panels.paragraph("Read the words aloud together, then each one signs an approval of exactly this request."))
     head = _head(room)
     for person in approvers(room.charter, custodians(room)):
-        if person in room.state.signers("approval"):
-            continue
-        room.screen.enter(f"{person}: sign your approval.")
-        text = dump(wanted(room, proof, head, person)).decode("ascii")
-        yield room.sign_text(person, "approval@cold-ceremony", "approval", text)
+        if person not in room.state.signers("approval") and person not in said_no_now(room.state, "approval"):
+            yield from answer(room, person, "approval", "sign your approval.", partial(_approved, room, proof, head, person))
+    check_agreed(room)
+
+
+def _approved(room: Room, proof: Agreed, head: str, person: str) -> Steps:
+    text = dump(wanted(room, proof, head, person)).decode("ascii")
+    yield room.sign_text(person, "approval@cold-ceremony", "approval", text)
 
 
 def approve_late(room: Room) -> Steps:
@@ -56,8 +68,9 @@ def approve_late(room: Room) -> Steps:
         with room.screen.working("both readers once more"):
             proof = agreed(room)
         room.screen.pages(shown(proof))
+        room.medium(person)
+        room.screen.enter(f"{person}: you have read address, amount and fee, agree, and sign the opening and your approval.")
         present, opening = sign_opening(room, person, room.statement())
-        room.screen.enter(f"{person}: you have read address, amount and fee, agree, and sign your approval.")
         text = dump(wanted(room, proof, _head(room), person)).decode("ascii")
         approval = room.sign_text(person, "approval@cold-ceremony", "approval", text)
         yield from (present, opening, (person, entries.Reviewed(request=proof.review.digest)), approval)

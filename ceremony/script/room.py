@@ -15,7 +15,7 @@ from ceremony.base.files import read_file, write_new
 from ceremony.base.lines import sha256
 from ceremony.base.mark import permits
 from ceremony.base.signatures import Namespace
-from ceremony.record import entries
+from ceremony.record import entries, exceptional
 from ceremony.record.charter import Charter
 from ceremony.record.checkpoint import statement
 from ceremony.record.register import Ceremony, Register
@@ -150,10 +150,19 @@ class Room:
 
     def sign_file(self, person: str, namespace: Namespace, kind: Any) -> Entry:
         """Let one person sign this ceremony's file of one kind: the bytes that were recorded, whatever lies there now."""
-        raw, file = self.raw(kind), self.state.file(kind)
-        assert file is not None  # noqa: S101 (`raw` found it)
-        signature = self._sign(person, namespace, raw)
-        return (person, entries.Signature(namespace=namespace, purpose=kind, file=file.name, blob=signature.blob))
+        file = self.state.file(kind)
+        if file is None:
+            raise Malformed(f"{self.here.folder.name} has no {kind}")
+        return self.sign_named(person, namespace, kind, file.name)
+
+    def sign_named(self, person: str, namespace: Namespace, purpose: Any, name: str) -> Entry:
+        """Let one person sign one listed file, by its name."""
+        signature = self._sign(person, namespace, self.here.raw_of(name))
+        return (person, entries.Signature(namespace=namespace, purpose=purpose, file=name, blob=signature.blob))
+
+    def excepted(self, identifier: str) -> bool:
+        """Whether both officers excepted this control in this ceremony."""
+        return identifier in exceptional.granted(self.state)
 
     def statement(self) -> str:
         """The checkpoint text of the newest entry."""

@@ -1,0 +1,55 @@
+"""`ceremony exception`: an officer reads a form that the cold host wrote, and signs it on a machine of their own. No secrets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ceremony.base.control import refuse
+from ceremony.base.files import read_file
+from ceremony.cli import papers
+from ceremony.record import exceptional
+from ceremony.record.exceptional import OFFICERS, ExceptionForm
+from ceremony.record.signed import MOST_BYTES, read_signed
+from ceremony.screen.exception import exception_screen
+
+
+@click.group()
+def exception() -> None:
+    """Read and sign an exception form (CFO and CTO)."""
+
+
+@exception.command()
+@click.argument("form", type=papers.FILE)
+def show(form: Path) -> None:
+    """Show the form whole, and who has signed it (signatures are not checked here)."""
+    raw, signed = read_signed(form)
+    papers.show(exception_screen(exceptional.parse(raw, form.name), papers.signers(signed)))
+
+
+@exception.command()
+@click.argument("form", type=papers.FILE)
+@click.option("--as", "person", type=click.Choice(OFFICERS), required=True, help="Who signs.")
+@papers.key
+@papers.charter_file
+@papers.genesis_digest
+def sign(form: Path, person: str, key: Path, charter_path: Path, genesis: str | None) -> None:
+    """Sign the form, after reading it on one screen."""
+    charter = papers.signed_charter(charter_path)
+    found = exceptional.parse(read_file(form, MOST_BYTES), form.name)
+    _of_this_register(found, papers.genesis_of(charter, genesis), charter.mark)
+    _, signed = read_signed(form)
+    papers.show(exception_screen(found, papers.signers(signed)))
+    papers.sign(form, person, key, "exception@cold-ceremony", charter)
+
+
+def _of_this_register(form: ExceptionForm, genesis: str, mark: str) -> None:
+    if (form.genesis, form.mark) != (genesis, mark):
+        refuse(
+            "AUD-09",
+            "this form is of another register",
+            found=f"{form.mark}, genesis {form.genesis}",
+            expected=f"{mark}, genesis {genesis}",
+            do="Ask who gave it to you. Do not sign it.",
+        )

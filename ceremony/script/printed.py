@@ -1,0 +1,166 @@
+"""The script on paper: the numbered steps with blanks for initials and times, and one sheet for each role. From the same table as
+the screen (SET-01)."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from ceremony.record.entries import Kind
+from ceremony.screen.paper import COLUMNS
+from ceremony.script.table import SCRIPTS, Step, digest
+
+Role = Literal["custodian", "officer", "administrator", "witness", "auditor"]
+ROLES: tuple[Role, ...] = get_args(Role)
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """What one role brings, is asked, and refuses."""
+
+    bring: tuple[str, ...]
+    asked: tuple[str, ...]
+    refuse: tuple[str, ...]
+
+
+SHEETS: dict[Role, Sheet] = {
+    "custodian": Sheet(
+        bring=(
+            "your medium with the sealed share, in its closed bag; the key that you sign with",
+            "your passphrase, in your head and nowhere else",
+            "your newest closing slip, and the payee slip if one was given to you",
+            "a watch that you set yourself; this sheet and a pen",
+        ),
+        asked=(
+            "to sign three times: that you are here, that you approve, that this is how it went",
+            "perhaps: the time on your watch; words from your closing slip; groups of the address from the payee slip",
+            "your passphrase, once, in a line that does not show it; three tries, and nothing is lost if they fail",
+            "to wait until your share is locked again, and to take it home in a new bag",
+        ),
+        refuse=(
+            "the first line does not say what you came for: PRACTICE or PRODUCTION, the kind, the number",
+            "the address, the amount or the words differ from your paper: type n and say why; it is signed like any other answer",
+            "anybody asks for your passphrase outside the line that hides it, or wants to type it for you",
+            "anybody shows, reads out or asks for 24 words: no ceremony shows them",
+            "somebody wants to hurry you, skip a step, or says that a refusal is a fault of the tool",
+        ),
+    ),
+    "officer": Sheet(
+        bring=(
+            "the genesis digest or its words, from your own paper",
+            "the key that you sign with, and nobody else's",
+            "what you know of the payee from the contract, not from a message",
+        ),
+        asked=(
+            "to read one screen: payee, whole address, amount, worth, fee, what stays, limits, validity, register head, words",
+            "to type SIGN, once, for identical bytes that the other officer signs with another key",
+            "to sign or refuse an exception form; to revoke what should not go on",
+        ),
+        refuse=(
+            "a request that carries no valid signatures: the tool does not show it, and neither should you sign it elsewhere",
+            "an address that differs in any group from what the payee read out; a payee who is new and urgent",
+            "an amount, a fee or an account that you did not agree to; a register head that is older than your last slip",
+            "an exception whose reason you would not want to read on page one of the report",
+        ),
+    ),
+    "administrator": Sheet(
+        bring=(
+            "cold host, HSM, its PIN (or your half of it), the register's medium, empty sticks, printer and paper",
+            "the signed authorization, the confirmation of the payee, the snapshot, the request for each custodian to come",
+            "your newest closing slip; the key that you sign with; the genesis digest from outside the register",
+        ),
+        asked=(
+            "to prepare with the witness alone: documents, machine, HSM, signing request; all that can fail fails here",
+            "the PIN of the HSM; the tries that are left are shown before one is risked",
+            "to sign the end of each phase together with the witness",
+            "to carry the bundle to the online host, send it, and bring the receipt back",
+        ),
+        refuse=(
+            "a machine finding that you cannot explain; a device that is not in the charter's list",
+            "an HSM with another serial number, firmware or certificate, or with objects that nobody expects",
+            "to go on while the witness is out of the room",
+            "to bypass a refusal: there is no option for it; mend what it names, or end the ceremony as void",
+        ),
+    ),
+    "witness": Sheet(
+        bring=(
+            "your newest closing slip; the key that you sign with; a watch that you set yourself",
+            "the hash of the boot image, taken by you on another machine",
+            "this script, to note initials, times and whatever is not as it says",
+        ),
+        asked=(
+            "the time on your watch before the machine shows its own; words from your closing slip",
+            "to answer for the room: recorders, windows, access, power, radiation, sound",
+            "to approve the request like a custodian, and to sign the end of each phase together with the administrator",
+        ),
+        refuse=(
+            "anything that is done and not on the screen, or on the screen and not done",
+            "to sign for what you did not see; to leave while others go on (p pauses, and your signature ends the pause)",
+            "words that differ between screen, slip and voice",
+        ),
+    ),
+    "auditor": Sheet(
+        bring=(
+            "the genesis digest and the newest head from a closing slip that never lay with the register",
+            "a machine of your own with sh, jq, ssh-keygen and openssl",
+        ),
+        asked=(
+            "to run the verifier of stock tools and the tool's own over the register, and to compare the two verdicts",
+            "to read page one of the report: exceptions, disagreement, refusals, interruptions, void ceremonies",
+            "to look the transaction up on a node of your own",
+        ),
+        refuse=(
+            "a verdict without an anchor: CONSISTENT, NOT ANCHORED proves nothing",
+            "a head that somebody sends together with the register",
+            "gaps in the numbers, a receipt that is missing, an exception that nobody can explain",
+        ),
+    ),
+}
+
+_WHO = {"staff": "adm wit", "everyone": "all", "custodians": "cust", "officers": "cfo cto"}
+
+
+def sheet(role: Role) -> tuple[str, ...]:
+    """One page for one role."""
+    found = SHEETS[role]
+    parts = (("You bring", found.bring), ("You will be asked", found.asked), ("You refuse when", found.refuse))
+    lines = [f"# For the {role}", ""]
+    for name, items in parts:
+        lines += [f"# {name}", *(line for item in items for line in _item(item)), ""]
+    return (*lines, *_wrapped("At any prompt: ? explains, b goes back where it can, p pauses, x asks for an exception, q stops and loses nothing."))
+
+
+def script(kind: Kind) -> tuple[str, ...]:
+    """The numbered steps of one kind of ceremony, with blanks for initials and times."""
+    steps = SCRIPTS[kind]
+    lines = [
+        f"# The script of a {kind}, SHA-256",
+        digest(kind),
+        "",
+        f"about {sum(step.minutes for step in steps)} minutes in all; initials: who did it, and the witness; time: when it was done",
+        "",
+        "#   step                            who      min   initials      time    as said?",
+        "",
+    ]
+    for step in steps:
+        lines += _step(step)
+    return (*lines, "", "# What was not as the script says", *("_" * COLUMNS for _ in range(6)))
+
+
+def _step(step: Step) -> list[str]:
+    row = f"{step.number:>3} {step.title[:32]:<32}  {_WHO[step.who]:<8} {step.minutes:>3}   ____  ____    __:__    yes / no"
+    lines = [row, *("      " + line for line in textwrap.wrap(step.why, COLUMNS - 6))]
+    if step.controls:
+        lines += ["      " + line for line in textwrap.wrap(", ".join(step.controls), COLUMNS - 6)]
+    if step.staff_signs:
+        lines.append("      administrator and witness sign the transcript")
+    return [*lines, ""]
+
+
+def _item(text: str) -> list[str]:
+    return [("  [ ] " if at == 0 else "      ") + line for at, line in enumerate(textwrap.wrap(text, COLUMNS - 6))]
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, COLUMNS)

@@ -239,17 +239,24 @@ def _with_cookies(names: Sequence[str], cookies: Sequence[Path]) -> list[tuple[s
 
 
 @online.command()
-@click.argument("receipt_path", metavar="RECEIPT", type=papers.FILE)
+@click.argument("receipt_path", metavar="[RECEIPT]", type=papers.FILE, required=False)
+@click.option(
+    "--without-receipt", "without", type=click.IntRange(1), metavar="N", help="Transfer N has none: by an exception of both officers."
+)
 @click.option("--register", "folder", type=papers.FILE, required=True, help="The register's folder.")
 @click.option("--genesis", required=True, metavar="HEX", help="Digest of the genesis charter, from your closing slip.")
 @click.option("--slips", type=click.Path(), metavar="DIR", help="Folder for the closing slips; `slips` beside the register if not given.")
-def close(receipt_path: Path, folder: Path, genesis: str, slips: str | None) -> None:
+def close(receipt_path: Path | None, without: int | None, folder: Path, genesis: str, slips: str | None) -> None:
     """Take the signed receipt into the register and close the transfer with it; administrator and witness sign."""
     from ceremony.cli import cold  # noqa: PLC0415 (the vault's code, which no other command here needs)
     from ceremony.record.register import Register  # noqa: PLC0415
     from ceremony.script.closing import slips_folder  # noqa: PLC0415
+    from ceremony.script.receipt import WITHOUT  # noqa: PLC0415
 
-    given = {"receipt": str(receipt_path), "slips": str(slips_folder(folder, slips))}
+    if (receipt_path is None) == (without is None):
+        raise click.UsageError("Give the signed RECEIPT, or --without-receipt N.")
+    what = {"receipt": str(receipt_path)} if without is None else {WITHOUT: str(without)}
+    given = {**what, "slips": str(slips_folder(folder, slips))}
     cold.begin(folder, genesis, "receipt", given, until=None)
     click.echo(f"Closed. head {Register.open(folder).head}")
 

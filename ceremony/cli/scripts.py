@@ -11,9 +11,9 @@ from ceremony.base.data import Mark
 from ceremony.base.files import write_new
 from ceremony.cli import papers
 from ceremony.record.entries import Kind
+from ceremony.screen.paper import paged, pdf
 from ceremony.script import printed
 from ceremony.script.printed import ROLES, Role
-from ceremony.screen.paper import paged, pdf
 
 kind_option = click.option("--kind", type=click.Choice(get_args(Kind)), default="transfer", show_default=True, help="Which ceremony.")
 

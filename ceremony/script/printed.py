@@ -128,7 +128,10 @@ def sheet(role: Role) -> tuple[str, ...]:
     lines = [f"# For the {role}", ""]
     for name, items in parts:
         lines += [f"# {name}", *(line for item in items for line in _item(item)), ""]
-    return (*lines, *_wrapped("At any prompt: ? explains, b goes back where it can, p pauses, x asks for an exception, q stops and loses nothing."))
+    return (
+        *lines,
+        *_wrapped("At any prompt: ? explains, b goes back where it can, p pauses, x asks for an exception, q stops and loses nothing."),
+    )
 
 
 def script(kind: Kind) -> tuple[str, ...]:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from ceremony.base import signatures
 from ceremony.base.amounts import grouped
 from ceremony.base.control import control, refuse
-from ceremony.base.data import dump, load
+from ceremony.base.data import Malformed, dump, load
 from ceremony.base.signatures import Signature
-from ceremony.record import entries
+from ceremony.record import entries, exceptional
 from ceremony.record.charter import Charter
 from ceremony.record.register import Ceremony, Register
 from ceremony.record.signed import read_signed
@@ -24,6 +24,9 @@ from transfer.request import SigningRequest
 
 def take(room: Room) -> Steps:
     """BRD-04: the receipt is of a transfer of this register, equals its signing request, and enough people signed it."""
+    if WITHOUT in room.given or exceptional.pending(room.state) is not None or room.excepted("BRD-05"):
+        _check_excepted(room)
+        return
     path = room.path("receipt", "the signed receipt")
     raw, signed = read_signed(path)
     receipt = load(Receipt, raw, path.name)
@@ -94,10 +97,42 @@ def check_signers(receipt: Receipt, signed: Sequence[Signature], charter: Charte
         )
 
 
+WITHOUT = "without"
+"""What the command line gives instead of a receipt: the number of the transfer that is closed without one."""
+
+
+def _check_excepted(room: Room) -> None:
+    """BRD-05: without a receipt a transfer is closed only by an exception; what the chain may still do stays reserved (BRD-06)."""
+    if not room.excepted("BRD-05"):
+        refuse(
+            "BRD-05",
+            f"there is no receipt of transfer {_without(room)}",
+            found="no receipt",
+            expected="a receipt, or an exception form that CFO and CTO signed",
+            do="Make a receipt with `ceremony online receipt`. If there can be none, let the officers sign an exception.",
+        )
+    room.screen.show(panels.paragraph(f"Transfer {_without(room)} is closed without a receipt. Its amount and its coins stay reserved."))
+
+
+def _without(room: Room) -> str:
+    waiting = [str(c.number) for c in room.book.ceremonies if _awaits(c)]
+    if WITHOUT not in room.given:
+        expected = "a transfer that awaits its receipt: " + (", ".join(waiting) or "there is none")
+        room.given[WITHOUT] = room.screen.ask("Number of the transfer without a receipt: ", expected, "|".join(waiting) or r"\d{99}")
+    if room.given[WITHOUT] not in waiting:
+        raise Malformed(f"no transfer {room.given[WITHOUT][:12]} awaits its receipt; {', '.join(waiting) or 'none'} does")
+    return room.given[WITHOUT]
+
+
 def close(room: Room) -> Steps:
-    """BRD-05: the transfer is closed by its receipt."""
+    """BRD-05: the transfer is closed by its receipt, or by an exception in its place."""
     seen = room.state.last(entries.Sighting)
-    assert seen is not None  # noqa: S101 (the step before wrote it)
+    if seen is None:
+        number = _without(room)
+        room.screen.word("CLOSE", f"Transfer {number} ends without a receipt.")
+        yield from last_step(room)
+        yield ("tool", entries.Closed(outcome="excepted", reason=f"transfer {number}"))
+        return
     room.screen.say(f"Transaction {grouped(seen.txid)} is in block {seen.height}, {seen.confirmations} confirmation(s).")
     room.screen.word("CLOSE", "The transfer is complete.")
     yield from last_step(room)

@@ -3,6 +3,11 @@
 `kill:N`: the process kills itself (SIGKILL) right after its N-th transcript entry is on disk.
 `kill-after:TYPE`: likewise after its first entry of this type.
 `kill-step:TITLE`: likewise after the entry of the step with this title.
+`kill-file:N`: it kills itself when its N-th file is written, but has not its name yet; `kill-filed:N`: when it has.
+`full:N`: from its N-th write on (an entry or a file) the disk is full, and half of what was to be written is there.
+`hangup:TYPE`, `interrupt:TYPE`: the terminal is closed, or Ctrl-C comes, after its first entry of this type.
+`lose-opener:TYPE`, `lose-hsm:TYPE`: that process of the vault is killed after its first entry of this type.
+`unplugged:TYPE`: the HSM (tests/vault/shim.c) answers nothing more after its first entry of this type.
 `torn:N`: it kills itself in the middle of writing its N-th entry.
 `clock:TIME`: the machine's clock says TIME.
 `without:MODULE.FUNCTION`: that function checks nothing.
@@ -11,9 +16,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from ceremony.base import files
@@ -29,13 +36,72 @@ def _die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _killing_after(said: str) -> None:
+def _after(said: str, act: Callable[[], object]) -> None:
+    """Do this after the first entry that says so is on disk."""
+    done = False
+
     def append(path: Path, raw: bytes) -> None:
+        nonlocal done
         files.append_line(path, raw)
-        if said.encode() in raw:
-            _die()
+        if said.encode() in raw and not done:
+            done = True
+            act()
 
     transcript.append_line = append  # type: ignore[assignment]
+
+
+def _killing_at_file(at: int, *, named: bool) -> None:
+    appear, made = files._appear, 0
+
+    def counted(partial: Path, path: Path) -> None:
+        nonlocal made
+        made += 1
+        if named or made < at:
+            appear(partial, path)
+        if made == at:
+            _die()
+
+    files._appear = counted  # type: ignore[assignment]
+
+
+def _full_from(at: int) -> None:
+    written = 0
+
+    def check(path: Path) -> None:
+        nonlocal written
+        written += 1
+        if written >= at:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    def append(path: Path, raw: bytes) -> None:
+        try:
+            check(path)
+        except OSError:
+            if written == at:
+                files.append_line(path, raw[: len(raw) // 2])
+            raise
+        files.append_line(path, raw)
+
+    def appear(partial: Path, path: Path) -> None:
+        check(path)
+        real(partial, path)
+
+    real, files._appear, transcript.append_line = files._appear, appear, append  # type: ignore[assignment]
+
+
+def _losing_after(child: str, said: str) -> None:
+    start, begun = process.Vault.start, []
+
+    def started(*words: object, **named: object) -> process.Vault:
+        begun.append(start(*words, **named))  # type: ignore[arg-type]
+        return begun[-1]
+
+    process.Vault.start = started  # type: ignore[method-assign,assignment]
+    _after(said, lambda: os.kill(getattr(begun[-1], child).pid, signal.SIGKILL))
+
+
+def _unplug() -> None:
+    Path(os.environ["SOFTHSM2_CONF"] + ".faults").write_text("unplugged\n")
 
 
 def _killing(after: int, *, torn: bool) -> None:
@@ -73,15 +139,30 @@ def _losing() -> None:
     process.Vault.unlock = unlock  # type: ignore[assignment,method-assign]
 
 
+ENTRY: dict[str, Callable[[], object]] = {
+    "kill-after": _die,
+    "hangup": lambda: os.kill(os.getpid(), signal.SIGHUP),
+    "interrupt": lambda: os.kill(os.getpid(), signal.SIGINT),
+    "unplugged": _unplug,
+}
+"""What happens after an entry of the type that is named."""
+
+
 def main() -> None:
     """Put the fault in, then run the command."""
     fault, value = sys.argv[1].split(":", 1)
     if fault in ("kill", "torn"):
         _killing(int(value), torn=fault == "torn")
-    elif fault == "kill-after":
-        _killing_after(f'"type":"{value}"')
+    elif fault in ("kill-file", "kill-filed"):
+        _killing_at_file(int(value), named=fault == "kill-filed")
+    elif fault == "full":
+        _full_from(int(value))
+    elif fault in ENTRY:
+        _after(f'"type":"{value}"', ENTRY[fault])
     elif fault == "kill-step":
-        _killing_after(f'"title":"{value}"')
+        _after(f'"title":"{value}"', _die)
+    elif fault in ("lose-opener", "lose-hsm"):
+        _losing_after(fault.partition("-")[2], f'"type":"{value}"')
     elif fault == "clock":
         loop.utc_now = cold.utc_now = room.utc_now = lambda: value
     elif fault == "without":

@@ -7,6 +7,7 @@
  *   spurn                    C_UnwrapKey takes no key under AES key wrap with padding
  *   keep                     C_DestroyObject says yes and does nothing
  *   rename                   C_GetTokenInfo tells of another manufacturer and model
+ *   unplugged                every function answers CKR_DEVICE_REMOVED
  *   fail NAME                the function NAME answers CKR_DEVICE_ERROR
  * For tests on Linux: every function is called with eight words, which is harmless in the ABIs of x86-64 and aarch64. */
 #include <dlfcn.h>
@@ -18,7 +19,7 @@ typedef unsigned long word;
 typedef word (*function)(word, word, word, word, word, word, word, word);
 struct list { unsigned char version[2]; function f[68]; };
 struct attribute { word type; void *value; word length; };
-enum { CKA_KEY_TYPE = 0x100, CKR_DEVICE_ERROR = 0x30, CKM_AES_KEY_WRAP_PAD = 0x210a };
+enum { CKA_KEY_TYPE = 0x100, CKR_DEVICE_ERROR = 0x30, CKR_DEVICE_REMOVED = 0x32, CKM_AES_KEY_WRAP_PAD = 0x210a };
 
 #define NAMES(X) X(0, Initialize) X(1, Finalize) X(2, GetInfo) X(3, GetFunctionList) X(4, GetSlotList) X(5, GetSlotInfo) \
  X(6, GetTokenInfo) X(7, GetMechanismList) X(8, GetMechanismInfo) X(9, InitToken) X(10, InitPIN) X(11, SetPIN) \
@@ -123,6 +124,7 @@ static word call(int n, word a, word b, word c, word d, word e, word f, word g, 
     char name[60];
     snprintf(name, sizeof name, "fail %s", names[n]);
     note(n, b, c, d, e, f, g);
+    if (fault("unplugged")) return CKR_DEVICE_REMOVED;
     if (fault(name)) return CKR_DEVICE_ERROR;
     if (n == 22 && fault("keep")) return 0;
     if (n == 61 && *(word *)b == CKM_AES_KEY_WRAP_PAD && fault("spurn")) return CKR_DEVICE_ERROR;

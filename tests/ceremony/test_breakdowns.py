@@ -1,0 +1,97 @@
+"""What can break in a room while people are in it: files cut off, a full disk, a closed terminal, Ctrl-C, a vault process or the
+HSM gone. Each time the ceremony goes on where it stood, and nothing of it is left running."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from ceremony import demonstration
+from ceremony.demonstration import Stage
+from tests.ceremony import rehearsal
+from tests.ceremony.test_interruptions import KILLED, check_ended, vault_processes
+from tests.softhsm import make_shim
+
+HUNG_UP = 128 + 1
+
+
+def resume(set_: Stage, out: str = "outbound") -> tuple[str, ...]:
+    return (*demonstration.transfer_command(set_, "resume")[:-1], out)
+
+
+def carried_out(set_: Stage, words: Sequence[str]) -> None:
+    shown, code = rehearsal.run(set_, *words)
+    assert code == 0, shown[-2000:]
+    check_ended(set_, "carried out")
+
+
+def cut_off_at_each_file(set_: Stage, words: Sequence[str], after: str) -> int:
+    """Killed at one file, resumed and killed at the next one, until the command ends: half of them half-written, half whole and
+    not yet in the transcript. How often."""
+    fault, kills = "kill-file:1", 0
+    while True:
+        shown, code = rehearsal.run_broken(set_, fault, words)
+        if code == 0:
+            return kills
+        assert code == KILLED, shown[-2000:]
+        assert vault_processes() == []
+        kills += 1
+        fault = "kill-filed:2" if kills % 2 else "kill-file:2"
+        words = resume(set_, f"outbound-{kills}") if after == "resume" or rehearsal.types(set_) else words
+
+
+def test_cut_off_at_each_file_of_prepare(authorized: Stage) -> None:
+    assert cut_off_at_each_file(authorized, demonstration.prepare_command(authorized), "prepare") >= 5
+    carried_out(authorized, resume(authorized))
+
+
+def test_cut_off_at_each_file_of_the_sitting_and_the_way_out(approved: Stage) -> None:
+    assert cut_off_at_each_file(approved, resume(approved), "resume") >= len(approved.plot.here) + 1
+    check_ended(approved, "carried out")
+    media = [list((approved.folder / "custodians" / position).glob("*.sealed")) for position in approved.plot.here]
+    assert [len(shares) for shares in media] == [1] * len(approved.plot.here)
+
+
+@pytest.mark.parametrize("write", [1, 7, 12, 18])
+def test_a_full_disk_is_told_and_nothing_half_written_counts(approved: Stage, write: int) -> None:
+    shown, code = rehearsal.run_broken(approved, f"full:{write}", resume(approved))
+    assert code == 2, shown[-2000:]
+    assert "No space left on device" in shown
+    assert "Traceback" not in shown
+    assert vault_processes() == []
+    carried_out(approved, resume(approved, "outbound-2"))
+
+
+@pytest.mark.parametrize("kind", ["unlocked", "imported"])
+@pytest.mark.parametrize(("fault", "expected"), [("hangup", HUNG_UP), ("interrupt", 130), ("kill-after", KILLED)])
+def test_a_closed_terminal_and_ctrl_c_leave_no_process(approved: Stage, fault: str, expected: int, kind: str) -> None:
+    shown, code = rehearsal.run_broken(approved, f"{fault}:{kind}", resume(approved))
+    assert code == expected, shown[-2000:]
+    assert "Traceback" not in shown
+    assert vault_processes() == []
+    carried_out(approved, resume(approved))
+
+
+@pytest.mark.parametrize("child", ["opener", "hsm"])
+@pytest.mark.parametrize("kind", ["armed", "recovered", "signing"])
+def test_a_vault_process_that_is_gone_is_told(approved: Stage, child: str, kind: str) -> None:
+    shown, code = rehearsal.run_broken(approved, f"lose-{child}:{kind}", resume(approved))
+    assert code in (1, 2), shown[-2000:]
+    assert "Traceback" not in shown
+    assert "resume" in shown
+    assert vault_processes() == []
+    carried_out(approved, resume(approved))
+
+
+@pytest.mark.parametrize("kind", ["hsm", "armed", "signing", "hsm-signed"])
+def test_an_unplugged_hsm_is_told_and_may_be_plugged_in_again(approved: Stage, kind: str) -> None:
+    words = list(resume(approved))
+    words[words.index("--module") + 1] = make_shim(approved.folder)
+    shown, code = rehearsal.run_broken(approved, f"unplugged:{kind}", words)
+    assert code in (1, 2), shown[-2000:]
+    assert "Traceback" not in shown
+    assert "removed" in shown.lower()
+    assert vault_processes() == []
+    (approved.folder / "hsm" / "softhsm2.conf.faults").unlink()
+    carried_out(approved, resume(approved))

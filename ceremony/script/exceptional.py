@@ -17,6 +17,7 @@ from ceremony.base.lines import sha256
 from ceremony.record import entries, exceptional
 from ceremony.record.exceptional import OFFICERS, ExceptionForm
 from ceremony.record.signed import read_signed
+from ceremony.record.state import State
 from ceremony.screen import panels
 from ceremony.screen.exception import exception_screen
 from ceremony.screen.terminal import Back
@@ -148,3 +149,16 @@ def check_agreed(room: Room) -> None:
         expected="everyone who must approve, and enough custodians to open the shares",
         do="Find out what is wrong. `ceremony resume` asks them once more; `ceremony void` ends this ceremony, and nothing moves.",
     )
+
+
+def check_phase(state: State, phase: str) -> None:
+    """AUD-02: a phase ends when administrator and witness agree on what was done in it."""
+    said = exceptional.said_no_now(state, "phase")
+    if said:
+        refuse(
+            "AUD-02",
+            f"the phase {phase!r} is not signed",
+            found=f"{', '.join(sorted(said))} did not agree to it, and signed that",
+            expected="the signatures of administrator and witness",
+            do="Find out what is wrong. `ceremony resume` asks once more; `ceremony void` ends what has signed nothing.",
+        )

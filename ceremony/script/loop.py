@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 import subprocess
 from collections.abc import Sequence
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import NoReturn
@@ -14,6 +15,7 @@ from ceremony.base.data import MAX_FILE, Malformed, Mark
 from ceremony.base.files import PARTIAL, read_file, write_new
 from ceremony.base.lines import sha256
 from ceremony.record import entries
+from ceremony.record.exceptional import granted, may_be_excepted, said_no_now
 from ceremony.record.register import Ceremony, Register, leftovers
 from ceremony.record.rules.pause import under_way
 from ceremony.record.state import State
@@ -108,8 +110,27 @@ def _run(room: Room, script: tuple[Step, ...], step: Step) -> None:
         _append_refused(room, end_vault(room, "set aside for a moment"))  # nothing is open in it, or the key would not have been taken
         _append_refused(room, pause.leave(room) if isinstance(interlude, Pausing) else exceptional.fill(room, step))
         return
+    except Refused as refused:
+        if not _excepted(room, step, refused):
+            raise
+        return
     if room.state.closed is None:
         room.transcript.append("tool", entries.Step(number=step.number, title=step.title), room.clock())
+
+
+def _excepted(room: Room, step: Step, refused: Refused) -> bool:
+    """Whether what refused may be excepted and the officers' form for it is complete now: then the step is run again."""
+    if not may_be_excepted(refused.identifier) or room.vault is not None:
+        return False
+    room.screen.say(f"{refused}\n\nBoth officers may except {refused.identifier} in a form that they sign.")
+    try:
+        room.screen.ask("x fills in the form; Enter stops here: ", "x, or Enter alone", r"")
+    except Excepting:
+        _append_refused(room, exceptional.fill(room, step, refused.identifier))
+        return refused.identifier in granted(room.state)
+    except Pausing:
+        pass  # nothing is under way that would wait
+    return False
 
 
 def _append_refused(room: Room, steps: Steps) -> None:
@@ -133,8 +154,13 @@ def _staff_sign(room: Room, step: Step) -> Steps:
     text = next(iter(signed.values()), None) or room.statement()
     room.screen.say(f"End of the phase {step.phase!r}: administrator and witness sign the transcript.")
     for person in sorted(STAFF - signed.keys()):
-        room.screen.enter(f"{person}: sign.")
-        yield room.sign_checkpoint(person, "phase", text)
+        if person not in said_no_now(room.state, "phase"):
+            yield from exceptional.answer(room, person, "phase", "sign.", partial(_signs, room, person, text))
+        exceptional.check_phase(room.state, step.phase)
+
+
+def _signs(room: Room, person: str, text: str) -> Steps:
+    yield room.sign_checkpoint(person, "phase", text)
 
 
 def _signed_this_end(state: State) -> dict[str, str | None]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -60,8 +61,14 @@ def start(argv: Sequence[str]) -> Child:
     # Ctrl-C and Ctrl-Z reach every process at the terminal; at a prompt they come as characters (prompt.py) instead.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTSTP, signal.SIG_IGN)
+    # A library that fails while it cleans up prints a traceback of its own accord, in the middle of the screen.
+    sys.excepthook = sys.unraisablehook = _silent
     protection = protect(parent, seconds)
     return Child(Channel(socket.socket(fileno=control)), Channel(socket.socket(fileno=link)), protection)
+
+
+def _silent(*_: object) -> None:
+    """Nothing is printed: a traceback might quote a secret."""
 
 
 def loop(child: Child, closed: Sequence[type], handlers: Handlers) -> None:

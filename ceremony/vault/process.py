@@ -129,7 +129,7 @@ class Helper:
         raise VaultLost(f"the {self._name} is gone ({why}, code {code}). {_NOTHING_LOST}")
 
 
-_NOTHING_LOST = "Nothing is lost: what it had in memory is gone, every sealed share is as it was. Resume the ceremony."
+_NOTHING_LOST = "Nothing is lost: what it had in memory is gone, every sealed share is as it was. `ceremony resume` goes on."
 _SIGNALS = {int(signal.SIGALRM): "the charter's time limit was reached", int(signal.SIGKILL): "killed"}
 
 

@@ -32,16 +32,16 @@ def show(form: Path) -> None:
 @click.argument("form", type=papers.FILE)
 @click.option("--as", "person", type=click.Choice(OFFICERS), required=True, help="Who signs.")
 @papers.key
-@papers.charter_file
+@papers.charter_files
 @papers.genesis_digest
-def sign(form: Path, person: str, key: Path, charter_path: Path, genesis: str | None) -> None:
+def sign(form: Path, person: str, key: Path, charter_paths: tuple[Path, ...], genesis: str | None) -> None:
     """Sign the form, after reading it on one screen."""
-    charter = papers.signed_charter(charter_path)
+    chain = papers.charter_chain(charter_paths, genesis)
     found = exceptional.parse(read_file(form, MOST_BYTES), form.name)
-    _of_this_register(found, papers.genesis_of(charter, genesis), charter.mark)
+    _of_this_register(found, chain.genesis, chain.charter.mark)
     _, signed = read_signed(form)
     papers.show(exception_screen(found, papers.signers(signed)))
-    papers.sign(form, person, key, "exception@cold-ceremony", charter)
+    papers.sign(form, person, key, "exception@cold-ceremony", chain.charter)
 
 
 def _of_this_register(form: ExceptionForm, genesis: str, mark: str) -> None:

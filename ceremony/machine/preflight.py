@@ -1,28 +1,71 @@
-"""What the machine is: network interfaces, swap, core dumps. Pure over the folders given, so that tests can hand in others."""
+"""What this machine is, all of it in one look; and the three controls that judge it. Looking refuses nothing."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
+
+from ceremony.base.control import control, refuse
+from ceremony.base.data import Mark
+from ceremony.base.mark import permits
+from ceremony.machine import boot, devices, network, tree
+from ceremony.machine.tree import Finding
+from ceremony.record.charter import Charter
 
 
-def findings(sys: Path = Path("/sys"), proc: Path = Path("/proc")) -> tuple[str, ...]:
-    """Each thing that production would refuse, with the control that it breaks; empty if there is none."""
-    return (*_interfaces(sys), *_swap(proc), *_core_dumps(proc))
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What was found, by control; the USB devices that are there; and what the machine says of its own start."""
+
+    network: tuple[Finding, ...]
+    devices: tuple[Finding, ...]
+    boot: tuple[Finding, ...]
+    usb: tuple[str, ...]
+    says: str
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """All of them, in the order in which production refuses."""
+        return (*self.network, *self.devices, *self.boot)
 
 
-def _interfaces(sys: Path) -> tuple[str, ...]:
-    folder = sys / "class" / "net"
-    names = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
-    return tuple(f"AIR-02 network interface {name} is present" for name in names if name != "lo")
+def look(charter: Charter, register: Path | None) -> Look:
+    """One look at this machine, while no step asks for a device. `register`: its folder, if there is one."""
+    root = tree.ROOT
+    return Look(
+        network=network.findings(root),
+        devices=devices.findings(root, charter.devices),
+        boot=boot.findings(root, register.resolve() if register is not None else None),
+        usb=tuple(f"{device.place}: {device}" for device in devices.usb(root)),
+        says=boot.says(root),
+    )
 
 
-def _swap(proc: Path) -> tuple[str, ...]:
-    path = proc / "swaps"
-    areas = path.read_text().splitlines()[1:] if path.exists() else []
-    return tuple(f"AIR-04 swap is on: {area.split()[0]}" for area in areas if area.strip())
+@control("AIR-02")
+def check_network(mark: Mark, found: Sequence[Finding]) -> None:
+    """AIR-02: any interface but loopback, any address, any radio that is not blocked: production stops, practice records."""
+    _judge("AIR-02", mark, found)
 
 
-def _core_dumps(proc: Path) -> tuple[str, ...]:
-    path = proc / "sys" / "kernel" / "core_pattern"
-    pattern = path.read_text().strip() if path.exists() else ""
-    return (f"AIR-04 core dumps go to {pattern}",) if pattern else ()
+@control("AIR-03")
+def check_devices(mark: Mark, found: Sequence[Finding]) -> None:
+    """AIR-03: USB, input and storage devices are those of the charter, there only while a step asks: production stops, practice
+    records."""
+    _judge("AIR-03", mark, found)
+
+
+@control("AIR-04")
+def check_boot(mark: Mark, found: Sequence[Finding]) -> None:
+    """AIR-04: read-only boot medium, no swap, no hibernation, no core dumps, one writable medium: production stops, practice records."""
+    _judge("AIR-04", mark, found)
+
+
+def _judge(identifier: str, mark: Mark, found: Sequence[Finding]) -> None:
+    if found and not permits(mark, "machine checks"):
+        _refuse(identifier, found[0])
+
+
+def _refuse(identifier: str, first: Finding) -> NoReturn:
+    refuse(identifier, f"on this machine {first.what}", found=first.found, expected=first.expected, do=first.do)

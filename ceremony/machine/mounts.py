@@ -10,8 +10,8 @@ from ceremony.machine.tree import lines, names, text
 
 VIRTUAL = frozenset(
     {
-        "autofs", "binfmt_misc", "bpf", "cgroup", "cgroup2", "configfs", "debugfs", "devpts", "devtmpfs", "efivarfs", "fusectl", "hugetlbfs",
-        "mqueue", "nsfs", "proc", "pstore", "ramfs", "rootfs", "securityfs", "selinuxfs", "sysfs", "tmpfs", "tracefs",
+        "autofs", "binfmt_misc", "bpf", "cgroup", "cgroup2", "configfs", "debugfs", "devpts", "devtmpfs", "efivarfs", "fusectl",
+        "hugetlbfs", "mqueue", "nsfs", "proc", "pstore", "ramfs", "rootfs", "securityfs", "selinuxfs", "sysfs", "tmpfs", "tracefs",
     }
 )  # fmt: skip
 """File systems that keep nothing when the machine is switched off. Network file systems and FUSE are none of these."""

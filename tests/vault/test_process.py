@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from ceremony.base.control import Refused
 from ceremony.base.data import Malformed, dump
-from ceremony.vault import protocol
+from ceremony.vault import known_answers, protocol
 from ceremony.vault.process import Vault, VaultLost
 from ceremony.vault.protocol import Protected, Ready
 from tests.vault.ptyvault import PtyVault, alive
@@ -41,7 +41,7 @@ def test_both_start_protected_and_say_so(vault: Vault) -> None:
     for ready in vault.ready.values():
         states = {p.name: p.state for p in ready.protection}
         assert states["no network"] == states["not traceable"] == states["dies with its parent"] == "held"
-        assert ready.known_answers == 9
+        assert ready.known_answers == known_answers.COUNT
 
 
 @pytest.mark.control("REC-10")

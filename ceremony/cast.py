@@ -74,6 +74,8 @@ class Cast:
     """What each payee reads out on the telephone: the whole address."""
     late: list[str] = field(default_factory=list)
     """Custodians who come after the roll-call: the first of them when it is first asked, and so on."""
+    image: str = ""
+    """The witness's own paper: the words of the boot image's SHA-256, as another machine gave them."""
     pin: str = field(default_factory=lambda: "".join(secrets.choice("0123456789") for _ in range(12)))
     passphrases: dict[str, str] = field(default_factory=dict)
     papers: Mapping[str, str] = field(default_factory=dict)
@@ -157,6 +159,11 @@ def _next_word(cast: Cast, match: re.Match[str]) -> str:
     return cast.passphrases[cast.passphrases["now"]].split()[int(match[1]) - 1]
 
 
+def _image_words(cast: Cast, match: re.Match[str]) -> str:
+    """The witness reads the words off the paper on which they noted what another machine said of the image."""
+    return " ".join(cast.image.split()[: int(match[1])])
+
+
 def _watch(_cast: Cast, _match: re.Match[str]) -> str:
     return time.strftime("%Y-%m-%d %H:%M", time.gmtime())
 
@@ -211,6 +218,7 @@ ANSWERS: tuple[tuple[str, Answer], ...] = (
     (r"Please (?:re)?enter (?:SO|user) PIN: ", lambda c, _m: c.pin),
     (r"(\S+), the folder of your medium: ", lambda c, m: str(c.media[m[1]])),
     (r"Path of ([^\r\n:]+): ", lambda c, m: c.papers[m[1]]),
+    (r"witness, the first (\d+) words of the boot image's SHA-256, from your own paper: ", _image_words),
     (r"Custodian who reads the time from their own watch: ", lambda c, _m: c.custodians_here[0]),
     (r"(\S+), date and time \(UTC\) on your own watch: ", _watch),
     (r"Who reads their closing slip \(so far: ([^;]*); [^)]*\)\? ", _who_reads),

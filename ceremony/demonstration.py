@@ -17,6 +17,7 @@ from pathlib import Path
 
 from ceremony.base.files import write_new
 from ceremony.base.lines import sha256
+from ceremony.base.words import spoken
 from ceremony.cast import Cast, Fluffed, Pace
 from ceremony.record.register import Register
 
@@ -69,6 +70,9 @@ PAPERS = {
 }
 LABEL = "practice-hsm"
 ACCOUNT = "practice-btc"
+IMAGE = sha256(b"the image of a demonstration: there is none, and this is not its hash\n")
+DEVICES = ("046d:c31c:any:keyboard:always", "0951:1666:any:medium:asked", "1050:0407:any:key:asked")
+"""What a cold host might have. Here there is none of it, which practice records."""
 AMOUNT, GREATEST_FEE = "0.75 BTC", "0.0005 BTC"
 
 
@@ -112,7 +116,8 @@ def stage(folder: Path, kdf: str, pace: Pace, say: Callable[[str], None], plot: 
     homes = {p: Path("custodians" if p[0].isupper() else "people", p) for p in plot.names}
     for path in ("office", "online", "hsm/tokens", *map(str, homes.values())):
         (folder / path).mkdir(parents=True)
-    cast = Cast(papers=PAPERS, media=homes, custodians_here=plot.here, hears=plot.payees, pace=pace)
+    image = " ".join(spoken(IMAGE))
+    cast = Cast(papers=PAPERS, media=homes, custodians_here=plot.here, hears=plot.payees, image=image, pace=pace)
     return Stage(folder=folder.resolve(), plot=plot, kdf=kdf, say=say, cast=cast)
 
 
@@ -179,6 +184,7 @@ def found_charter(set_: Stage, serial: str) -> None:
         "--site-threshold", str(set_.plot.site_threshold),
         "--account", f"{ACCOUNT}:bitcoin:regtest:m/84h/1h/0h", "--hsm-label", LABEL, "--hsm-serial", serial,
         "--hsm-manufacturer", "SoftHSM project", "--hsm-model", "SoftHSM v2", "--hsm-firmware", "2.6",
+        "--boot-image", IMAGE, *[word for device in DEVICES for word in ("--device", device)],
         "--kdf", set_.kdf, "-o", "office/charter.json",
     )  # fmt: skip
     signed = [("charter", "sign", "office/charter.json", "--as", p, "--key", key(p)) for p in ("cfo", "cto", "witness")]

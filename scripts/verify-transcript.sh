@@ -120,7 +120,7 @@ fi
 cat >"$tmp/facts.jq" <<'JQ'
 def is($re): type == "string" and test("\\A(" + $re + ")\\z");
 def has_all($needed): ($needed - .) == [];
-def kinds: ["watch","clock","slip-read","typed-back",
+def kinds: ["room-item","boot-image","self-tests","stray-device","watch","clock","slip-read","typed-back",
   "opened","file","signature","step","present","machine","vault","vault-ended","hsm","import-path","generated","sealing",
   "proven","removed","quorums","authorized","agreed","reviewed","armed","unlocked","recovered","imported","signing","set-aside",
   "hsm-signed","absent","checked","exported","sighting","disagreed","excepted","refusal","resumed","paused","continued","closed"];
@@ -130,7 +130,7 @@ def namespaces: {"charter":"charter","policy":"policy","key-record":"key-record"
 def excepted: ["SET-07","STO-02","STO-04","STO-08","AIR-01","ASM-03","DRL-01","BRD-05"];  # with a form that both officers sign; no other control
 def base64: "([A-Za-z0-9+/]{4})*([A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?";  # no bits left over: one spelling
 def fresh: {seq: 0, time: "", done: 0, again: false, closed: false, seen: {}, listed: {}, present: [], signed: [], phase: {}, approved: [], declined: [],
-  watch: {}, read: {}, typed: {}, approval_head: null, positions: [], open: {}, waiting: {}, armed: false, paused: "", back: []};
+  room: {}, watch: {}, read: {}, typed: {}, approval_head: null, positions: [], open: {}, waiting: {}, armed: false, paused: "", back: []};
 
 def broken($control; $text): .out += ["E\t\($control) \(.folder // "entry"), entry \(.seq): \($text)"];
 def need($ok; $control; $text): if $ok then . else broken($control; $text) end;
@@ -178,6 +178,8 @@ def step($b): (.done + 1) as $next
   | need(.phase == {} or ([.phase[] | has_all(["administrator","witness"])] | any); "AUD-02"; "the phase is not signed by administrator and witness")
   | .again = (.again and ($b.number | tonumber? // 0) <= .done) | .done = ($b.number | tonumber? // 0) | .phase = {};
 
+def examined: after("machine"; "AIR-02") | after("self-tests"; "SET-09");
+
 def unlocked($b): need(.armed and (.positions | index($b.position)); "SIG-08"; "a share that the vault was not armed for") | after("import-path"; "AIR-07")
   | .waiting[$b.position] = ($b.number | tonumber? // 0);
 
@@ -200,7 +202,9 @@ def outside:  # watches, and slips of the ceremony before: two people, one a cus
   .read[.number - 1 | tostring] // {} | with_entries(select(.value | unique | length == 4)) | . as $read
   | [keys[] as $a | keys[] as $b | select($a != $b and ($a | IN($custodians[])) and ($read[$a] - $read[$b] == $read[$a]))] != [];
 
-def from_outside: after("clock"; "ASM-04") | need(.number == 1 or outside; "ASM-05"; "two people did not read their closing slips")
+def room: need((.room | length) == 6 and ($mark == "practice" or .excepted["AIR-01"] or ([.room[] == "yes"] | all)); "AIR-01"; "the room was not as it must be");
+
+def from_outside: room | after("clock"; "ASM-04") | need(.number == 1 or outside; "ASM-05"; "two people did not read their closing slips")
   | need(everyone as $here | [.watch, .read[.number - 1 | tostring] // {} | keys[]] - $here - ["cfo","cto"] == []; "ASM-01"; "who read was not there");
 
 def typed_back: everyone as $here  # three groups each, none of them the same
@@ -241,6 +245,7 @@ def body($e): $e.body as $b | $e.type as $t
     elif $t == "signature" then signature($e)
     elif $t == "present" then .present += [$e] | need([$b.factors[] | {"hardware key, touched": 1, "signing key file": 1, "recognised by the witness": 2}[.]]
         | unique | length >= 2 and all(. != null); "ASM-02"; "not factors of two types")
+    elif $t == "room-item" then .room[$b.item] = $b.held | need($e.actor == "witness"; "AIR-01"; "the room is the witness's to look at")
     elif $t == "watch" then .watch[$e.actor] = ($e.time | fromdateiso8601) - ($b.typed | fromdateiso8601)
     elif $t == "refusal" and (.seen["clock"] | not) then .watch = {}
     elif $t == "clock" and (.seen["clock"] | not) then clock($b)
@@ -251,7 +256,7 @@ def body($e): $e.body as $b | $e.type as $t
     elif $t == "authorized" then .nobody_paid = ($b.payments == []) | .authorization = $b.authorization | need($b.authorization == .file_authorization; "AUT-01"; "not the authorization's file")
     elif $t == "agreed" then .request = $b.request | after("authorized"; "TXN-01") | need($b.request == .file_request; "SIG-06"; "not the request's file")
     elif ($t | IN("reviewed","armed","signing","hsm-signed")) and $b.request != .request then broken("SIG-06"; "another request")
-    elif $t == "armed" then .armed = true | .seen["recovered"] = false | .seen["imported"] = false | .positions = ([.positions[], $b.positions[]] | unique)
+    elif $t == "armed" then .armed = true | .seen["recovered"] = false | .seen["imported"] = false | .positions = ([.positions[], $b.positions[]] | unique) | examined
       | need(.approved | has_all($b.positions + ["witness"] + $approving); "SIG-02"; "not everyone who must has approved")
     elif $t == "unlocked" then unlocked($b)
     elif $t == "recovered" then after("unlocked"; "REC-01") | need(.armed; "SIG-08"; "the vault is not armed")
@@ -264,7 +269,7 @@ def body($e): $e.body as $b | $e.type as $t
     elif $t == "exported" then after("checked"; "SIG-03") | need(.waiting == {}; "SEC-01"; "exported before every share was locked again")
     elif $t == "sealing" then .open[$b.position // ""] = "\($b.number) \($b.sha256)"
     elif $t == "proven" then proven($b) | .newest = .seq | .proven_all += [$b.position]
-    elif $t == "quorums" or $t == "generated" then .newest = .seq
+    elif $t == "quorums" or $t == "generated" then .newest = .seq | examined
     elif $t == "disagreed" then (if $b.to == "adjournment" then .declined += [$e.actor] else . end)
       | .number as $number | .out += ["N\t\($number)\tdisagreement\t\($e.actor)"]
     elif $t == "excepted" then .excepted[$b.control] = true | .number as $number | .signed as $signed

@@ -4,6 +4,7 @@ the medium that the machine started from is read-only."""
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 from ceremony.machine.mounts import Mount, disk, holding, in_memory, mounts, protected
@@ -13,9 +14,10 @@ LIVE = ("/run/live/medium", "/lib/live/mount/medium", "/run/initramfs/live", "/r
 """Where live systems mount the medium that they started from, while `/` is in memory."""
 
 
-def findings(root: Path, register: Path | None) -> tuple[Finding, ...]:
-    """`register`: the register's folder, or None while there is none: then no file system may be writable."""
-    return (*_swap(root), *_hibernation(root), *_core_dumps(root), *_boot_medium(root), *_writable(root, register))
+def findings(root: Path, register: Path | None, asked: Collection[str] = ()) -> tuple[Finding, ...]:
+    """`register`: the register's folder, or None while there is none: then no file system may be writable. `asked`: disks that
+    people were asked for, as /sys/block names them."""
+    return (*_swap(root), *_hibernation(root), *_core_dumps(root), *_boot_medium(root), *_writable(root, register, asked))
 
 
 def _swap(root: Path) -> tuple[Finding, ...]:
@@ -68,11 +70,11 @@ def boot_disks(root: Path) -> frozenset[str]:
     return frozenset(disk(root, each.device) for each in boot_media(root))
 
 
-def _writable(root: Path, register: Path | None) -> tuple[Finding, ...]:
+def _writable(root: Path, register: Path | None, asked: Collection[str]) -> tuple[Finding, ...]:
     seen = mounts(root)
     kept = [m for m in seen if m.writable and not in_memory(seen, m)]
     own = holding(seen, str(register)) if register is not None else None
-    others = [m for m in kept if own is None or m.device != own.device]
+    others = [m for m in kept if (own is None or m.device != own.device) and disk(root, m.device) not in asked]
     found = [Finding("AIR-04", "a file system can be written", str(m), "the register's medium alone", "Unmount it.") for m in others]
     if own is not None and (own not in kept or own.where == "/"):
         do = "Move the register to a medium that holds nothing else."

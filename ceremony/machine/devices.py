@@ -161,3 +161,11 @@ def findings(root: Path, listed: Sequence[Device], asked: Collection[str] = ()) 
     """Everything that is connected and must not be, and what is missing."""
     present = usb(root)
     return (*strangers(present, listed, asked), *missing(present, listed), *inputs(root, listed), *storage(root, present, listed))
+
+
+def asked_disks(root: Path, listed: Sequence[Device], asked: Collection[str]) -> frozenset[str]:
+    """The block devices of listed media that a step asks for now: what is mounted from them may be written."""
+    brought = [each for each in listed if each.what == "medium" and each.what in asked]
+    places = {device.place for device in usb(root) for each in brought if device.is_a(each)}
+    folder = root / "sys" / "block"
+    return frozenset(name for name in names(folder) if places & set((folder / name).resolve().parts))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -31,13 +31,13 @@ class Look:
         return (*self.network, *self.devices, *self.boot)
 
 
-def look(charter: Charter, register: Path | None) -> Look:
-    """One look at this machine, while no step asks for a device. `register`: its folder, if there is one."""
+def look(charter: Charter, register: Path | None, asked: Collection[str] = ()) -> Look:
+    """One look at this machine. `register`: its folder, if there is one. `asked`: kinds of device that a step asks for now."""
     root = tree.ROOT
     return Look(
         network=network.findings(root),
-        devices=devices.findings(root, charter.devices),
-        boot=boot.findings(root, register.resolve() if register is not None else None),
+        devices=devices.findings(root, charter.devices, asked),
+        boot=boot.findings(root, register and register.resolve(), devices.asked_disks(root, charter.devices, asked)),
         usb=tuple(f"{device.place}: {device}" for device in devices.usb(root)),
         says=boot.says(root),
     )

@@ -43,6 +43,7 @@ FileKind = Literal[
     "torn",
     "leftover",
 ]
+RoomCheck = Literal["recorders", "windows", "access", "power", "emissions", "sound"]
 Signed = Annotated[str, Pattern(r"[ -~\n]{1,4000}", "the text that was signed")]
 Control = Annotated[str, Pattern(r"[A-Z]{3}-[0-9]{2}", "a control's identifier such as AIR-01")]
 Hex = Annotated[str, Pattern(r"([0-9a-f]{2})+", "hexadecimal digits in lower case")]
@@ -137,10 +138,45 @@ class SlipRead:
 
 
 @record
+class RoomItem:
+    """One item of the room's checklist, as the actor answered it; `note` says why it does not hold (AIR-01)."""
+
+    item: RoomCheck
+    held: Literal["yes", "no"]
+    note: Free
+
+
+@record
 class Machine:
-    """What was found of the machine, and what production would refuse."""
+    """The machine was looked at: what production would refuse, which USB devices are there, and what it says of its own start
+    (AIR-02 to AIR-04). The last proves nothing: a hostile image says what it likes."""
 
     findings: tuple[Text, ...]
+    usb: tuple[Text, ...]
+    says: Text
+
+
+@record
+class BootImage:
+    """The actor gave the first words of the boot image's SHA-256 from their own paper: they are the charter's (SET-02)."""
+
+    sha256: Digest
+    words: int
+
+
+@record
+class SelfTests:
+    """Every known-answer test of this process passed, so many of them (SET-09)."""
+
+    process: Literal["screen", "opener", "hsm"]
+    count: int
+
+
+@record
+class StrayDevice:
+    """A device came that the charter does not list, or that no step asked for: production would have stopped here (AIR-03)."""
+
+    finding: Text
 
 
 @record
@@ -474,7 +510,11 @@ ALL: dict[str, type] = {
         Watch,
         Clock,
         SlipRead,
+        RoomItem,
         Machine,
+        BootImage,
+        SelfTests,
+        StrayDevice,
         Vault,
         VaultEnded,
         Hsm,

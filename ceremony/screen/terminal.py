@@ -45,6 +45,10 @@ class Excepting(Exception):
     """Somebody typed x, as `Pausing`: an exception to what this step asks for."""
 
 
+def _nothing() -> None:
+    """Nobody waits for prompts to be answered."""
+
+
 def _no_ceremony() -> str:
     return NO_CEREMONY
 
@@ -63,6 +67,8 @@ class Terminal:
 
         self._console: Console = Console(highlight=False, markup=False, soft_wrap=True, emoji=False)
         self._read = read
+        self.returned: Callable[[], None] = _nothing
+        """Called each time a prompt was answered (AIR-03: what is connected is looked at)."""
         self._head: tuple[str, ...] = ()
         self._stake = ""
         self._step: tuple[str, ...] = ()
@@ -279,6 +285,8 @@ class Terminal:
             raise Stopped from None
         except UnicodeDecodeError:
             return _UNREADABLE
+        finally:
+            self.returned()
         return text if text.isprintable() else _UNREADABLE
 
     def _clear(self) -> None:

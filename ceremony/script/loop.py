@@ -14,6 +14,7 @@ from ceremony.base.control import Refused, control, refuse
 from ceremony.base.data import MAX_FILE, Malformed, Mark
 from ceremony.base.files import PARTIAL, read_file, write_new
 from ceremony.base.lines import sha256
+from ceremony.machine.preflight import check_devices
 from ceremony.record import entries
 from ceremony.record.exceptional import granted, may_be_excepted, said_no_now
 from ceremony.record.register import Ceremony, Register, leftovers
@@ -24,6 +25,7 @@ from ceremony.screen import panels
 from ceremony.screen.terminal import Excepting, Pausing
 from ceremony.script import exceptional, pause, revoke
 from ceremony.script.closing import print_slips
+from ceremony.script.preflight import known
 from ceremony.script.prepare import end_vault
 from ceremony.script.room import Room, Steps, refusal, utc_now
 from ceremony.script.table import SCRIPTS, Step, digest, in_one_sitting
@@ -35,6 +37,9 @@ VOID_IF_STOPPED = "Key generation is one sitting: if it stops here, this set is 
 def play(room: Room, until: int | None = None) -> None:
     """Run steps in their order from where the transcript stands, up to and including `until`, or to the end, closing slips included."""
     script = SCRIPTS[room.state.opened.kind]
+    room.screen.returned = room.watch.notice
+    if room.state.last(entries.Machine) is not None:
+        room.watch.listed = room.charter.devices
     _append_refused(room, revoke.first_of_all(room))
     try:
         while room.state.closed is None:
@@ -105,6 +110,7 @@ def _run(room: Room, script: tuple[Step, ...], step: Step) -> None:
         _append_refused(room, step.function()(room))
         if step.staff_signs:
             _append_refused(room, _staff_sign(room, step))
+        _take_out(room)
     except (Pausing, Excepting) as interlude:
         room.screen.screen(panels.header(place), stake, told, busy=lambda: pause.FORM)
         _append_refused(room, end_vault(room, "set aside for a moment"))  # nothing is open in it, or the key would not have been taken
@@ -146,6 +152,30 @@ def append_all(room: Room, steps: Steps) -> None:
     """Each entry is appended and synced before its step goes on."""
     for actor, body in steps:
         room.transcript.append(actor, body, room.clock())
+        _look_around(room)
+
+
+def _look_around(room: Room) -> None:
+    """AIR-03: what is connected, after every entry and with what was noticed at prompts meanwhile. Production stops; practice
+    records each device once."""
+    if room.state.closed is not None or under_way(room.state) is not None:
+        return
+    found = room.watch.look()
+    check_devices(room.state.opened.mark, found)
+    for finding in found:
+        if finding.sentence not in known(room):
+            room.transcript.append("tool", entries.StrayDevice(finding=finding.sentence), room.clock())
+
+
+def _take_out(room: Room) -> None:
+    """AIR-03: what a step asked for is taken out when it is done, unless shares are open: then they are locked again first."""
+    if pause.busy(room):
+        return
+    while left := room.watch.left():
+        room.media.clear()
+        room.screen.show(panels.listed("Take out, until a step asks for them again:", left))
+        room.screen.enter("administrator: they are out.")
+    room.watch.asked.clear()
 
 
 def _staff_sign(room: Room, step: Step) -> Steps:

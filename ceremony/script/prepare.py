@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
@@ -12,15 +12,15 @@ from ceremony.base.amounts import format_btc
 from ceremony.base.control import control, refuse
 from ceremony.base.data import Malformed, dump, load
 from ceremony.base.files import read_file
-from ceremony.base.mark import permits
 from ceremony.base.signatures import Signature
-from ceremony.machine import preflight
+from ceremony.machine import known_answers
 from ceremony.record import entries
 from ceremony.record.charter import TOLD, Certificate, Charter, Hsm
 from ceremony.record.policy import bound
 from ceremony.record.register import Register
 from ceremony.record.signed import read_signed
 from ceremony.screen import panels
+from ceremony.script import preflight
 from ceremony.script.opening import take_signatures
 from ceremony.script.room import Room, Steps
 from ceremony.vault.process import Vault
@@ -149,26 +149,24 @@ def _check_of_this_register(book: Register, wanted: Authorization) -> None:
 
 
 def machine(room: Room) -> Steps:
-    """AIR-05 to AIR-07: machine, vault protection, HSM identity, and the import path with a throw-away key."""
-    found = preflight.findings()
-    yield ("tool", entries.Machine(findings=found))
-    relaxed = permits(room.charter.mark, "machine checks")
-    if found and not relaxed:
-        refuse("AIR-02", "this machine", found="; ".join(found), expected="none of these", do="Use the cold host, offline.")
-    room.screen.show(panels.listed("Production would refuse:", found or ("nothing",)))
+    """SET-02, AIR-02 to AIR-07: boot image, machine, vault protection, HSM identity, and the import path with a throw-away key."""
+    yield from preflight.boot_image(room)
     yield from start_vault(room)
     if room.state.opened.kind == "transfer":
         yield from end_vault(room, "prepared")
 
 
-def start_vault(room: Room) -> Steps:
-    """REC-10, AIR-07: start both vault processes, record what protects them, open the HSM (it asks for its PIN itself), and
-    prove its import path with a throw-away key, before any share is unlocked."""
+def start_vault(room: Room, asked: Collection[str] = ()) -> Steps:
+    """AIR-02, REC-10, AIR-07: look at the machine, start both vault processes, record what protects them and that every process
+    passed its self-tests, open the HSM (it asks for its PIN itself), and prove its import path with a throw-away key, before any
+    share is unlocked. `asked`: kinds of device that the step asks for meanwhile."""
     charter = room.charter
+    yield from preflight.examine(room, asked)
     room.vault = Vault.start(charter.vault_minutes)
     for name, ready in sorted(room.vault.ready.items()):
         body = entries.Vault(process=name, protection={p.name: p.state for p in ready.protection})
         yield ("tool", body)
+    yield from _self_tests(room)
     for sentence in room.vault.check_protection(charter.mark):
         room.screen.say(sentence)
     opened = _open_token(room, charter.hsm)
@@ -194,6 +192,13 @@ def start_vault(room: Room) -> Steps:
         proven = alive(room).try_import_path()
     attributes = tuple(f"{name}={value}" for name, value in sorted(proven.attributes.items()))
     yield ("tool", entries.ImportPath(steps=("wrap", "unwrap", *attributes, "sign", "verify", "destroy", f"{proven.remaining} remain")))
+
+
+def _self_tests(room: Room) -> Steps:
+    """SET-09: the vault's processes ran theirs before they answered; the screen process runs its own once more."""
+    for name, ready in sorted(alive(room).ready.items()):
+        yield ("tool", entries.SelfTests(process=name, count=ready.known_answers))
+    yield ("tool", entries.SelfTests(process="screen", count=known_answers.run()))
 
 
 def _driver(module: Path) -> str:

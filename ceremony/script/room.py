@@ -15,6 +15,7 @@ from ceremony.base.files import read_file, write_new
 from ceremony.base.lines import sha256
 from ceremony.base.mark import permits
 from ceremony.base.signatures import Namespace
+from ceremony.machine.usb import ASKED, Watch
 from ceremony.record import entries, exceptional
 from ceremony.record.charter import Charter
 from ceremony.record.checkpoint import statement
@@ -75,6 +76,8 @@ class Room:
     clock: Callable[[], str] = field(default_factory=lambda: utc_now)
     media: dict[str, Path] = field(default_factory=dict)
     vault: Vault | None = None
+    watch: Watch = field(default_factory=Watch)
+    """What is connected, once the machine was looked at (AIR-03)."""
     _charter: Charter | None = None
     _book: Register | None = None
 
@@ -103,7 +106,8 @@ class Room:
         return Path(self.given[name])
 
     def medium(self, person: str) -> Path:
-        """The folder of one person's own medium, asked for once in each run."""
+        """The folder of one person's own medium, asked for once in each run; media and keys may be connected from here on (AIR-03)."""
+        self.watch.asked.update(ASKED)
         while person not in self.media:
             folder = Path(self.screen.ask(f"{person}, the folder of your medium: ", "the folder where your medium is"))
             if _is_folder(folder) and folder.resolve() not in {p.resolve() for p in self.media.values()}:

@@ -9,6 +9,7 @@ from collections.abc import Collection
 from ceremony.base.control import Refused, control, refuse
 from ceremony.base.data import Malformed, dump
 from ceremony.base.lines import sha256
+from ceremony.machine.usb import ASKED
 from ceremony.record import entries
 from ceremony.record.register import Register
 from ceremony.screen import panels
@@ -77,7 +78,8 @@ def _set_aside_today(room: Room) -> frozenset[str]:
 
 
 def _armed(room: Room, positions: Collection[str]) -> Steps:
-    yield from start_vault(room)
+    room.watch.asked.update(ASKED)
+    yield from start_vault(room, ASKED)
     orders = _orders(room, positions)
     with room.screen.working("the vault verifies everything that was signed"):
         reply = alive(room).arm(orders)

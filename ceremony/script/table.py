@@ -51,11 +51,15 @@ def _numbered(*steps: Step) -> tuple[Step, ...]:
     return tuple(replace(step, number=number) for number, step in enumerate(steps, start=1))
 
 
+MACHINE = ("SET-02", "SET-09", "AIR-02", "AIR-03", "AIR-04", "AIR-05", "AIR-06", "AIR-07", "REC-10")
+"""What the step that opens the HSM holds to."""
+
 KEYGEN = _numbered(
     Step("open", "Charter and policy", "staff", 2, ("SET-01", "SET-04", "SET-05", "STO-08", "AUT-02"), "opening:constitution"),
+    Step("open", "Room", "staff", 3, ("AIR-01",), "surroundings:checklist", blind=True),
     Step("open", "Clock and closing slips", "everyone", 3, ("ASM-04", "ASM-05", "AUD-10"), "outside:clock_and_slips", blind=True),
     Step("open", "Roll-call", "everyone", 15, ("ASM-01", "ASM-02"), "opening:roll_call_of_all", staff_signs=True),
-    Step("prepare", "Machine and HSM", "staff", 5, ("AIR-05", "AIR-06", "AIR-07"), "prepare:machine", live=True),
+    Step("prepare", "Machine and HSM", "staff", 5, MACHINE, "prepare:machine", live=True),
     Step("generate", "Generate and split", "staff", 2, ("GEN-02", "GEN-08", "GEN-13"), "generate:generate", live=True),
     Step("generate", "Lock, write, read back, open", "custodians", 40, ("GEN-10", "STO-05", "STO-09"), "generate:lock_all", live=True),
     Step("generate", "Prove every quorum", "staff", 1, ("GEN-07",), "generate:prove_quorums", live=True),
@@ -65,8 +69,9 @@ KEYGEN = _numbered(
 
 TRANSFER = _numbered(
     Step("prepare", "Authorization", "staff", 3, ("AUT-01", "AUT-02", "AUT-04", "AUT-05", "AUT-08"), "prepare:authorization"),
-    Step("prepare", "Machine and HSM", "staff", 5, ("AIR-05", "AIR-06", "AIR-07"), "prepare:machine"),
+    Step("prepare", "Machine and HSM", "staff", 5, MACHINE, "prepare:machine"),
     Step("prepare", "Signing request", "staff", 3, ("TXN-01", "TXN-09", "AUT-06", "AUT-07", "AUT-10"), "prepare:request", staff_signs=True),
+    Step("open", "Room", "staff", 3, ("AIR-01",), "surroundings:checklist", blind=True),
     Step("open", "Clock and closing slips", "everyone", 5, ("ASM-04", "ASM-05", "AUD-10"), "outside:clock_and_slips", blind=True),
     Step("open", "Roll-call", "everyone", 10, ("ASM-01", "ASM-02"), "opening:roll_call", staff_signs=True),
     Step("review", "Review", "everyone", 5, ("TXN-02", "TXN-05", "TXN-07", "TXN-12"), "review:review"),
@@ -103,6 +108,7 @@ WHY: dict[str, str] = {
     "generate:lock_all": "Each custodian locks their share under a passphrase of their own, and opens it once more from their medium.",
     "generate:prove_quorums": "Every group of custodians that must be enough is tried, so that none is found wanting later.",
     "generate:sign_key_record": "Everyone signs which set of shares exists from now on. Before the last signature there is none.",
+    "surroundings:checklist": "The witness walks through the room: what listens, looks in or transmits here must not, before people speak.",
     "outside:clock_and_slips": "Watches and closing slips say what no copy of the register can: the time, and how the last ceremony ended.",
     "review:review": "Everyone reads whom this pays, how much, and the fee, made from the very bytes that will be signed.",
     "typeback:type_back": "What the payee said is compared with the bytes by two people, from their paper and not from the screen.",

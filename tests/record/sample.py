@@ -33,6 +33,7 @@ from ceremony.record.entries import type_of
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.ledger import sealings
 from ceremony.record.register import Register
+from ceremony.record.rules.surroundings import ITEMS
 from ceremony.record.signers import NAMESPACES
 from ceremony.record.transcript import NAME, Transcript
 from ceremony.script.table import SCRIPTS, Step
@@ -68,7 +69,7 @@ def unchanged(_kind: str, actor: str, body: Any) -> Iterable[Entry]:
     return [(actor, body)]
 
 
-BEGIN = (entries.Vault, entries.Hsm, entries.ImportPath)
+BEGIN = (entries.Machine, entries.Vault, entries.SelfTests, entries.Hsm, entries.ImportPath)
 """How each run of the vault begins."""
 
 
@@ -196,7 +197,10 @@ class Scribe:
         self.add("tool", entries.Step(number=step.number, title=step.title))
 
     def from_outside(self, before: int) -> None:
-        """Two watches, and the slips of the ceremony of this number (0: there is none)."""
+        """The room's checklist; two watches, and the slips of the ceremony of this number (0: there is none)."""
+        for item in ITEMS:
+            self.add("witness", entries.RoomItem(item=item, held="yes", note=""))
+        self.step("Room")
         for person in ("witness", "A1"):
             self.add(person, entries.Watch(typed=written(self.moment.replace(second=0))))
         self.add("tool", entries.Clock(machine=written(self.moment)))
@@ -287,7 +291,6 @@ class Sample:
         scribe.from_outside(0)
         scribe.roll_call(everyone)
         scribe.step("Roll-call")
-        scribe.add("tool", entries.Machine(findings=("swap is on",)))
         self._start_vault(scribe)
         scribe.step("Machine and HSM")
         record = self.key_record
@@ -309,8 +312,11 @@ class Sample:
         return scribe.transcript.head
 
     def _start_vault(self, scribe: Scribe) -> None:
+        scribe.add("tool", entries.Machine(findings=("AIR-04 swap is on: /dev/sda2",), usb=(), says="self-reported: / is in memory"))
         for process in ("hsm", "opener"):
             scribe.add("tool", entries.Vault(process=process, protection={"no network": "held"}))
+        for process in ("hsm", "opener", "screen"):
+            scribe.add("tool", entries.SelfTests(process=process, count=12))
         hsm = self.charter.hsm
         told = entries.Hsm(
             label=hsm.label,
@@ -411,7 +417,6 @@ class Sample:
         )
         scribe.add("tool", granted)
         scribe.step("Authorization")
-        scribe.add("tool", entries.Machine(findings=()))
         self._start_vault(scribe)
         scribe.add("tool", entries.VaultEnded(reason="prepared"))
         scribe.step("Machine and HSM")
@@ -586,7 +591,7 @@ def _void(sample: Sample, number: int, prev: str) -> list[Line]:
         ),
     )
     for count in range(96):
-        add("tool", entries.Machine(findings=(f"finding {count}",)))
+        add("tool", entries.Machine(findings=(f"finding {count}",), usb=(), says="self-reported"))
     said = Statement(mark="practice", genesis=genesis, ceremony=number, seq=len(lines), head=lines[-1].digest).text
     for person in ("administrator", "witness"):
         signed = sample.desk.sign(person, said.encode(), "checkpoint@cold-ceremony")

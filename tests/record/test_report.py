@@ -251,7 +251,11 @@ class _Hostile(FastDesk):
 def _shouting(_kind: str, actor: str, body: Any) -> Iterable[Entry]:
     if isinstance(body, entries.Machine):
         refusal = entries.Refusal(identifier=HOSTILE, what=HOSTILE, found=HOSTILE, expected=HOSTILE)
-        return [(actor, entries.Machine(findings=(HOSTILE,))), ("tool", refusal), ("tool", entries.VaultEnded(reason=HOSTILE))]
+        return [
+            (actor, entries.Machine(findings=(HOSTILE,), usb=(HOSTILE,), says=HOSTILE)),
+            ("tool", refusal),
+            ("tool", entries.VaultEnded(reason=HOSTILE)),
+        ]
     if isinstance(body, entries.Imported):
         return [(actor, replace(body, attributes={HOSTILE: HOSTILE}))]
     return [(actor, replace(body, title=HOSTILE) if isinstance(body, entries.Step) else body)]

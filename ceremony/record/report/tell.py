@@ -52,6 +52,10 @@ SENTENCES: dict[type, Callable[[Any], str]] = {
         f"read ceremony {b.ceremony} from their own closing slip, words {', '.join(map(str, b.places))} of its head"
     ),
     entries.Machine: lambda b: "machine examined: " + (f"production would refuse {'; '.join(b.findings)}" if b.findings else "no finding"),
+    entries.RoomItem: lambda b: f"room, {b.item}: " + ("held" if b.held == "yes" else f"NOT HELD: {b.note}"),
+    entries.BootImage: lambda b: f"gave the first {b.words} words of the boot image's SHA-256 from their own paper: as the charter has it",
+    entries.SelfTests: lambda b: f"self-tests of the {b.process} process passed: {b.count}",
+    entries.StrayDevice: lambda b: f"production would refuse: {b.finding}",
     entries.Vault: lambda b: f"vault process {b.process} began: {held(b)} of {plural(len(b.protection), 'protection')} held",
     entries.VaultEnded: lambda b: f"both vault processes ended: {b.reason}",
     entries.Hsm: lambda b: f"HSM opened: {b.label}, serial number {b.serial}, {plural(b.objects, 'object')} in it",

@@ -8,7 +8,7 @@ from ceremony.record import entries, signers
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.ledger import KEY_MADE, Ledger, sealings
 from ceremony.record.register import Ceremony
-from ceremony.record.rules import outside, people, vault
+from ceremony.record.rules import outside, people, surroundings, vault
 from ceremony.record.rules.common import STAFF, differs, equal, everyone_signed
 from shares.plan import Plan
 
@@ -26,6 +26,7 @@ def check(ceremony: Ceremony, ledger: Ledger) -> None:
     for kind in ("charter", "policy"):
         if ledger.policy is None and ceremony.state.file(kind) is None:
             differs("SET-04", ceremony, f"its {kind}", "none", f"a signed {kind}")
+    surroundings.check(ceremony, ledger.charter.mark)
     outside.check(ceremony, ledger.charter)
     record = ceremony.load(KeyRecord, "key-record")
     _check_record(ceremony, ledger, record)

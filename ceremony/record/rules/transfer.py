@@ -12,7 +12,7 @@ from ceremony.record.charter import OFFICERS
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.ledger import VOID, Ledger, Sealed, nonces, sealings
 from ceremony.record.register import Ceremony
-from ceremony.record.rules import order, outside, people, signing, typeback, vault
+from ceremony.record.rules import order, outside, people, signing, surroundings, typeback, vault
 from ceremony.record.rules.common import STAFF, differs, equal, everyone_signed
 from transfer.agree import check_fee, check_payment, check_place
 from transfer.authorization import Authorization, Confirmation, binds, check_confirmation, check_officers, check_valid
@@ -42,6 +42,7 @@ def check(ceremony: Ceremony, ledger: Ledger, heads: Collection[str]) -> None:
         return
     if ceremony.state.last(entries.Exported) is None:
         differs("EXP-01", ceremony, "it was carried out", "nothing exported", "an export that was read back")
+    surroundings.check(ceremony, ledger.charter.mark)
     outside.check(ceremony, ledger.charter)
     known = _known(ceremony, ledger)
     _check_authorization(ceremony, ledger, known, heads)

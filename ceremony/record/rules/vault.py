@@ -11,21 +11,20 @@ from ceremony.record.rules.common import differs, equal
 from ceremony.record.state import Recorded
 
 PROCESSES = {"opener", "hsm"}
+TESTED = {"tests of opener", "tests of hsm", "tests of screen"}
 USES = (entries.Armed, entries.Generated)
 """With these a run of the vault begins to matter: no share is unlocked, and none is made, before."""
 
 Run = frozenset[str]
-"""What one run of the vault has recorded so far: its processes, `HSM` and `import path`."""
+"""What one run of the vault has recorded so far: `machine`, its processes, `tests of` each, `HSM` and `import path`."""
 _NOTHING: Run = frozenset()
 
 
 def check(ceremony: Ceremony, hsm: Hsm) -> None:
-    """AIR-02: the machine was looked at; REC-10, AIR-05, AIR-07: both processes, then the charter's HSM, then the import path."""
-    run, machine = _NOTHING, False
+    """AIR-02, REC-10, SET-09, AIR-05, AIR-07: each run of the vault records the machine, both processes, every process's self-tests,
+    the charter's HSM and the import path, before it is used."""
+    run = _NOTHING
     for entry in ceremony.state.entries:
-        machine = machine or isinstance(entry.body, entries.Machine)
-        if isinstance(entry.body, USES) and not machine:
-            _missing("AIR-02", ceremony, entry, "what was found of the machine")
         run = _advance(run, ceremony, entry, hsm)
 
 
@@ -33,8 +32,12 @@ def _advance(run: Run, ceremony: Ceremony, entry: Recorded, hsm: Hsm) -> Run:
     body = entry.body
     if isinstance(body, entries.VaultEnded | entries.Resumed):
         return _NOTHING
+    if isinstance(body, entries.Machine):
+        return frozenset({"machine"})
     if isinstance(body, entries.Vault):
-        return (_NOTHING if run - PROCESSES or body.process in run else run) | {body.process}
+        return (_NOTHING if run - PROCESSES - {"machine"} or body.process in run else run) | {body.process}
+    if isinstance(body, entries.SelfTests):
+        return run | {f"tests of {body.process}"}
     if isinstance(body, (entries.Hsm, entries.ImportPath, *USES)) and not run >= PROCESSES:
         _missing("REC-10", ceremony, entry, "both processes of this run of the vault")
     if isinstance(body, entries.Hsm):
@@ -46,6 +49,10 @@ def _advance(run: Run, ceremony: Ceremony, entry: Recorded, hsm: Hsm) -> Run:
         return run | {"import path"}
     if isinstance(body, USES) and "import path" not in run:
         _missing("AIR-07", ceremony, entry, "the import path of this run of the vault")
+    if isinstance(body, USES) and "machine" not in run:
+        _missing("AIR-02", ceremony, entry, "what was found of the machine before this run of the vault")
+    if isinstance(body, USES) and not run >= TESTED:
+        _missing("SET-09", ceremony, entry, "the self-tests of every process of this run of the vault")
     return run
 
 

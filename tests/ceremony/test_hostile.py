@@ -22,7 +22,7 @@ from tests.ceremony.test_interruptions import KILLED, check_ended
 from tests.ceremony.test_transfer import receipt_with, refused
 
 LATER = "2027-01-15T09:00:00Z"
-TO_SIGNING, TO_SIGNED = 13, 14
+TO_SIGNING, TO_SIGNED = 17, 18
 """Entries from the approvals to the typed SIGN, and to the HSM's signatures."""
 
 
@@ -263,7 +263,7 @@ def test_a_wrong_medium_is_told_and_another_asked_for(prepared: Stage) -> None:
 
 
 def test_who_signed_in_before_an_interruption_stays_in_the_room(prepared: Stage) -> None:
-    _shown, code = rehearsal.run_broken(prepared, "kill:1", demonstration.transfer_command(prepared))
+    _shown, code = rehearsal.run_broken(prepared, "kill-after:present", demonstration.transfer_command(prepared))
     assert (code, rehearsal.entries(prepared)[-1]["actor"]) == (KILLED, "A1")
     prepared.cast.custodians_here = ("B1", "B2", "C1", "C2")
     shown, code = rehearsal.run(prepared, *demonstration.transfer_command(prepared))

@@ -65,6 +65,25 @@ def keys_as_typed() -> Iterator[None]:
 
 
 @dataclass(slots=True)
+class Typed:
+    """What one person did at the keyboard."""
+
+    prompts: int = 0
+    """Prompts answered, each Enter included."""
+    characters: int = 0
+    """Characters typed, without Enter."""
+
+
+_NAMED = re.compile(r"(?:^|.*[.?] )([A-I][1-9]|cfo|cto|administrator|witness)[:,] ")
+
+
+def asked(line: str) -> str:
+    """Who is asked by a prompt: the person it begins with; else the administrator, who sits at the keyboard."""
+    named = _NAMED.match(line)
+    return named[1] if named else "administrator"
+
+
+@dataclass(slots=True)
 class Cast:
     """Everybody in the play: their media, what they remember, and who comes to the transfer."""
 
@@ -88,8 +107,10 @@ class Cast:
     own: Mapping[str, str] = field(default_factory=dict)
     """Passphrases that people bring themselves instead of taking the offered words."""
     pace: Pace = field(default_factory=Pace)
-    typed: dict[str, int] = field(default_factory=dict)
-    """Answers given, by prompt: the budget of a ceremony can be counted."""
+    instead: list[tuple[str, str]] = field(default_factory=list)
+    """What somebody does instead of what was rehearsed, in this order: at the next prompt like this, they type that, once."""
+    budget: dict[str, Typed] = field(default_factory=dict)
+    """Person -> what they were asked and typed: the budget of a ceremony is counted."""
 
     def play(self, command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> str:
         """Run one command on a terminal and answer each prompt until it ends; what it showed. Fluffed if it fails."""
@@ -121,10 +142,11 @@ class Cast:
         return shown, code
 
     def _answer_all(self, child: Any, pexpect: Any) -> str:
-        patterns = [*(pattern for pattern, _ in ANSWERS), pexpect.EOF, pexpect.TIMEOUT]
+        usual = [*(pattern for pattern, _ in ANSWERS), pexpect.EOF, pexpect.TIMEOUT]
         shown: list[str] = []
         while True:
-            found = child.expect(patterns)
+            odd = [pattern for pattern, _ in self.instead[:1]]
+            found = child.expect([*odd, *usual]) - len(odd)
             shown.append(_ESCAPES.sub("", child.before if isinstance(child.before, str) else ""))
             if found == len(ANSWERS):
                 return str("".join(shown)).replace("\r", "")
@@ -133,9 +155,15 @@ class Cast:
                 raise Fluffed(f"nobody knows what to answer to:\n{shown[-1][-1500:]}")
             shown.append(_ESCAPES.sub("", child.after))
             self.pace.before_answer()
-            pattern, answer = ANSWERS[found]
-            self.typed[pattern] = self.typed.get(pattern, 0) + 1
-            child.sendline(answer(self, child.match))
+            text = self.instead.pop(0)[1] if found < 0 else ANSWERS[found][1](self, child.match)
+            self._count(shown, text)
+            child.sendline(text)
+
+    def _count(self, shown: Sequence[str], text: str) -> None:
+        line = "".join(shown[-2:]).replace("\r", "").rsplit("\n", 1)[-1]
+        counted = self.budget.setdefault(asked(line), Typed())
+        counted.prompts += 1
+        counted.characters += len(text)
 
 
 def _choose_words(cast: Cast, match: re.Match[str]) -> str:
@@ -208,13 +236,16 @@ def _found(pattern: str, text: str) -> str:
 
 
 ANSWERS: tuple[tuple[str, Answer], ...] = (
-    (r"Try the keyboard first\.[\s\S]*?> ", lambda _cast, _match: ""),
-    (r"([A-I][1-9]), your new passphrase\.[\s\S]*?Word 1 of 6: ", _choose_words),
-    (r"Word ([2-6]) of 6: ", _next_word),
-    (r"Your own passphrase \(it does not show\), then Enter: ", _own_passphrase),
-    (r"The same once more, then Enter: ", _own_passphrase),
+    (r"[A-I][1-9], here: ", lambda _cast, _match: ""),
+    (r"([A-I][1-9]), your new passphrase\.[\s\S]*?word 1 of 6: ", _choose_words),
+    (r"[A-I][1-9], word ([2-6]) of 6: ", _next_word),
+    (r"[A-I][1-9], your own passphrase \(it does not show\), then Enter: ", _own_passphrase),
+    (r"[A-I][1-9], the same once more, then Enter: ", _own_passphrase),
+    (r"Enter tries it as it stands, or correct it: ", lambda _cast, _match: ""),
     (r"([A-I][1-9]),(?: to prove your share:)? type your passphrase \(it does not show\), then Enter: ", lambda c, m: c.passphrases[m[1]]),
-    (r"PIN of the HSM [^\r\n]*then Enter: ", lambda c, _m: c.pin),
+    (r"administrator, PIN of the HSM [^\r\n]*then Enter: ", lambda c, _m: c.pin),
+    (r"administrator, first half of the PIN [^\r\n]*then Enter: ", lambda c, _m: c.pin[:6]),
+    (r"witness, second half of the PIN [^\r\n]*then Enter: ", lambda c, _m: c.pin[6:]),
     (r"Please (?:re)?enter (?:SO|user) PIN: ", lambda c, _m: c.pin),
     (r"(\S+), the folder of your medium: ", lambda c, m: str(c.media[m[1]])),
     (r"Path of ([^\r\n:]+): ", lambda c, m: c.papers[m[1]]),

@@ -69,6 +69,7 @@ def enrol(person: str, name: str, key: Path, output: Path) -> None:
 @click.option("--kdf", type=click.Choice(["standard", "strong", "light"]), default="standard", show_default=True)
 @click.option("--vault-minutes", type=int, default=60, show_default=True)
 @click.option("--officers-approve", type=click.Choice(["yes", "no"]), default="no", show_default=True)
+@click.option("--pin-halves", type=click.Choice(["yes", "no"]), default="no", show_default=True, help="Two people type half the PIN each.")
 @papers.out
 def new(  # noqa: PLR0913, PLR0917 (one for each repeatable option)
     enrolments: tuple[Path, ...],

@@ -135,6 +135,8 @@ class Device:
 class Charter:
     """One charter. `previous` is the digest of its predecessor and absent from the genesis (number 0).
 
+    `pin_halves`: administrator and witness type one half each of the HSM's PIN.
+
     `boot` is the SHA-256 of the image that the cold host starts from, taken on another machine (SET-02)."""
 
     type: Literal["charter"] = "charter"
@@ -155,6 +157,7 @@ class Charter:
     boot: Digest | None = None
     vault_minutes: int
     officers_approve: YesNo
+    pin_halves: YesNo = "no"
 
     @property
     def digest(self) -> str:

@@ -173,7 +173,8 @@ def _count(charter: Charter, letter: str) -> int:
 
 
 def _officers(charter: Charter) -> str:
-    return "officers approve each request" if charter.officers_approve == "yes" else "officers authorize only"
+    said = "officers approve each request" if charter.officers_approve == "yes" else "officers authorize only"
+    return said + (", PIN typed in halves" if charter.pin_halves == "yes" else "")
 
 
 def _packed(name: str, cells: Sequence[str]) -> tuple[str, ...]:

@@ -67,7 +67,7 @@ def _lock_one(room: Room, position: str) -> Steps:
     room.medium(position)
     identifier = room.here.load(KeyRecord, "key-record").set_identifier
     for number in count(1):
-        room.screen.fresh((f"{position}, the keyboard is yours. Everyone else steps back.", ""))
+        room.screen.fresh(())
         sealed = _asked(room, partial(alive(room).lock, position, number)).sealed
         yield (position, entries.Sealing(position=position, number=number, set_identifier=identifier, sha256=sha256(sealed)))
         read_back = media.hand_over(room, position, number, sealed)

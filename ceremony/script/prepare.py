@@ -15,7 +15,7 @@ from ceremony.base.files import read_file
 from ceremony.base.signatures import Signature
 from ceremony.machine import known_answers
 from ceremony.record import entries
-from ceremony.record.charter import TOLD, Certificate, Charter, Hsm
+from ceremony.record.charter import TOLD, Certificate, Charter
 from ceremony.record.policy import bound
 from ceremony.record.register import Register
 from ceremony.record.signed import read_signed
@@ -169,7 +169,7 @@ def start_vault(room: Room, asked: Collection[str] = ()) -> Steps:
     yield from _self_tests(room)
     for sentence in room.vault.check_protection(charter.mark):
         room.screen.say(sentence)
-    opened = _open_token(room, charter.hsm)
+    opened = _open_token(room, charter)
     findings = check_hsm(room, opened)
     yield (
         "tool",
@@ -207,12 +207,13 @@ def _driver(module: Path) -> str:
         return f"module: SHA-256 {hashlib.file_digest(file, 'sha256').hexdigest()}"
 
 
-def _open_token(room: Room, wanted: Hsm) -> TokenOpened:
+def _open_token(room: Room, charter: Charter) -> TokenOpened:
+    wanted = charter.hsm
     module = room.path("module", "the HSM's PKCS#11 module")
     room.screen.say(f"administrator: the HSM {wanted.label} asks for its PIN.")
     while True:
         try:
-            return alive(room).open_token(str(module), wanted.label, wanted.serial)
+            return alive(room).open_token(str(module), wanted.label, wanted.serial, charter.pin_halves)
         except WrongSecret as wrong:
             room.screen.say(str(wrong))
             if not wrong.tries_left:

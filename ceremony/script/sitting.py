@@ -172,9 +172,20 @@ def _tries(room: Room, position: str, sealed: bytes, numbers: tuple[int, ...]) -
 
 
 def _set_aside(room: Room, position: str, reason: str) -> Entry:
-    others = [p for p in custodians(room) if p[0] == position[0] and p not in (position, *_aside(room))]
-    room.screen.say(f"{position} is set aside for today; nothing is lost. Of this site are here: {' '.join(others) or 'nobody else'}.")
+    room.screen.say(f"{position} is set aside for today; nothing is lost. {_step_in(room, position)}")
     return (position, entries.SetAside(position=position, reason=reason))
+
+
+def _step_in(room: Room, position: str) -> str:
+    """Who of the same site can unlock in their place: only somebody who is here, approved, and has not been asked yet."""
+    site = [p for p in room.charter.custodians if p[0] == position[0] and p != position]
+    fresh = [p for p in site if p in custodians(room) and p not in (*_aside(room), *_opened(room))]
+    if fresh:
+        return f"At site {position[0]} can step in, and is here: {' '.join(fresh)}."
+    away = [p for p in site if p not in custodians(room)]
+    if away:
+        return f"Nobody else of site {position[0]} is here; {' '.join(away)} could come to another ceremony."
+    return f"Site {position[0]} has nobody else."
 
 
 @control("REC-03")

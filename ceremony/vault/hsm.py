@@ -33,6 +33,7 @@ from ceremony.vault.protocol import (
     ImportedKeys,
     ImportKey,
     InputSignature,
+    Interrupted,
     LinkDone,
     Open,
     PathProven,
@@ -53,10 +54,12 @@ from ceremony.vault.protocol import (
 
 PIN_TRIES = 3
 _PIN_STATES = {
-    "no wrong tries": "",
-    "wrong tries": "The HSM counts wrong PINs since the last right one. It may lock itself.",
-    "last try": "ONE MORE WRONG PIN LOCKS THIS HSM. Ctrl-C goes back without a try.",
+    "no wrong tries": "The HSM counts no wrong PIN since the last right one: all of its tries are left.",
+    "wrong tries": "The HSM counts wrong PINs since the last right one: not all of its tries are left, and it may lock itself.",
+    "last try": "ONE MORE WRONG PIN LOCKS THIS HSM: one try is left. If you are not sure of the PIN, do not risk it; nothing is lost.",
 }
+RISK = "RISK"
+"""Typed before the last try that an HSM gives: it cannot be taken back."""
 
 
 def serve(child: Child) -> None:
@@ -124,9 +127,11 @@ class HsmProcess:
 
     def _log_in(self, message: Open, state: str) -> hsm.Token:
         prompt = Prompt()
-        if _PIN_STATES[state]:
-            prompt.say(_PIN_STATES[state])
-        pin = prompt.secret(f"PIN of the HSM {message.label or message.serial} (it does not show), then Enter: ")
+        prompt.say(_PIN_STATES[state])
+        prompt.say(f"This tool lets you try {_times(self._tries_left)}.")
+        if state == "last try" and prompt.line(f"administrator, type {RISK} to use the last try, or only Enter to leave it: ") != RISK:
+            raise Interrupted
+        pin = _asked(prompt, message)
         try:
             return hsm.Token.log_in(message.module, message.label, message.serial, pin.decode("ascii"))
         except hsm.WrongPin:
@@ -231,6 +236,25 @@ class HsmProcess:
         if self._opened is None:
             raise Malformed("the HSM is not open")
         return self._opened[1]
+
+
+def _times(count: int) -> str:
+    return "once more" if count == 1 else f"{count} times"
+
+
+def _asked(prompt: Prompt, message: Open) -> bytearray:
+    """The PIN, whole, or in two halves that two people type one after the other; nobody but this process has the whole of it."""
+    name = message.label or message.serial
+    if message.halves == "no":
+        prompt.hand_over("the administrator")
+        return prompt.secret(f"administrator, PIN of the HSM {name} (it does not show), then Enter: ")
+    pin = bytearray()
+    for person, half in (("administrator", "first"), ("witness", "second")):
+        prompt.hand_over(f"the {person}")
+        typed = prompt.secret(f"{person}, {half} half of the PIN of the HSM {name} (it does not show), then Enter: ")
+        pin += typed
+        typed[:] = bytes(len(typed))
+    return pin
 
 
 @contextmanager

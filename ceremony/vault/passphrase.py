@@ -37,6 +37,16 @@ def words() -> tuple[str, ...]:
     return tuple(line.split("\t")[1] for line in raw.decode("ascii").splitlines())
 
 
+def is_word(word: bytes) -> bool:
+    """Whether this is a word of the list, letter by letter."""
+    return word in _known()
+
+
+@cache
+def _known() -> frozenset[bytes]:
+    return frozenset(word.encode("ascii") for word in words())
+
+
 def offer(random: Random) -> tuple[str, ...]:
     """COUNT words, each drawn evenly: two bytes, thrown away when they are beyond the last whole multiple of the list."""
     chosen: list[str] = []
@@ -62,26 +72,28 @@ def fault(own: bytearray) -> str:
 
 
 class Passphrases:
-    """The talk with custodians at the terminal; the keyboard is tried once, before the first passphrase."""
+    """The talk with custodians at the terminal; each one tries the keyboard before their first passphrase."""
 
     def __init__(self, prompt: Callable[[], Prompt] = Prompt) -> None:
         self._make = prompt
         self._prompt: Prompt | None = None
+        self._tried: set[str] = set()
 
     def choose(self, position: str, random: Random, mark: Mark) -> bytearray:
         """A new passphrase for one custodian, on a screen that carries the mark. Raises Interrupted."""
-        prompt = self._ready()
+        prompt = self._ready(position)
         offered = offer(random)
         with prompt.aside():
-            typed = _typed_back(prompt, _page(position, offered, mark), offered)
+            typed = _typed_back(prompt, position, _page(position, offered, mark), offered)
         return bytearray(" ".join(offered), "ascii") if typed else _own(prompt, position)
 
     def ask(self, position: str, purpose: str) -> bytearray:
         """The passphrase of one custodian, typed once: `purpose` says for what. Raises Interrupted."""
-        prompt = self._ready()
+        prompt = self._ready(position)
+        prompt.say("One * shows for each word, and ? for one that is not in the list of words.")
         typed = bytearray()
         while not typed:
-            typed = normal(prompt.secret(f"{position}, {purpose}type your passphrase (it does not show), then Enter: "))
+            typed = normal(prompt.secret(f"{position}, {purpose}type your passphrase (it does not show), then Enter: ", is_word))
         return typed
 
     def dice(self) -> bytes:
@@ -93,10 +105,13 @@ class Passphrases:
                 return typed
             prompt.say("Only the digits 1 to 6, 50 of them or more.")
 
-    def _ready(self) -> Prompt:
+    def _ready(self, position: str) -> Prompt:
         if self._prompt is None:
             self._prompt = self._make()
-            self._prompt.sample()
+        self._prompt.hand_over(position)
+        if position not in self._tried:
+            self._prompt.sample(position)
+            self._tried.add(position)
         return self._prompt
 
 
@@ -112,11 +127,11 @@ def _page(position: str, offered: tuple[str, ...], mark: Mark) -> tuple[str, ...
     )
 
 
-def _typed_back(prompt: Prompt, page: tuple[str, ...], offered: tuple[str, ...]) -> bool:
+def _typed_back(prompt: Prompt, position: str, page: tuple[str, ...], offered: tuple[str, ...]) -> bool:
     """Each word is checked as it is typed; False if the custodian wants one of their own. A mistake shows the page afresh."""
     prompt.page(page)
     for number, word in enumerate(offered, 1):
-        while (typed := prompt.line(f"Word {number} of {len(offered)}: ").strip()) != word:
+        while (typed := prompt.line(f"{position}, word {number} of {len(offered)}: ").strip()) != word:
             if number == 1 and typed == _OWN:
                 return False
             prompt.page((*page, f"That is not word {number}. Look again."))
@@ -127,10 +142,10 @@ def _own(prompt: Prompt, position: str) -> bytearray:
     """One of their own, typed twice."""
     prompt.say(f"{position}, {LEAST} or more letters, digits, signs and spaces without accents.")
     while True:
-        first = normal(prompt.secret("Your own passphrase (it does not show), then Enter: "))
+        first = normal(prompt.secret(f"{position}, your own passphrase (it does not show), then Enter: "))
         reason = fault(first)
         if not reason:
-            again = normal(prompt.secret("The same once more, then Enter: "))
+            again = normal(prompt.secret(f"{position}, the same once more, then Enter: "))
             if hmac.compare_digest(first, again):
                 return first
             reason = "The two are not the same."

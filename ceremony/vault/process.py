@@ -180,10 +180,12 @@ class Vault:
             refuse("REC-10", "the vault is not protected", found="; ".join(lacking), expected="every essential protection held", do=do)
         return tuple(f"production would refuse: {sentence} ({RELAXED['machine checks']})" for sentence in lacking)
 
-    def open_token(self, module: str, label: str, serial: str) -> TokenOpened:
-        """Load the PKCS#11 module and let the administrator type the PIN. An empty label or serial is not asked for."""
+    def open_token(self, module: str, label: str, serial: str, halves: protocol.YesNo = "no") -> TokenOpened:
+        """Load the PKCS#11 module and let the administrator type the PIN, or administrator and witness one half each (`halves`).
+
+        An empty label or serial is not asked for."""
         with self._terminal_kept():
-            return self.hsm.ask(protocol.Open(module=module, label=label, serial=serial), TokenOpened)
+            return self.hsm.ask(protocol.Open(module=module, label=label, serial=serial, halves=halves), TokenOpened)
 
     def try_import_path(self) -> PathProven:
         """AIR-07: the whole import path with a throw-away key."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import termios
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from ceremony.base.data import Malformed
@@ -18,7 +18,15 @@ SAMPLE = 'the quick brown fox; yz 2+2=4 @#"-_'
 
 _ENTER, _INTERRUPT, _END, _BACKSPACE, _CLEAR, _ESCAPE = b"\r\n", 0x03, 0x04, (0x08, 0x7F), 0x15, 0x1B
 _MOST = 1000
-_DOT = b"*"
+_DOT, _MARK = b"*", b"?"
+MARKED = (
+    "The word marked ? is not in the list of words. If your passphrase is made of them, take it back with Backspace and type it anew; "
+    "if it is one of your own, or you are sure:"
+)
+AS_IT_IS = "Enter tries it as it stands, or correct it: "
+
+Known = Callable[[bytes], bool]
+"""Whether a word is in the list that a secret may be made of."""
 
 
 class Prompt:
@@ -38,16 +46,23 @@ class Prompt:
         """One line, with echo. Raises Interrupted on Ctrl-C."""
         return self._read(prompt, echo=True).decode("ascii")
 
-    def secret(self, prompt: str) -> bytearray:
-        """One line without echo: printable ASCII, as typed; one `*` shows for each word begun. Raises Interrupted on Ctrl-C."""
-        return self._read(prompt, echo=False)
+    def secret(self, prompt: str, known: Known | None = None) -> bytearray:
+        """One line without echo: printable ASCII, as typed; one `*` shows for each word begun. Raises Interrupted on Ctrl-C.
 
-    def sample(self) -> None:
+        `known`: words are checked as they are typed. The first whole one that is not in the list, where all before it were, shows
+        as `?`; if others stand before it, Enter asks once more. Which word would be right is never said."""
+        return self._read(prompt, echo=False, known=known)
+
+    def hand_over(self, person: str) -> None:
+        """Before every secret: whose turn it is at the keyboard, and that nobody else looks."""
+        self.say(f"Hand the keyboard to {person}. Everyone else steps back.")
+
+    def sample(self, person: str) -> None:
         """Let the person see that the keyboard gives what is printed on it; Enter alone skips."""
-        self.say("Try the keyboard first. Type this line (it shows), or only Enter to skip:")
+        self.say(f"{person}, try the keyboard first. Type this line (it shows), or only Enter to skip:")
         while True:
             self.say(f"  {SAMPLE}")
-            typed = self.line("> ")
+            typed = self.line(f"{person}, here: ")
             if typed in ("", SAMPLE):
                 return
             self.say("That is not the same. Is the keyboard layout right? Once more, or Enter:")
@@ -69,19 +84,23 @@ class Prompt:
         finally:
             self._write(b"\x1b[2J\x1b[3J\x1b[H\x1b[?1049l")
 
-    def _read(self, prompt: str, *, echo: bool) -> bytearray:
+    def _read(self, prompt: str, *, echo: bool, known: Known | None = None) -> bytearray:
         while True:
             with self._quiet():
                 self._write(prompt.encode("ascii", "replace"))
-                typed, strays = self._typed(echo)
+                typed, strays = self._typed(bytearray(), echo, known)
                 self._write(b"\n")
+                if not strays and _doubtful(typed, known):
+                    self._write((MARKED + "\n" + AS_IT_IS).encode("ascii") + _shown(typed, echo, known, whole=True))
+                    typed, strays = self._typed(typed, echo, known)
+                    self._write(b"\n")
             if not strays:
                 return typed
             self.say("A key gave no plain character (accent, arrow, function key). Once more:")
 
-    def _typed(self, echo: bool) -> tuple[bytearray, bool]:
-        """What was typed up to Enter, and whether anything but plain characters was among it."""
-        typed, strays = bytearray(), False
+    def _typed(self, typed: bytearray, echo: bool, known: Known | None) -> tuple[bytearray, bool]:
+        """What stands there once Enter is typed, and whether anything but plain characters was among it."""
+        strays, shown = False, _shown(typed, echo, known, whole=bool(typed))
         while True:
             key = self._key()
             if key == _ESCAPE:
@@ -91,7 +110,6 @@ class Prompt:
             if key in (_INTERRUPT, _END):
                 self._write(b"\n")
                 raise Interrupted
-            before = _shown(typed, echo)
             if key in _BACKSPACE:
                 del typed[-1:]
             elif key == _CLEAR:
@@ -101,10 +119,12 @@ class Prompt:
                 typed.append(key)
             else:
                 strays = True
-            self._update(before, _shown(typed, echo))
+            before, shown = shown, _shown(typed, echo, known)
+            self._update(before, shown)
 
     def _update(self, before: bytes, now: bytes) -> None:
-        self._write(b"\b \b" * (len(before) - len(now)) + now[len(before) :])
+        same = next((at for at, (old, new) in enumerate(zip(before, now, strict=False)) if old != new), min(len(before), len(now)))
+        self._write(b"\b \b" * (len(before) - same) + now[same:])
 
     def _key(self) -> int:
         raw = os.read(self._source, 1)
@@ -139,6 +159,22 @@ class Prompt:
             termios.tcsetattr(self._source, termios.TCSADRAIN, before)
 
 
-def _shown(typed: bytearray, echo: bool) -> bytes:
-    """What the terminal shows of it: all, or a dot for each word, so that a watcher learns no lengths."""
-    return bytes(typed) if echo else _DOT * len(typed.split())
+def _shown(typed: bytearray, echo: bool, known: Known | None = None, *, whole: bool = False) -> bytes:
+    """What the terminal shows of it: all, or a dot for each word, so that a watcher learns no lengths; and a mark instead of a dot
+    for a word that is not known. `whole`: the last word is complete, too."""
+    if echo:
+        return bytes(typed)
+    count, at = len(typed.split()), _unknown(typed, known, whole=whole)
+    return _DOT * count if at is None else _DOT * at + _MARK + _DOT * (count - at - 1)
+
+
+def _unknown(typed: bytearray, known: Known | None, *, whole: bool) -> int | None:
+    """The place of the first whole word that is not in the list; None if there is none, or no list."""
+    words = bytes(typed).split()
+    complete = words if whole or typed.endswith(b" ") else words[:-1]
+    return None if known is None else next((at for at, word in enumerate(complete) if not known(word)), None)
+
+
+def _doubtful(typed: bytearray, known: Known | None) -> bool:
+    """Whether it begins like words of the list and goes on with one that is none."""
+    return bool(_unknown(typed, known, whole=True))

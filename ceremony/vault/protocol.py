@@ -152,12 +152,15 @@ class ProveAgain:
 
 @record
 class Open:
-    """Load the PKCS#11 module, find the token, ask for the PIN -> TokenOpened, or Wrong. An empty text is not asked for."""
+    """Load the PKCS#11 module, find the token, ask for the PIN -> TokenOpened, or Wrong. An empty text is not asked for.
+
+    `halves`: administrator and witness type one half of the PIN each."""
 
     message: Literal["open"] = "open"
     module: Text
     label: Free
     serial: Free
+    halves: YesNo = "no"
 
 
 @record

@@ -18,7 +18,7 @@ from typing import Any
 
 import pexpect
 
-SAMPLE = r"(?s)Try the keyboard first.*?\n> "
+SAMPLE = r"(?s)try the keyboard first.*?, here: "
 UNLOCK = r"{}, type your passphrase \(it does not show\), then Enter: "
 PROVE = r"{}, to prove your share: type your passphrase \(it does not show\), then Enter: "
 PIN = r"PIN of the HSM .*\(it does not show\), then Enter: "

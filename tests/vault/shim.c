@@ -6,6 +6,7 @@
  *   replay                   C_Sign gives the first signature of a digest again
  *   spurn                    C_UnwrapKey takes no key under AES key wrap with padding
  *   keep                     C_DestroyObject says yes and does nothing
+ *   flags VALUE              C_GetTokenInfo states these flags (hexadecimal), too
  *   rename                   C_GetTokenInfo tells of another manufacturer and model
  *   unplugged                every function answers CKR_DEVICE_REMOVED
  *   fail NAME                the function NAME answers CKR_DEVICE_ERROR
@@ -109,6 +110,15 @@ static void lie(word session, word object, word pointer, word count) {
     if (file) fclose(file);
 }
 
+static void flag(word info) {
+    char line[200];
+    unsigned flags;
+    FILE *file = beside("faults", "r");
+    while (file && fgets(line, sizeof line, file))
+        if (sscanf(line, "flags %x", &flags) == 1) *(word *)(info + 96) |= flags;
+    if (file) fclose(file);
+}
+
 static void falsify(const unsigned char *digest, unsigned char *signature) {
     static unsigned char kept[1000][96];
     static int count;
@@ -134,6 +144,7 @@ static word call(int n, word a, word b, word c, word d, word e, word f, word g, 
         memcpy((char *)b + 32, "Maker", 5);
         memcpy((char *)b + 64, "Model 5", 7);
     }
+    if (n == 6 && answer == 0) flag(b);
     if (n == 24) lie(a, b, c, d);
     if (n == 43 && answer == 0) falsify((unsigned char *)b, (unsigned char *)d);
     return answer;

@@ -5,7 +5,7 @@ import re
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -77,9 +77,14 @@ class Process:
             raise Ended
         return p.told(reply)
 
-    def type(self, text: str) -> None:
-        while not re.search(PROMPT, self.shown):
+    def until(self, prompt: bytes) -> bytes:
+        """Everything shown up to this prompt."""
+        while not re.search(prompt, self.shown):
             self.shown += os.read(self.terminal, 1000)
+        return self.shown
+
+    def type(self, text: str, prompt: bytes = PROMPT) -> None:
+        self.until(prompt)
         self.shown = b""
         os.write(self.terminal, text.encode() + b"\r")
 
@@ -289,6 +294,78 @@ def test_a_wrong_pin_does_not_end_the_ceremony(process: Process) -> None:
     process.control.send(p.Open(module=softhsm.module(), label=LABEL, serial=""))
     process.type(PIN)
     assert process.reply().pin == "wrong tries"
+
+
+FINAL_TRY, LOCKED = "20000", "40000"
+"""CKF_USER_PIN_...: flags that SoftHSM does not show when they are due, stated by the module in front of it."""
+
+
+@pytest.fixture
+def stating(tmp_path: Path) -> Iterator[Callable[[str], tuple[Process, str]]]:
+    """An HSM process in front of a token whose flags say this of its PIN, and the module to open it with."""
+    conf, _ = softhsm.make_token(tmp_path, LABEL, PIN, "97531864")
+    module, running = softhsm.make_shim(tmp_path), Process(conf)
+
+    def states(flags: str) -> tuple[Process, str]:
+        conf.with_name(conf.name + ".faults").write_text(f"flags {flags}\n")
+        return running, module
+
+    yield states
+    running.close()
+
+
+def test_how_many_tries_are_left_is_said_before_one_is_risked(process: Process) -> None:
+    process.control.send(p.Open(module=softhsm.module(), label=LABEL, serial=""))
+    seen = process.until(PROMPT)
+    assert b"all of its tries are left" in seen
+    assert b"lets you try 3 times" in seen
+    assert b"Hand the keyboard to the administrator. Everyone else steps back." in seen
+    process.type("00000000")
+    with pytest.raises(p.WrongSecret):
+        process.reply()
+    process.control.send(p.Open(module=softhsm.module(), label=LABEL, serial=""))
+    seen = process.until(PROMPT)
+    assert b"not all of its tries are left" in seen
+    assert b"lets you try 2 times" in seen
+
+
+def test_the_last_try_is_taken_by_a_typed_word_alone(stating: Callable[[str], tuple[Process, str]], tmp_path: Path) -> None:
+    process, module = stating(FINAL_TRY)
+    for answer in ("", "risk"):
+        process.control.send(p.Open(module=module, label=LABEL, serial=""))
+        assert b"ONE MORE WRONG PIN LOCKS THIS HSM: one try is left." in process.until(rb"leave it: ")
+        process.type(answer, rb"leave it: ")
+        with pytest.raises(p.Interrupted):
+            process.reply()
+    assert "C_Login" not in (tmp_path / "softhsm2.conf.calls").read_text()
+    process.control.send(p.Open(module=module, label=LABEL, serial=""))
+    process.type("RISK", rb"leave it: ")
+    process.type(PIN)
+    assert process.reply().pin == "last try"
+
+
+def test_a_locked_hsm_is_told_and_asks_for_nothing(stating: Callable[[str], tuple[Process, str]], tmp_path: Path) -> None:
+    process, module = stating(LOCKED)
+    with pytest.raises(Malformed, match="the HSM has locked its PIN"):
+        process.ask(p.Open(module=module, label=LABEL, serial=""))
+    assert "C_Login" not in (tmp_path / "softhsm2.conf.calls").read_text()
+
+
+def test_two_people_type_half_the_pin_each(process: Process) -> None:
+    """A real token takes the two halves joined, and neither of them alone; neither shows."""
+    halves = rb"administrator, first half of the PIN .*then Enter: ", rb"witness, second half of the PIN .*then Enter: "
+    for first, second, takes in ((PIN[:4], "0000", False), ("", PIN[4:], False), (PIN[:4], PIN[4:], True)):
+        process.control.send(p.Open(module=softhsm.module(), label=LABEL, serial="", halves="yes"))
+        process.type(first, halves[0])
+        seen = process.until(halves[1])
+        assert b"Hand the keyboard to the witness." in seen
+        assert PIN[:4].encode() not in seen
+        process.type(second, halves[1])
+        if takes:
+            assert process.reply().label == LABEL
+        else:
+            with pytest.raises(p.WrongSecret):
+                process.reply()
 
 
 def test_interrupted_at_the_pin(process: Process) -> None:

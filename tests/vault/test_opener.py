@@ -63,11 +63,11 @@ def keygen(world: World) -> BeginKeygen:
 def lock(screen: PtyVault, position: str) -> tuple[bytes, str]:
     """Lock one share under the words that are offered."""
     screen.ask("lock", position, 1)
-    if "Try the keyboard" not in screen.shown:
+    if f"{position}, try the keyboard" not in screen.shown:
         screen.type(SAMPLE, "")
     words = [screen.wait(r"    [1-6]  ([a-z-]+)").group(1) for _ in range(6)]
     for number, word in enumerate(words, 1):
-        screen.type(f"Word {number} of 6: ", word)
+        screen.type(f"{position}, word {number} of 6: ", word)
     return screen.answer().sealed, " ".join(words)
 
 
@@ -154,7 +154,7 @@ def test_proving_wants_what_was_locked_last(desk: tuple[World, str, str], screen
     assert "lock this share first" in str(refused(screen))
     for left in (2, 1, 0):
         screen.ask("prove", "A1", one)
-        screen.type(PROVE.format("A1"), passphrase + " x")
+        screen.type(PROVE.format("A1"), "x " + passphrase)
         assert refused(screen).tries_left == left
     screen.ask("prove", "A1", one)
     assert refused(screen).kind == "Malformed"
@@ -173,7 +173,7 @@ def test_interrupting_changes_nothing(desk: tuple[World, str, str], screen: PtyV
     screen.call("begin_keygen", keygen(desk[0]))
     screen.ask("lock", "A1", 1)
     screen.type(SAMPLE, "")
-    screen.type("Word 1 of 6: ", "\x03", end="")
+    screen.type("word 1 of 6: ", "\x03", end="")
     assert refused(screen).kind == "Interrupted"
     sealed, passphrase = lock(screen, "A1")
     screen.ask("prove", "A1", sealed)
@@ -192,7 +192,7 @@ def test_a_child_killed_at_its_prompt_leaves_the_terminal_in_order(desk: tuple[W
     screen.call("begin_keygen", keygen(desk[0]))
     screen.ask("lock", "A1", 1)
     screen.type(SAMPLE, "")
-    screen.wait("Word 1 of 6: ")
+    screen.wait("word 1 of 6: ")
     assert subprocess.run(settings, capture_output=True, text=True, check=True).stdout != before
     os.kill(screen.pids["opener"], signal.SIGKILL)
     told = refused(screen)
@@ -210,7 +210,7 @@ def test_an_interrupt_while_an_answer_is_due_loses_nothing(desk: tuple[World, st
     for pid in (screen.screen, *screen.pids.values()):
         os.kill(pid, signal.SIGINT)
     screen.terminal.send("\r")
-    screen.type("Word 1 of 6: ", "\x03", end="")
+    screen.type("word 1 of 6: ", "\x03", end="")
     assert refused(screen).kind == "Interrupted"
     assert lock(screen, "A2")
 
@@ -246,12 +246,12 @@ class Transfer:
 
     @staticmethod
     def passphrase(position: str) -> str:
-        return f"unlikely words of the custodian of {position}"
+        return f"Unlikely words of the custodian of {position}"
 
     def unlock(self, position: str, sealed: bytes | None = None, numbers: tuple[int, ...] = (1, 3), typed: str | None = None) -> None:
         self.screen.ask("unlock", position, sealed or self.sealed[position], numbers)
         if typed != "":
-            if "Try the keyboard" not in self.screen.shown:
+            if f"{position}, try the keyboard" not in self.screen.shown:
                 self.screen.type(SAMPLE, "")
             self.screen.type(UNLOCK.format(position), typed or self.passphrase(position))
 

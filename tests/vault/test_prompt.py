@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pyte
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -155,13 +156,13 @@ def test_no_terminal_no_secret() -> None:
 
 
 def test_the_sample_line_shows_a_wrong_layout(person: Person) -> None:
-    answer = person.asked(lambda: person.prompt().sample())
-    person.type("> ", SAMPLE.replace("y", "Y").replace("z", "y").replace("Y", "z") + "\r")
+    answer = person.asked(lambda: person.prompt().sample("A1"))
+    person.type(", here: ", SAMPLE.replace("y", "Y").replace("z", "y").replace("Y", "z") + "\r")
     person.wait("That is not the same.")
-    person.type("> ", SAMPLE + "\r")
+    person.type(", here: ", SAMPLE + "\r")
     answer()
-    answer = person.asked(lambda: person.prompt().sample())
-    person.type("> ", "\r")
+    answer = person.asked(lambda: person.prompt().sample("A1"))
+    person.type(", here: ", "\r")
     answer()
 
 
@@ -173,12 +174,12 @@ def test_an_offered_passphrase_is_typed_back_and_gone_from_the_screen(person: Pe
     words = offer(random())
     talk = Passphrases(person.prompt)
     answer = person.asked(lambda: talk.choose("A1", random(), "practice"))
-    person.type("> ", "\r")
+    person.type(", here: ", "\r")
     for number, word in enumerate(words, 1):
         if number == 3:
-            person.type(f"Word {number} of {COUNT}: ", "nonsense\r")
+            person.type(f"A1, word {number} of {COUNT}: ", "nonsense\r")
             person.wait("That is not word 3. Look again.")
-        person.type(f"Word {number} of {COUNT}: ", word + "\r")
+        person.type(f"A1, word {number} of {COUNT}: ", word + "\r")
     assert answer() == " ".join(words).encode()
     offered, erased, after = person.shown.partition(b"\x1b[2J\x1b[3J\x1b[H\x1b[?1049l")
     assert b"\x1b[?1049h" in offered
@@ -189,8 +190,8 @@ def test_an_offered_passphrase_is_typed_back_and_gone_from_the_screen(person: Pe
 
 def test_the_words_are_erased_when_somebody_interrupts(person: Person) -> None:
     answer = person.asked(lambda: Passphrases(person.prompt).choose("A1", random(), "practice"))
-    person.type("> ", "\r")
-    person.type("Word 1 of 6: ", "\x03")
+    person.type(", here: ", "\r")
+    person.type("A1, word 1 of 6: ", "\x03")
     with pytest.raises(Interrupted):
         answer()
     assert person.shown.endswith(b"\x1b[2J\x1b[3J\x1b[H\x1b[?1049l")
@@ -199,33 +200,82 @@ def test_the_words_are_erased_when_somebody_interrupts(person: Person) -> None:
 def test_an_own_passphrase_is_typed_twice_and_never_shows(person: Person) -> None:
     talk = Passphrases(person.prompt)
     answer = person.asked(lambda: talk.choose("B2", random(), "practice"))
-    person.type("> ", "\r")
-    person.type("Word 1 of 6: ", "o\r")
-    person.type("Your own passphrase", "too short\r")
+    person.type(", here: ", "\r")
+    person.type("B2, word 1 of 6: ", "o\r")
+    person.type("B2, your own passphrase", "too short\r")
     person.wait("shorter than 20")
-    person.type("Your own passphrase", "aaaaaaaaaaaaaaaaaaaaaaaaaa\r")
+    person.type("B2, your own passphrase", "aaaaaaaaaaaaaaaaaaaaaaaaaa\r")
     person.wait("fewer than 8")
-    person.type("Your own passphrase", LONG + "\r")
-    person.type("The same once more", LONG + "!\r")
+    person.type("B2, your own passphrase", LONG + "\r")
+    person.type("B2, the same once more", LONG + "!\r")
     person.wait("The two are not the same.")
-    person.type("Your own passphrase", f"  {LONG}\r")
-    person.type("The same once more", LONG.replace(" ", "  ") + " \r")
+    person.type("B2, your own passphrase", f"  {LONG}\r")
+    person.type("B2, the same once more", LONG.replace(" ", "  ") + " \r")
     assert answer() == LONG.encode()
     assert b"fish" not in person.shown
 
 
-def test_the_sample_comes_once_and_an_empty_passphrase_is_asked_again(person: Person) -> None:
+def test_the_sample_comes_once_for_each_person_and_an_empty_passphrase_is_asked_again(person: Person) -> None:
     talk = Passphrases(person.prompt)
     answer = person.asked(lambda: talk.ask("A1", ""))
-    person.type("> ", "\r")
+    person.type(", here: ", "\r")
     person.type("A1, type your passphrase", " \r")
     person.type("A1, type your passphrase", "six words\r")
     assert answer() == b"six words"
     answer = person.asked(lambda: talk.ask("A2", ""))
+    person.type("A2, here: ", "\r")
     person.type("A2, type your passphrase", "\r")
     person.type("A2, type your passphrase", "other\r")
     answer()
-    assert person.shown.count(b"Try the keyboard first") == 1
+    answer = person.asked(lambda: talk.ask("A1", ""))
+    person.type("A1, type your passphrase", "once more\r")
+    answer()
+    assert person.shown.count(b"A1, try the keyboard first") == person.shown.count(b"A2, try the keyboard first") == 1
+    for turn, times in (("A1", 2), ("A2", 1)):
+        assert person.shown.count(f"Hand the keyboard to {turn}. Everyone else steps back.".encode()) == times
+
+
+def in_list(word: bytes) -> bool:
+    return word in b"one two three four five six".split()
+
+
+def test_a_word_that_is_not_in_the_list_is_marked_as_soon_as_it_is_whole(person: Person) -> None:
+    """No text is shown and no right word told; Backspace takes the mark away."""
+    answer = person.asked(lambda: person.prompt().secret("Say: ", in_list))
+    person.type("Say: ", "one twi ")
+    person.wait("?")
+    os.write(person.master, b"\x7f" * 4 + b"two six")
+    assert screen_of(person) == "Say: ***"
+    os.write(person.master, b"\r")
+    assert answer() == b"one two six"
+    assert all(word not in person.shown for word in (b"one", b"tw", b"six", b"not in the list"))
+
+
+def test_a_last_word_that_is_not_in_the_list_is_asked_about_once(person: Person) -> None:
+    answer = person.asked(lambda: person.prompt().secret("Say: ", in_list))
+    person.type("Say: ", "one two sixx\r")
+    person.wait("not in the list of words")
+    person.type("or correct it: **?", "\x7f\r")
+    assert answer() == b"one two six"
+    answer = person.asked(lambda: person.prompt().secret("Say: ", in_list))
+    person.type("Say: ", "one two sixx\r")
+    person.type("or correct it: **?", "\r")
+    assert answer() == b"one two sixx", "whoever is sure goes on"
+
+
+def test_who_brings_a_passphrase_of_their_own_is_not_asked_about_words(person: Person) -> None:
+    answer = person.asked(lambda: person.prompt().secret("Say: ", in_list))
+    person.type("Say: ", "My own sentence, one two\r")
+    assert answer() == b"My own sentence, one two"
+    assert b"not in the list" not in person.shown
+
+
+def screen_of(person: Person) -> str:
+    """The last line as a person sees it, once nothing more comes."""
+    person.read(0.3)
+    screen = pyte.Screen(80, 24)
+    pyte.ByteStream(screen).feed(person.shown)
+    return screen.display[screen.cursor.y].rstrip()
 
 
 def test_dice(person: Person) -> None:
@@ -249,8 +299,8 @@ def test_rules_and_normal_form() -> None:
 def test_prompts_fit_the_screen(person: Person) -> None:
     """80 columns and 24 lines, before anything is typed."""
     answer = person.asked(lambda: Passphrases(person.prompt).choose("A1", random(), "practice"))
-    person.type("> ", "\r")
-    person.wait("Word 1 of 6: ")
+    person.type(", here: ", "\r")
+    person.wait("A1, word 1 of 6: ")
     assert all(len(line) <= 78 for line in person.shown.decode().replace("\x1b[2J\x1b[H", "").splitlines())
     assert len(person.shown.rpartition(b"\x1b[H")[2].splitlines()) < 24
     os.write(person.master, b"\x03")

@@ -72,6 +72,8 @@ class Typed:
     """Prompts answered, each Enter included."""
     characters: int = 0
     """Characters typed, without Enter."""
+    secrets: int = 0
+    """Prompts whose answer does not show: passphrases and the PIN."""
 
 
 _NAMED = re.compile(r"(?:^|.*[.?] )([A-I][1-9]|cfo|cto|administrator|witness)[:,] ")
@@ -164,6 +166,7 @@ class Cast:
         counted = self.budget.setdefault(asked(line), Typed())
         counted.prompts += 1
         counted.characters += len(text)
+        counted.secrets += "(it does not show)" in line
 
 
 def _choose_words(cast: Cast, match: re.Match[str]) -> str:

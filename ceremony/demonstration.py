@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +19,8 @@ from pathlib import Path
 from ceremony.base.files import write_new
 from ceremony.base.lines import sha256
 from ceremony.base.words import spoken
-from ceremony.cast import Cast, Fluffed, Pace
+from ceremony.cast import Cast, Fluffed, Pace, Typed
+from ceremony.record import entries
 from ceremony.record.register import Register
 
 PAYEE = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
@@ -297,6 +299,23 @@ def verify(set_: Stage) -> str:
     anchor = ("register", *genesis, "--head", head)
     shown = set_.act("Report and verdict", ("audit", "report", *anchor, "-o", "report.html"), ("audit", "verify", *anchor))
     return _last_line(set_, shown)
+
+
+SIGNED_THERE = ("opening", "approval", "phase", "adjournment", "key-record", "return")
+"""Purposes of signatures that people give in the room; all others are brought along."""
+
+
+def budget(set_: Stage, number: int) -> tuple[str, ...]:
+    """What each person did at the keyboard since it was last counted, and signed in the ceremony of this number: a table.
+
+    A prompt counts for the person whom it names, any other for the administrator, who sits at the keyboard."""
+    state = Register.open(set_.folder / "register").ceremonies[number - 1].state
+    signed = Counter(e.actor for e in state.entries if isinstance(e.body, entries.Signature) and e.body.purpose in SIGNED_THERE)
+    rows = [f"{'person':<15} {'prompts':>8} {'typed':>8} {'secrets':>8} {'signatures':>11}"]
+    for person in sorted({*set_.cast.budget, *signed}):
+        did = set_.cast.budget.get(person, Typed())
+        rows.append(f"{person:<15} {did.prompts:>8} {did.characters:>8} {did.secrets:>8} {signed[person]:>11}")
+    return tuple(rows)
 
 
 def _papers(set_: Stage) -> tuple[str, ...]:

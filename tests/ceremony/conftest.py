@@ -86,3 +86,9 @@ def approved(_approved: Stage, tmp_path: Path) -> Stage:
 def carried_out(_carried_out: Stage, tmp_path: Path) -> Stage:
     """The bundle is out; the receipt is awaited."""
     return _copied(_carried_out, tmp_path)
+
+
+@pytest.fixture
+def played(_carried_out: Stage) -> Stage:
+    """The same, not copied: only to be looked at, with what everybody typed in it."""
+    return _carried_out

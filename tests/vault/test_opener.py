@@ -228,7 +228,7 @@ def test_one_task_in_its_life(desk: tuple[World, str, str], screen: PtyVault) ->
 def test_key_generation_wants_a_signed_charter(desk: tuple[World, str, str], screen: PtyVault) -> None:
     good = keygen(desk[0])
     raw = dump(replace(desk[0].charter, organisation="Another desk"))
-    screen.ask("begin_keygen", replace(good, charter=raw))
+    screen.ask("begin_keygen", replace(good, charters=(replace(good.charters[0], charter=raw),)))
     assert refused(screen).identifier == "AUT-03"
 
 

@@ -53,11 +53,11 @@ def every_choice(some: tuple[OwnCoin, ...], payments: tuple[TxOut, ...], rates: 
     for count in range(1, len(some) + 1):
         for taken in combinations(some, count):
             rest = sum(c.amount for c in taken) - sum(o.amount for o in payments)
-            both = (*payments, TxOut(0, CHANGE))
-            if rates.due(count, payments) <= rest <= rates.most(count, payments):
+            plain, both = (rules.signed_weight(count, outputs) for outputs in (payments, (*payments, TxOut(0, CHANGE))))
+            if rates.due(plain) <= rest <= rates.most(plain):
                 found.append(Choice(taken, payments))
-            own_change = rest - rates.due(count, both)
-            if own_change >= rules.dust_limit(CHANGE) and rates.due(count, both) <= rates.most(count, both):
+            own_change = rest - rates.due(both)
+            if own_change >= rules.dust_limit(CHANGE) and rates.due(both) <= rates.most(both):
                 found.append(Choice(taken, (*payments, TxOut(own_change, CHANGE))))
     return found
 
@@ -75,7 +75,7 @@ def test_no_set_of_coins_is_cheaper(amounts: list[int], paid: list[int], rate: i
         assert not possible
         return
     if not possible:
-        assert choice.fee > rates.most(len(choice.coins), choice.outputs)
+        assert choice.fee > rates.most(choice.weight)
         return
     assert cost(choice, payments, rates) == min(cost(each, payments, rates) for each in possible)
     assert choice.outputs[: len(payments)] == payments
@@ -94,7 +94,7 @@ def test_no_set_of_coins_is_cheaper(amounts: list[int], paid: list[int], rate: i
 @settings(max_examples=60, deadline=None)
 def test_the_same_coins_give_the_same_choice(amounts: list[int], paid: list[int], rate: int, shuffled: Any) -> None:
     some, rates = list(own(*amounts)), Rates(rate, 10**7, 10**8)
-    assume(sum(amounts) > sum(paid) + rates.due(len(some), outs(paid)))
+    assume(sum(amounts) > sum(paid) + rates.due(rules.signed_weight(len(some), outs(paid))))
     first = select.pay((), some, outs(paid), CHANGE, rates)
     shuffled.shuffle(some)
     assert select.pay((), some, outs(paid), CHANGE, rates) == first
@@ -119,6 +119,12 @@ def test_reserved_coins_stay_and_the_conflicting_one_goes(
     spent = {f"{each.txid}:{each.vout}" for each in review(made, ACCOUNT).inputs}
     assert not spent & (reserved - replacing)
     assert replacing <= spent
+
+
+@pytest.mark.parametrize("inputs", [0, 1, 252, 253, 1_000])
+def test_the_weight_is_counted_once(inputs: int) -> None:
+    both = (TxOut(1, TO), TxOut(1, TO_OTHER))
+    assert rules.with_inputs(rules.signed_weight(0, both), inputs) == rules.signed_weight(inputs, both)
 
 
 def test_a_close_fit_has_no_change() -> None:
@@ -176,12 +182,12 @@ def test_the_smallest_coins_are_gathered_and_all_of_them_returns(amounts: list[i
     try:
         choice = select.gather((), some, most, CHANGE, rates)
     except Malformed:
-        assert len(worth) < 2 or sum(worth[:most]) - rates.due(len(worth[:most]), (TxOut(0, CHANGE),)) < 294
+        assert len(worth) < 2 or sum(worth[:most]) - rates.due(rules.signed_weight(len(worth[:most]), (TxOut(0, CHANGE),))) < 294
         return
     assert sorted(c.amount for c in choice.coins) == worth[:most]
     assert [o.script for o in choice.outputs] == [CHANGE]
     assert choice.outputs[0].amount >= 294
-    assert rates.due(len(choice.coins), choice.outputs) == choice.fee
+    assert rates.due(choice.weight) == choice.fee
 
 
 def gathered(**changes: Any) -> Review:

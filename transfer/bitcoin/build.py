@@ -51,7 +51,7 @@ def build(account: AccountKey, coins: Coins, order: Order) -> SigningRequest:
     change = ours.own(CHANGE, order.change_index)
     rates = Rates(order.rate, max(order.max_rate or order.rate, 1), order.max_fee)
     choice = _chosen(coins, order, _payments(order, account, change), change, rates)
-    most = rates.most(len(choice.coins), choice.outputs)
+    most = rates.most(choice.weight)
     if choice.fee > most:
         do = "Lower the rate, authorize a higher fee, or gather fewer coins at once."
         refuse("TXN-12", "fee", found=f"{choice.fee} sat", expected=f"at most {most} sat", do=do)

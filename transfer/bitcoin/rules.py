@@ -40,6 +40,11 @@ def signed_weight(inputs: int, outputs: Sequence[TxOut]) -> int:
     return 4 * stripped + 2 + WITNESS_BYTES * inputs
 
 
+def with_inputs(weight: int, inputs: int) -> int:
+    """The same for outputs whose weight without any input is known: `signed_weight(inputs, outputs)`, without counting them again."""
+    return weight + inputs * (4 * INPUT_BYTES + WITNESS_BYTES) + 4 * (len(compact(inputs)) - 1)
+
+
 def virtual_size(weight: int) -> int:
     """Virtual bytes (BIP-141), rounded up."""
     return (weight + 3) // 4

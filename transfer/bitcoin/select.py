@@ -32,6 +32,11 @@ class Choice:
         """Satoshi."""
         return sum(coin.amount for coin in self.coins) - sum(output.amount for output in self.outputs)
 
+    @property
+    def weight(self) -> int:
+        """The greatest weight that the signed transaction can have."""
+        return rules.signed_weight(len(self.coins), self.outputs)
+
 
 @dataclass(frozen=True, slots=True)
 class Rates:
@@ -41,15 +46,14 @@ class Rates:
     greatest_rate: int
     greatest_fee: int
 
-    def due(self, inputs: int, outputs: Sequence[TxOut]) -> int:
-        """The fee at the wanted rate, for the greatest size that the signed transaction can have."""
-        size = rules.virtual_size(rules.signed_weight(inputs, outputs))
+    def due(self, weight: int) -> int:
+        """The fee at the wanted rate, for the greatest weight that the signed transaction can have."""
+        size = rules.virtual_size(weight)
         return min(-(-self.rate * size // 1000), self.greatest_rate * size // 1000)
 
-    def most(self, inputs: int, outputs: Sequence[TxOut]) -> int:
+    def most(self, weight: int) -> int:
         """The greatest fee that is allowed."""
-        size = rules.virtual_size(rules.signed_weight(inputs, outputs))
-        return min(self.greatest_fee, self.greatest_rate * size // 1000)
+        return min(self.greatest_fee, self.greatest_rate * rules.virtual_size(weight) // 1000)
 
     @property
     def spending(self) -> int:
@@ -66,11 +70,12 @@ class _Task:
     payments: tuple[TxOut, ...]
     change: bytes
     rates: Rates
-
-    @property
-    def target(self) -> int:
-        """What the payments need."""
-        return sum(output.amount for output in self.payments)
+    target: int
+    """What the payments need."""
+    plain: int
+    """The weight of the payments without an input."""
+    changed: int
+    """The same with change."""
 
 
 def pay(forced: Sequence[OwnCoin], free: Sequence[OwnCoin], payments: Sequence[TxOut], change: bytes, rates: Rates) -> Choice:
@@ -78,13 +83,26 @@ def pay(forced: Sequence[OwnCoin], free: Sequence[OwnCoin], payments: Sequence[T
 
     `forced` are spent whatever it costs. At most 1,000 coins. Malformed if all of them together are too little. If no choice
     is within the greatest fee, the cheapest is returned: its caller refuses it."""
-    task = _Task(tuple(forced), tuple(sorted(free, key=_greatest_first)), tuple(payments), change, rates)
+    task = _task(forced, free, tuple(payments), change, rates)
     found = [choice for choice in (_with_change(task), _closest(task), _without_change(task)) if choice is not None]
     if not found:
         total = sum(coin.amount for coin in (*task.forced, *task.free)[: rules.MAX_INPUTS])
         most = f"at most {rules.MAX_INPUTS} at once"
         raise Malformed(f"the coins that may be spent ({most}) come to {total} sat, too little for {task.target} sat and the fee")
     return min(found, key=lambda choice: (_too_dear(task, choice), _cost(task, choice)))
+
+
+def _task(forced: Sequence[OwnCoin], free: Sequence[OwnCoin], payments: tuple[TxOut, ...], change: bytes, rates: Rates) -> _Task:
+    return _Task(
+        forced=tuple(forced),
+        free=tuple(sorted(free, key=_greatest_first)),
+        payments=payments,
+        change=change,
+        rates=rates,
+        target=sum(output.amount for output in payments),
+        plain=rules.signed_weight(0, payments),
+        changed=rules.signed_weight(0, (*payments, TxOut(0, change))),
+    )
 
 
 def gather(forced: Sequence[OwnCoin], free: Sequence[OwnCoin], most: int, change: bytes, rates: Rates) -> Choice:
@@ -95,7 +113,7 @@ def gather(forced: Sequence[OwnCoin], free: Sequence[OwnCoin], most: int, change
     if len(taken) < 2:
         raise Malformed(f"{len(worth)} coin(s) are worth more than it costs to spend them: there is nothing to gather")
     total = sum(coin.amount for coin in taken)
-    rest = total - rates.due(len(taken), (TxOut(0, change),))
+    rest = total - rates.due(rules.signed_weight(len(taken), (TxOut(0, change),)))
     if rest < rules.dust_limit(change):
         raise Malformed(f"the {len(taken)} smallest coins come to {total} sat, too little for the fee")
     return Choice(taken, (TxOut(rest, change),))
@@ -125,33 +143,39 @@ def _cost(task: _Task, choice: Choice) -> int:
 
 
 def _too_dear(task: _Task, choice: Choice) -> bool:
-    return choice.fee > task.rates.most(len(choice.coins), choice.outputs)
+    return choice.fee > task.rates.most(choice.weight)
 
 
-def _growing(task: _Task) -> Iterator[tuple[tuple[OwnCoin, ...], int]]:
-    """The forced coins, then one more of the greatest each time, with their sum."""
-    ranked = (*task.forced, *task.free)
+def _growing(task: _Task) -> Iterator[tuple[int, int]]:
+    """How many coins, and their sum: the forced ones, then one more of the greatest each time."""
     total = sum(coin.amount for coin in task.forced)
-    for count in range(len(task.forced), min(len(ranked), rules.MAX_INPUTS) + 1):
-        if count:
-            yield ranked[:count], total
-        total += ranked[count].amount if count < len(ranked) else 0
+    if task.forced:
+        yield len(task.forced), total
+    for count, coin in enumerate(task.free, start=len(task.forced) + 1):
+        if count > rules.MAX_INPUTS:
+            return
+        total += coin.amount
+        yield count, total
+
+
+def _greatest(task: _Task, count: int) -> tuple[OwnCoin, ...]:
+    return (*task.forced, *task.free[: count - len(task.forced)])
 
 
 def _with_change(task: _Task) -> Choice | None:
     """As few coins as there can be, the greatest first, that leave enough for change."""
-    for coins, total in _growing(task):
-        rest = total - task.target - task.rates.due(len(coins), (*task.payments, TxOut(0, task.change)))
+    for count, total in _growing(task):
+        rest = total - task.target - task.rates.due(rules.with_inputs(task.changed, count))
         if rest >= rules.dust_limit(task.change):
-            return Choice(coins, (*task.payments, TxOut(rest, task.change)))
+            return Choice(_greatest(task, count), (*task.payments, TxOut(rest, task.change)))
     return None
 
 
 def _without_change(task: _Task) -> Choice | None:
     """The greatest coins first until they are enough; what is left over goes to the fee, if that is not too much."""
-    for coins, total in _growing(task):
-        if total - task.target >= task.rates.due(len(coins), task.payments):
-            choice = Choice(coins, task.payments)
+    for count, total in _growing(task):
+        if total - task.target >= task.rates.due(rules.with_inputs(task.plain, count)):
+            choice = Choice(_greatest(task, count), task.payments)
             return None if _too_dear(task, choice) else choice
     return None
 
@@ -182,8 +206,7 @@ class _Search:
             self._left[at] = self._left[at + 1] + self._worth[at]
         own = sum(coin.amount for coin in task.forced)
         self._start = own - task.target
-        fixed = rate * rules.signed_weight(0, task.payments)
-        self._start_worth = 4000 * (own - task.target) - fixed - rate * _INPUT_WEIGHT * len(task.forced)
+        self._start_worth = 4000 * (own - task.target) - rate * (task.plain + _INPUT_WEIGHT * len(task.forced))
 
     def run(self, bound: int) -> tuple[int, ...] | None:
         """Places of the coins in the best set whose fee is at most `bound`; None if the search finds none."""
@@ -212,5 +235,8 @@ class _Search:
 
     def _is_enough(self, rest: int, count: int) -> bool:
         """Pays the fee, and the fee is not too much; judged as `_too_dear` does."""
-        inputs, rates, payments = len(self._task.forced) + count, self._task.rates, self._task.payments
-        return inputs > 0 and rates.due(inputs, payments) <= rest <= rates.most(inputs, payments)
+        inputs, rates = len(self._task.forced) + count, self._task.rates
+        if rest < 0 or not inputs:
+            return False
+        weight = rules.with_inputs(self._task.plain, inputs)
+        return rates.due(weight) <= rest <= rates.most(weight)

@@ -271,7 +271,9 @@ def practice() -> None:
 @_key_record
 @_account
 @click.option("--amount", required=True, metavar="AMOUNT", help="Of each payment, such as '1.5 BTC'.")
-@click.option("--count", type=click.IntRange(1, 1000), default=1, show_default=True, help="Payments, each to an address of its own.")
+@click.option(
+    "--count", "--addresses", "count", type=click.IntRange(1, 1000), default=1, show_default=True, help="Payments, each to a new address."
+)
 def fund(node_name: str, key_record_path: Path, account_name: str, amount: str, count: int) -> None:
     """Pay the account out of the practice chain's own coins, and mine them."""
     record = _record(key_record_path)
@@ -284,11 +286,16 @@ def fund(node_name: str, key_record_path: Path, account_name: str, amount: str, 
         used = [int(coin.path[2:]) for coin in node.coins(account) if coin.path.startswith(f"{RECEIVE}/")]
         first = max(used, default=-1) + 1
         paid = [ours.own(RECEIVE, index) for index in range(first, first + count)]
-        txid = node.fund(*((own.script, satoshi) for own in paid))
-        height = node.tip().height
-    for own in paid:
-        click.echo(f"{format_btc(satoshi)} to own {own.path}  {grouped(own.address)}")
-    click.echo(f"In block {height}. txid {txid}")
+        for at in range(0, count, _TOGETHER):
+            part = paid[at : at + _TOGETHER]
+            txid = node.fund(*((own.script, satoshi) for own in part))
+            for own in part:
+                click.echo(f"{format_btc(satoshi)} to own {own.path}  {grouped(own.address)}")
+            click.echo(f"In block {node.tip().height}. txid {txid}")
+
+
+_TOGETHER = 20
+"""Payments in one transaction of the practice chain, as an exchange would pay them: a signing request carries each whole."""
 
 
 @practice.command()

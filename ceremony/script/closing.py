@@ -44,7 +44,8 @@ def adjourn_keygen(room: Room) -> Steps:
 
 
 def carry_out(room: Room) -> Steps:
-    """EXP-01, EXP-02: the outbound bundle and the QR frames of the signed transaction, each read back before it counts."""
+    """EXP-01, EXP-02: the outbound bundle and the QR frames of the signed transaction, each read back before it counts. A
+    transaction above 20 kB goes on the stick alone."""
     out = room.path("out", "a new folder for the outbound bundle")
     checked = room.state.last(entries.Checked)
     assert checked is not None  # noqa: S101 (signing is done)
@@ -53,13 +54,20 @@ def carry_out(room: Room) -> Steps:
         written = bundle.write(
             _fresh(out), _contents(room), mark=room.state.opened.mark, ceremony=room.here.number, head=room.transcript.head
         )
-    frames = ur.encode(raw)
-    with room.screen.working(f"draw {len(frames)} QR frame(s), each read back by two readers"):
-        _draw(_frames(out), frames)
-    room.screen.qr(frames)
+    frames = ur.encode(raw) if len(raw) <= ur.MAX_PAYLOAD else ()
+    if frames:
+        with room.screen.working(f"draw {len(frames)} QR frame(s), each read back by two readers"):
+            _draw(_frames(out), frames)
+        room.screen.qr(frames)
+    else:
+        room.screen.say(f"Use the stick: {len(raw)} bytes are too many for QR codes (at most {ur.MAX_PAYLOAD}).")
     room.screen.show((*panels.field("txid", grouped(checked.txid)), *panels.words("bundle", written.digest)))
     names = (*sorted(written.files), bundle.MANIFEST)
-    yield ("tool", entries.Exported(bundle=written.digest, names=names, frames=len(frames), readers=("zxing-cpp", "zbar")))
+    yield ("tool", entries.Exported(bundle=written.digest, names=names, frames=len(frames), readers=READERS if frames else ()))
+
+
+READERS = ("zxing-cpp", "zbar")
+"""Who read each QR frame back."""
 
 
 def _fresh(out: Path) -> Path:

@@ -87,7 +87,11 @@ SENTENCES: dict[type, Callable[[Any], str]] = {
     entries.HsmSigned: lambda b: f"HSM signed {plural(len(b.signatures), 'input')}, each signature verified; nonces: {b.nonces}",
     entries.Absent: lambda b: f"keys destroyed in the HSM: {plural(b.destroyed, 'object')}; {b.remaining} remain",
     entries.Checked: lambda b: f"transaction assembled and verified by both readers: txid {b.txid}",
-    entries.Exported: lambda b: f"outbound bundle and {plural(b.frames, 'QR frame')} written and read back by {' and '.join(b.readers)}",
+    entries.Exported: lambda b: (
+        f"outbound bundle and {plural(b.frames, 'QR frame')} written and read back by {' and '.join(b.readers)}"
+        if b.frames
+        else "outbound bundle written and read back; its transaction is too large for QR codes"
+    ),
     entries.Sighting: lambda b: f"seen on chain by {b.node}: block {b.height}, {plural(b.confirmations, 'confirmation')}",
     entries.Disagreed: lambda b: f"DOES NOT AGREE to the {b.to}, because: {b.because}",
     entries.Excepted: lambda b: f"EXCEPTION to {b.control}, signed by both officers: {b.file}",

@@ -24,7 +24,7 @@ def constitution(room: Room) -> Steps:
     raw, signed = read_signed(room.path("charter", "the signed charter"))
     charter = charters.parse(raw, "charter")
     charters.verify_all(signed, raw, SIGNERS, charter, "charter@cold-ceremony")
-    before, amended = room.book.last_policy, room.charter.number > 0
+    before, amended = room.book.last_policy, room.state.opened.ceremony > 1 and room.charter.number > 0
     if not amended:
         yield from room.keep("charter.json", "charter", raw)
         yield from take_signatures(room, signed, "charter@cold-ceremony", "charter", "charter.json")

@@ -16,6 +16,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "charter": ("ceremony.cli.amending:charter", "Enrol people; make, sign, check, explain and amend the charter."),
     "policy": ("ceremony.cli.amending:policy", "Make, sign, check and explain the policy: payees, limits, fee caps."),
     "authorize": ("ceremony.cli.anywhere:authorize", "Draft, show, confirm, sign, check and revoke an authorization (CFO and CTO)."),
+    "review": ("ceremony.cli.request:review", "Officer's laptop: verify a prepared request and read it."),
+    "approve": ("ceremony.cli.request:approve", "Officer's laptop: review a prepared request and sign an approval of it."),
     "address": ("ceremony.cli.lookup:address", "Show an own receiving address, derived twice."),
     "words": ("ceremony.cli.lookup:words", "A digest or a file as words; words compared with a digest."),
     "register": ("ceremony.cli.register:register", "The register's head, and its closing slips once more."),

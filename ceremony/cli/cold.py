@@ -11,10 +11,10 @@ import click
 
 from ceremony.base.control import control, refuse
 from ceremony.base.data import Free, Malformed, decode
-from ceremony.base.files import locked, read_file
+from ceremony.base.files import locked, read_file, write_new
 from ceremony.base.lines import sha256
 from ceremony.record import charter as charters
-from ceremony.record import entries
+from ceremony.record import entries, requested
 from ceremony.record.entries import Kind
 from ceremony.record.register import Register
 from ceremony.record.transcript import Transcript
@@ -39,6 +39,9 @@ slips_option = click.option(
     "--slips", type=click.Path(), metavar="DIR", help="Folder for the closing slips; `slips` beside the register if not given."
 )
 document = click.Path(exists=True, dir_okay=False)
+approvals_option = click.option(
+    "--approvals", type=click.Path(exists=True, file_okay=False), metavar="DIR", help="Officers' approvals, made elsewhere."
+)
 revocation_option = click.option("--revocation", type=document, help="A signed revocation of an authorization, to be taken in.")
 
 
@@ -74,11 +77,19 @@ def keygen(folder: Path, charter: str, policy: str, module: str, slips: str | No
 @click.option("--snapshot", required=True, type=document, help="The snapshot from the online host.")
 @module_option
 @revocation_option
+@click.option(
+    "--request-out", type=click.Path(path_type=Path), metavar="DIR", help="A new folder for officers who approve on their laptops."
+)
 @click.argument("authorization", type=document)
-def prepare(folder: Path, genesis: str, authorization: str, **given: str | None) -> None:
+def prepare(folder: Path, genesis: str, authorization: str, request_out: Path | None, **given: str | None) -> None:
     """Begin a transfer with administrator and witness alone: authorization, machine, HSM, signing request."""
     check_terminal()
+    if request_out is not None and request_out.exists():
+        raise Malformed(f"{request_out}: is there already; give a new folder for the request")
     begin(folder, genesis, "transfer", {"authorization": authorization, **_without_nothing(given)}, until=PREPARED)
+    if request_out is not None:
+        write_request(Register.open(folder), request_out)
+        click.echo(f"For the officers: {request_out}. They read it with `ceremony review` and sign with `ceremony approve`.")
     click.echo("Prepared. `ceremony transfer` goes on when the custodians are in the room.")
 
 
@@ -89,6 +100,7 @@ def prepare(folder: Path, genesis: str, authorization: str, **given: str | None)
 @module_option
 @slips_option
 @revocation_option
+@approvals_option
 def transfer(folder: Path, genesis: str, slips: str | None, **given: str | None) -> None:
     """The transfer itself, with custodians, administrator and witness in the room."""
     given["slips"] = str(slips_folder(folder, slips))
@@ -122,6 +134,7 @@ def amend(folder: Path, genesis: str, slips: str | None, **given: str | None) ->
 @module_option
 @slips_option
 @revocation_option
+@approvals_option
 def resume(folder: Path, genesis: str, slips: str | None, **given: str | None) -> None:
     """Go on with the ceremony that was interrupted, where it stands."""
     given["slips"] = str(slips_folder(folder, slips))
@@ -152,6 +165,16 @@ def void(folder: Path, genesis: str, reason: str, slips: str | None, **given: st
 def _without_nothing(given: dict[str, str | None]) -> dict[str, str]:
     """The options that were given."""
     return {name: value for name, value in given.items() if value is not None}
+
+
+def write_request(book: Register, folder: Path) -> None:
+    """The request folder of the transfer that is prepared, each file read back; nothing in it is secret."""
+    found = requested.contents(book)
+    folder.mkdir()
+    for name, raw in found.items():
+        write_new(folder / name, raw)
+    if {path.name: read_file(path) for path in folder.iterdir()} != found:
+        raise Malformed(f"{folder}: what was written does not read back; use another medium")
 
 
 def check_genesis(book: Register, genesis: str) -> None:

@@ -26,7 +26,8 @@ class Approval:
     authorization: Digest
     request: Digest
     head: Digest
-    """Digest of the last transcript entry before the first approval."""
+    """Digest of the last transcript entry before the first approval; of an officer who approved elsewhere, of the entry that
+    administrator and witness signed at the end of the preparation."""
     role: Person
 
 
@@ -60,13 +61,19 @@ def approvers(charter: Charter, positions: Sequence[str]) -> tuple[str, ...]:
 
 
 @control("SIG-02")
-def approve(wanted: Approval, signed: Sequence[SignedApproval], charter: Charter, positions: Sequence[str]) -> Approved:
-    """SIG-02: every approval that is needed is there, names exactly `wanted` (but for the role), and verifies under the charter."""
+def approve(
+    wanted: Approval, signed: Sequence[SignedApproval], charter: Charter, positions: Sequence[str], prepared: str | None = None
+) -> Approved:
+    """SIG-02: every approval that is needed is there, names exactly `wanted` (but for the role), and verifies under the charter.
+
+    `prepared`: the head that administrator and witness signed at the end of the preparation. An officer may have approved that one,
+    elsewhere; everybody else approves in the room, after what was done there."""
     needed = approvers(charter, positions)
     by_person = {s.signature.signer: s for s in signed}
     for person in needed:
         given = by_person.get(person)
-        expected = _as(wanted, person)
+        carried = given is not None and person in OFFICERS and prepared is not None and given.approval.head == prepared
+        expected = as_person(wanted, person, prepared if carried and prepared else wanted.head)
         if given is None or given.approval != expected:
             refuse(
                 "SIG-02",
@@ -79,6 +86,7 @@ def approve(wanted: Approval, signed: Sequence[SignedApproval], charter: Charter
     return Approved(wanted, needed, _TOKEN)
 
 
-def _as(approval: Approval, person: str) -> Approval:
+def as_person(approval: Approval, person: str, head: str) -> Approval:
+    """The same approval by somebody else, after this head."""
     values = {name: getattr(approval, name) for name in Approval.__dataclass_fields__}
-    return Approval(**{**values, "role": person})
+    return Approval(**{**values, "role": person, "head": head})

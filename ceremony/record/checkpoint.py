@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from ceremony.base.control import control, refuse
 from ceremony.base.data import Malformed
+from ceremony.base.signatures import Signature
+from ceremony.record import entries
 from ceremony.record.state import State
 
 
@@ -45,6 +47,34 @@ def statement(state: State, genesis: str) -> Statement:
     """The statement of the newest entry."""
     last, opened = state.entries[-1].line, state.opened
     return Statement(mark=opened.mark, genesis=genesis, ceremony=opened.ceremony, seq=last.seq, head=last.digest)
+
+
+STAFF = frozenset({"administrator", "witness"})
+
+
+def prepared(state: State) -> Statement | None:
+    """What administrator and witness both signed at the end of a transfer's preparation: the first checkpoint after `agreed` that
+    has both signatures; None before that. It vouches for the request that officers approve elsewhere (AUT-09)."""
+    signed: dict[str, set[str]] = {}
+    agreed = False
+    for entry in state.entries:
+        agreed = agreed or isinstance(entry.body, entries.Agreed)
+        if agreed and isinstance(entry.body, entries.Signature) and entry.body.purpose == "phase":
+            text = entry.body.text or ""
+            signed.setdefault(text, set()).add(entry.actor)
+            if signed[text] >= STAFF:
+                return parse(text)
+    return None
+
+
+def staff_signatures(state: State, said: Statement) -> tuple[Signature, ...]:
+    """The signatures of administrator and witness over this checkpoint at the end of a phase, each once."""
+    found = {
+        e.actor: Signature(signer=e.actor, namespace=e.body.namespace, blob=e.body.blob)
+        for e in reversed(state.entries)
+        if isinstance(e.body, entries.Signature) and e.body.purpose == "phase" and e.body.text == said.text and e.actor in STAFF
+    }
+    return tuple(found[person] for person in sorted(found))
 
 
 @control("AUD-02")

@@ -13,7 +13,7 @@ from ceremony.base import signatures
 from ceremony.base.control import control, refuse
 from ceremony.base.data import Malformed, load
 from ceremony.base.lines import parse_chain, parse_line, sha256
-from ceremony.record import entries, signers
+from ceremony.record import checkpoint, entries, signers
 from ceremony.record import policy as policies
 from ceremony.record.approval import Approval, Approved, SignedApproval, approve
 from ceremony.record.chain import Chain
@@ -237,7 +237,8 @@ def _approved(state: State, bundle: Bundle, papers: Papers, authorization: str) 
         head=given[0].line.prev if given else state.entries[0].line.prev,
         role="witness",
     )
-    return approve(wanted, [_approval(entry) for entry in given], papers.charter, positions)
+    before = checkpoint.prepared(state)
+    return approve(wanted, [_approval(entry) for entry in given], papers.charter, positions, before.head if before else None)
 
 
 def _positions(state: State, charter: Charter) -> tuple[str, ...]:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
+from ceremony.base import signatures
+from ceremony.base.control import refuse
 from ceremony.base.data import dump, load
-from ceremony.record import entries
+from ceremony.record import checkpoint, entries
 from ceremony.record.approval import Approval, SignedApproval, approvers
+from ceremony.record.charter import OFFICERS
 from ceremony.record.exceptional import said_no_now
+from ceremony.record.signed import read_signed
 from ceremony.screen import panels
 from ceremony.script.exceptional import answer, check_agreed
 from ceremony.script.lookalike import check_past
 from ceremony.script.opening import custodians, latecomers, sign_opening
 from ceremony.script.prepare import agreed
-from ceremony.script.room import Room, Steps
+from ceremony.script.room import Entry, Room, Steps
 from transfer.agree import Agreed
 from transfer.bitcoin.reading import made_from
 from transfer.request import SigningRequest
@@ -51,8 +56,12 @@ def approvals(room: Room) -> Steps:
     room.screen.show((*panels.at_stake(proof.authorized.authorization), *panels.words("signing request", proof.review.digest)))
     room.screen.show(panels.paragraph("Read the words aloud together, then each one signs an approval of exactly this request."))
     head = _head(room)
+    brought = _brought(room, proof)
     for person in approvers(room.charter, custodians(room)):
-        if person not in room.state.signers("approval") and person not in said_no_now(room.state, "approval"):
+        if person in brought and person not in room.state.signers("approval"):
+            room.screen.say(f"{person} approved this very request elsewhere; the signature verifies.")
+            yield brought[person]
+        elif person not in room.state.signers("approval") and person not in said_no_now(room.state, "approval"):
             yield from answer(room, person, "approval", "sign your approval.", partial(_approved, room, proof, head, person))
     check_agreed(room)
 
@@ -74,6 +83,35 @@ def approve_late(room: Room) -> Steps:
         text = dump(wanted(room, proof, _head(room), person)).decode("ascii")
         approval = room.sign_text(person, "approval@cold-ceremony", "approval", text)
         yield from (present, opening, (person, entries.Reviewed(request=proof.review.digest)), approval)
+
+
+def _brought(room: Room, proof: Agreed) -> dict[str, Entry]:
+    """SIG-02: approvals that officers gave on their own laptops, where the charter asks for theirs: each of this very request, after
+    the preparation that administrator and witness signed. Another one is refused, not asked for anew."""
+    if "approvals" not in room.given or room.charter.officers_approve != "yes":
+        return {}
+    before = checkpoint.prepared(room.state)
+    found = {}
+    for person in OFFICERS:
+        path = Path(room.given["approvals"]) / f"approval-{person}.json"
+        if before is None or not path.exists():
+            continue
+        raw, signed = read_signed(path)
+        approval = load(Approval, raw, path.name)
+        expected = wanted(room, proof, before.head, person)
+        own = next((s for s in signed if s.signer == person), None)
+        if approval != expected or own is None:
+            refuse(
+                "SIG-02",
+                f"{path.name} is not the approval of {person} for this request",
+                found=f"request {approval.request}, head {approval.head}, signed by {', '.join(s.signer for s in signed) or 'nobody'}",
+                expected=f"request {expected.request}, head {expected.head}, signed by {person}",
+                do=f"Let {person} review and approve the request folder of this ceremony, or sign here.",
+            )
+        signatures.verify(own, raw, room.charter.key(person), "approval@cold-ceremony")
+        text = raw.decode("ascii")
+        found[person] = (person, entries.Signature(namespace="approval@cold-ceremony", purpose="approval", text=text, blob=own.blob))
+    return found
 
 
 def wanted(room: Room, proof: Agreed, head: str, person: str) -> Approval:

@@ -10,7 +10,7 @@ from ceremony.base.control import Refused, control, refuse
 from ceremony.base.data import Malformed, dump
 from ceremony.base.lines import sha256
 from ceremony.machine.usb import ASKED
-from ceremony.record import entries
+from ceremony.record import checkpoint, entries
 from ceremony.record.register import Register
 from ceremony.screen import panels
 from ceremony.screen.terminal import Stopped
@@ -91,6 +91,7 @@ def _orders(room: Room, positions: Collection[str]) -> Orders:
     here, book = room.here, room.book
     made = book.key_ceremony
     proof = authorized(room)
+    before = checkpoint.prepared(room.state)
     return Orders(
         charters=book.links,
         key_record=made.raw("key-record"),
@@ -101,6 +102,8 @@ def _orders(room: Room, positions: Collection[str]) -> Orders:
         confirmation_signatures=here.signatures("confirmation"),
         request=here.raw("request"),
         approvals=given(room),
+        prepared=before.text if before else None,
+        prepared_signatures=checkpoint.staff_signatures(room.state, before) if before else (),
         positions=tuple(positions),
         ceremony=here.number,
         head=given(room)[0].approval.head,

@@ -12,9 +12,11 @@ from typing import NoReturn
 from ceremony.base.control import control, refuse
 from ceremony.base.data import Digest, Malformed, Mark, Position, Time, load, record
 from ceremony.base.signatures import Signature
+from ceremony.record import checkpoint
 from ceremony.record.approval import Approval, Approved, SignedApproval, approve
 from ceremony.record.chain import SignedCharter, verify_chain
 from ceremony.record.charter import Charter, verify_all
+from ceremony.record.entries import Signed
 from ceremony.record.keyrecord import KeyRecord
 from transfer.authorization import Authorization, Authorized, Confirmation, binds, signed_by
 from transfer.bitcoin import reading
@@ -40,6 +42,9 @@ class Orders:
     confirmation_signatures: tuple[Signature, ...]
     request: bytes
     approvals: tuple[SignedApproval, ...]
+    prepared: Signed | None = None
+    """The checkpoint at the end of the preparation, which an officer's approval may name: its text, signed by administrator and witness."""
+    prepared_signatures: tuple[Signature, ...] = ()
     positions: tuple[Position, ...]
     ceremony: int
     head: Digest
@@ -128,7 +133,8 @@ def verify_orders(orders: Orders) -> Armed:
     key_record = verify_key_record(orders.key_record, orders.key_record_signatures, orders.genesis, chain)
     authorized = _authorized(orders, charter)
     reviewed = _reviewed(orders, charter, key_record, authorized.authorization)
-    approved = approve(_wanted(orders, key_record, authorized, reviewed.request), orders.approvals, charter, reviewed.positions)
+    wanted = _wanted(orders, key_record, authorized, reviewed.request)
+    approved = approve(wanted, orders.approvals, charter, reviewed.positions, _prepared(orders, charter))
     return Armed(key_record, authorized, approved, reviewed, _TOKEN)
 
 
@@ -217,6 +223,17 @@ def _wanted(orders: Orders, key_record: KeyRecord, authorized: Authorized, reque
         head=orders.head,
         role="witness",
     )
+
+
+def _prepared(orders: Orders, charter: Charter) -> str | None:
+    """The head that administrator and witness signed at the end of this ceremony's preparation, if the orders have one."""
+    if orders.prepared is None:
+        return None
+    said = checkpoint.parse(orders.prepared)
+    _equal("checkpoint", "place", (said.mark, said.genesis, said.ceremony), (charter.mark, orders.genesis, orders.ceremony))
+    raw = orders.prepared.encode("ascii")
+    verify_all(orders.prepared_signatures, raw, sorted(checkpoint.STAFF), charter, "checkpoint@cold-ceremony")
+    return said.head
 
 
 def _enough(what: str, charter: Charter, positions: Sequence[str]) -> None:

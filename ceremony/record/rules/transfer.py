@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from ceremony.base.data import load
-from ceremony.record import entries, signers
+from ceremony.record import checkpoint, entries, signers
 from ceremony.record.approval import Approval, SignedApproval, approve
 from ceremony.record.charter import OFFICERS
 from ceremony.record.keyrecord import KeyRecord
@@ -167,7 +167,8 @@ def _check_approvals(ceremony: Ceremony, ledger: Ledger, known: Known) -> None:
         head=before or ceremony.prev,
         role="witness",
     )
-    approve(wanted, given, ledger.charter, _armed_positions(ceremony))
+    prepared = checkpoint.prepared(ceremony.state)
+    approve(wanted, given, ledger.charter, _armed_positions(ceremony), prepared.head if prepared else None)
     people.check_reviewed(ceremony, _armed_positions(ceremony), known.request.digest)
 
 

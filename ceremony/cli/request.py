@@ -1,0 +1,69 @@
+"""`ceremony review` and `ceremony approve`: a prepared request on an officer's laptop (AUT-09, SIG-02). No secrets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ceremony.base import signatures
+from ceremony.base.data import dump
+from ceremony.cli import papers
+from ceremony.record import requested
+from ceremony.record.approval import as_person
+from ceremony.record.charter import OFFICERS
+from ceremony.record.signed import add_signature
+from ceremony.screen.requested import request_screen
+
+_folder = click.argument("request", type=papers.FILE)
+_genesis = click.option("--genesis", required=True, metavar="HEX", help="Digest of the genesis charter, from your closing slip.")
+
+
+@click.command()
+@_folder
+@_genesis
+def review(request: Path, genesis: str) -> None:
+    """Verify the folder REQUEST from the genesis down, then show what would be signed.
+
+    Nothing of it is shown unless all of it holds (AUT-09). `prepare --request-out` makes the folder."""
+    found = requested.read(request, genesis, papers.now())
+    papers.show_pages(request_screen(found))
+    click.echo("Verified: charters, policy, key record, authorization, both readers, the preparation.")
+
+
+@click.command()
+@_folder
+@_genesis
+@click.option("--as", "person", required=True, type=click.Choice(OFFICERS))
+@papers.key
+@papers.out
+def approve(request: Path, genesis: str, person: str, key: Path, output: Path) -> None:
+    """Review the folder REQUEST and sign an approval of exactly this, to be carried back to the cold host.
+
+    It is called approval-cfo.json or approval-cto.json there, in the folder that `ceremony transfer --approvals` names."""
+    found = requested.read(request, genesis, papers.now())
+    papers.show_pages(request_screen(found))
+    if found.charter.officers_approve != "yes":
+        click.echo("This charter does not ask officers to approve each request; the cold host takes none.")
+    _agreed(person)
+    approval = as_person(found.approval, person, found.approval.head)
+    signature = signatures.sign(person, "approval@cold-ceremony", dump(approval), key)
+    signatures.verify(signature, dump(approval), found.charter.key(person), "approval@cold-ceremony")
+    papers.write(output, approval)
+    add_signature(output, signature)
+
+
+def _agreed(person: str) -> None:
+    """SIGN, or why not: what an officer does not agree to is not signed here, it is revoked."""
+    said = click.prompt(
+        f"{person}: type SIGN to approve exactly this, n if you do not agree", prompt_suffix=": ", default="", show_default=False
+    )
+    if said == "n":
+        reason = click.prompt(f"{person}: I do not agree, because", prompt_suffix=" ")
+        click.echo(
+            "Nothing was signed, and without your approval no share is opened.\nTo stop this transfer for good, sign that you take it back:"
+        )
+        click.echo(f"  ceremony authorize revoke REQUEST/authorization.json --as {person} --reason '{reason}'")
+    if said != "SIGN":
+        raise SystemExit(papers.STOPPED)
+    click.echo("If your key waits for a touch, touch it now.")

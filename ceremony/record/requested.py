@@ -1,0 +1,263 @@
+"""The request folder: what an officer needs to review and approve a signing request on a laptop of their own (AUT-09).
+
+It is written at the end of a transfer's preparation and holds no secret. Who reads it believes nothing in it: everything is verified
+from the genesis digest down, which comes from outside, before a single amount or address is shown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import NoReturn, TypeVar
+
+from ceremony.base import signatures
+from ceremony.base.catalogue import CATALOGUE
+from ceremony.base.control import Refused, Undecided, control, refuse
+from ceremony.base.data import Malformed, dump, load
+from ceremony.base.files import read_file
+from ceremony.base.lines import parse_chain, parse_line, sha256
+from ceremony.base.signatures import Signature
+from ceremony.record import checkpoint, entries
+from ceremony.record import policy as policies
+from ceremony.record.approval import Approval
+from ceremony.record.chain import Chain, SignedCharter, verify_chain
+from ceremony.record.charter import Charter, verify_all
+from ceremony.record.keyrecord import KeyRecord
+from ceremony.record.received import account_of
+from ceremony.record.register import Ceremony, Register
+from ceremony.record.signed import MOST_BYTES, parse_signatures
+from ceremony.record.state import State, fold
+from ceremony.record.transcript import NAME
+from transfer.agree import Agreed, agree
+from transfer.authorization import Authorization, Authorized, Confirmation, signed_by
+from transfer.bitcoin import second
+from transfer.bitcoin.reading import review
+from transfer.limits import Policy
+from transfer.request import SigningRequest
+
+T = TypeVar("T")
+MOST = 16_000_000
+"""Bytes: no file of a request folder is larger."""
+_NAMES = re.compile(
+    r"((charter|succession)-[0-9]{1,4}|policy|key-record|authorization|confirmation)\.(json|signatures)"
+    r"|request\.psbt|transcript\.jsonl|checkpoint\.(txt|signatures)"
+)
+_INSTALL = "  do        Install the extra `officer` of this tool, or review in the room."
+REQUEST, CHECKPOINT = "request.psbt", "checkpoint.txt"
+_TOKEN = object()
+_STOP = "Approve nothing. Keep the folder as it is, and ask administrator and witness, by a way that you knew before, what they prepared."
+
+
+class Requested:
+    """Proof that a request folder is one prepared transfer of the genesis from outside. Only `read` makes one."""
+
+    __slots__ = ("agreed", "approval", "ceremony", "charter")
+
+    def __init__(self, agreed: Agreed, charter: Charter, approval: Approval, token: object) -> None:
+        if token is not _TOKEN:
+            raise TypeError("only read makes this proof")
+        self.agreed = agreed
+        self.charter = charter
+        self.ceremony = approval.ceremony
+        self.approval = approval
+        """What an officer approves, but for the role."""
+
+
+def contents(book: Register) -> dict[str, bytes]:
+    """Name -> bytes of every file of the request folder of the ceremony that is prepared; Malformed if none is."""
+    here = book.unfinished
+    said = checkpoint.prepared(here.state) if here is not None and here.kind == "transfer" else None
+    if here is None or said is None:
+        raise Malformed("no transfer is prepared: there is nothing to review yet")
+    governing = next(c for c in reversed(book.ceremonies) if _has_policy(c, book.policy))
+    made = book.key_ceremony
+    found: dict[str, bytes] = {}
+    for number, link in enumerate(book.links):
+        found |= _document(f"charter-{number}", link.charter, link.signatures)
+        if link.succession is not None:
+            found |= _document(f"succession-{number}", link.succession, link.succession_signatures)
+    found |= _document("policy", governing.raw("policy"), governing.signatures("policy"))
+    found |= _document("key-record", made.raw("key-record"), made.signatures("key-record"))
+    found |= _document("authorization", here.raw("authorization"), here.signatures("authorization"))
+    if here.state.file("confirmation") is not None:
+        found |= _document("confirmation", here.raw("confirmation"), here.signatures("confirmation"))
+    found[REQUEST] = here.raw("request")
+    found[NAME] = b"".join(entry.line.raw for entry in here.state.entries[: said.seq])
+    found[CHECKPOINT] = said.text.encode("ascii")
+    found["checkpoint.signatures"] = _lines(checkpoint.staff_signatures(here.state, said))
+    return found
+
+
+def _has_policy(ceremony: Ceremony, policy: Policy) -> bool:
+    file = ceremony.state.file("policy")
+    return file is not None and file.sha256 == policy.digest
+
+
+def _document(name: str, raw: bytes, signed: Iterable[Signature]) -> dict[str, bytes]:
+    return {f"{name}.json": raw, f"{name}.signatures": _lines(signed)}
+
+
+def _lines(signed: Iterable[Signature]) -> bytes:
+    return b"".join(dump(signature) for signature in signed)
+
+
+@control("AUT-09")
+def read(folder: Path, genesis: str, now: str) -> Requested:
+    """AUT-09: what does not carry every signature that it must is never shown to an approver as if it did.
+
+    Charters from the genesis down, policy, key record, authorization and confirmation, both readers of the request, the transcript of the
+    preparation and the checkpoint that administrator and witness signed. The refusal names the control that is broken and nothing
+    of what the folder says: an address that somebody slipped in is not to be seen at all.
+
+    Malformed if there is no folder, or a file too many or too few."""
+    files = _files(folder)
+    if missing := second.missing():
+        raise Undecided(
+            f"The second reader is not installed here ({', '.join(missing)}): what one reader alone has read is not shown.\n{_INSTALL}"
+        )
+    chain = _held("the charters", lambda: _charters(files, genesis))
+    charter = chain.charter
+    policy = _held("the policy", lambda: _policy(files, chain))
+    key_record = _held("the key record", lambda: _key_record(files, chain))
+    authorized = _held("the authorization and its confirmation", lambda: _authorized(files, charter, policy, genesis, now))
+    agreed = _held("the signing request", lambda: _agreed(files, key_record, authorized, policy, now))
+    approval = _held("the checkpoint of the preparation", lambda: _prepared(files, charter, agreed))
+    return Requested(agreed, charter, approval, _TOKEN)
+
+
+def _held(what: str, check: Callable[[], T]) -> T:
+    """One part of the folder, or the refusal: which control broke, and its rule, in words that do not come from the folder."""
+    try:
+        return check()
+    except Refused as broken:
+        _refuse(what, f"{broken.identifier}: not held")
+        raise AssertionError from None
+    except (Malformed, ValueError, LookupError):
+        _refuse(what, "not in its form")
+
+
+def _refuse(what: str, found: str) -> NoReturn:
+    identifier = found.partition(":")[0]
+    rule = CATALOGUE[identifier].rule if identifier in CATALOGUE else "every file in exactly the form of docs/formats.md"
+    refuse("AUT-09", f"this is no prepared request: {what}", found=found, expected=rule, do=_STOP)
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    """Every file of the folder, which are those of a closed list."""
+    if not folder.is_dir():
+        raise Malformed(f"{folder}: there is no request folder")
+    paths = sorted(folder.iterdir())
+    if strangers := [path.name for path in paths if not _NAMES.fullmatch(path.name)]:
+        raise Malformed(f"{folder}: {len(strangers)} file(s) that no request folder has; make a folder of its own for each request")
+    return {path.name: read_file(path, MOST) for path in paths}
+
+
+def _signed(files: Mapping[str, bytes], name: str) -> tuple[bytes, tuple[Signature, ...]]:
+    raw, signed = files[f"{name}.json"], files[f"{name}.signatures"]
+    if len(signed) > MOST_BYTES:
+        raise Malformed("too many signatures")
+    return raw, parse_signatures(signed, name)
+
+
+def _charters(files: Mapping[str, bytes], genesis: str) -> Chain:
+    items: list[SignedCharter] = []
+    while f"charter-{len(items)}.json" in files:
+        number = len(items)
+        raw, signed = _signed(files, f"charter-{number}")
+        succession, successors = None, tuple[Signature, ...]()
+        with suppress(KeyError):
+            succession, successors = _signed(files, f"succession-{number}")
+        items.append(SignedCharter(charter=raw, signatures=signed, succession=succession, succession_signatures=successors))
+    if not items:
+        raise Malformed("no charter")
+    chain = verify_chain(items)
+    if chain.genesis != genesis:
+        refuse("AUD-09", "the genesis", found=chain.genesis, expected=genesis, do=_STOP)
+    return chain
+
+
+def _policy(files: Mapping[str, bytes], chain: Chain) -> Policy:
+    """Of this genesis, signed as the charter that it names demands."""
+    raw, signed = _signed(files, "policy")
+    policy = policies.parse(raw, "policy")
+    charter = chain.named(policy.charter, "the policy")
+    policies.check(policy, charter, chain.genesis)
+    policies.verify_all(signed, raw, charter)
+    return policy
+
+
+def _key_record(files: Mapping[str, bytes], chain: Chain) -> KeyRecord:
+    """Of this genesis, signed under the charter that it names by the witness and a quorum of custodians."""
+    raw, signed = _signed(files, "key-record")
+    found = load(KeyRecord, raw, "key record")
+    if found.genesis != chain.genesis or found.mark != chain.charter.mark:
+        refuse("AUD-09", "the key record's genesis", found=found.genesis, expected=chain.genesis, do=_STOP)
+    founding = chain.named(found.charter, "the key record")
+    verify_all(signed, raw, ("witness",), founding, "key-record@cold-ceremony")
+    if not founding.plan.enough([s.signer for s in signed if s.signer in founding.custodians]):
+        refuse("ASM-01", "the key record's custodians", found="too few", expected="a quorum", do=_STOP)
+    return found
+
+
+def _authorized(files: Mapping[str, bytes], charter: Charter, policy: Policy, genesis: str, now: str) -> Authorized:
+    raw, signed = _signed(files, "authorization")
+    wanted = load(Authorization, raw, "authorization")
+    said, heard = _signed(files, "confirmation") if wanted.payments else (None, ())
+    confirmation = None if said is None else load(Confirmation, said, "confirmation")
+    keys = {member.person: member.key for member in charter.people}
+    proof = signed_by(wanted, signed, confirmation, heard, keys, now)
+    policies.bound(wanted, charter, policy, genesis)
+    return proof
+
+
+def _agreed(files: Mapping[str, bytes], key_record: KeyRecord, authorized: Authorized, policy: Policy, now: str) -> Agreed:
+    """Both readers, the authorization and the policy agree; the window of limits is counted on the cold host, which has the register."""
+    account = account_of(key_record, authorized.authorization.account)
+    request = SigningRequest("bitcoin", files[REQUEST])
+    return agree(authorized, review(request, account), second.read(request, account), policy, (), now)
+
+
+def _prepared(files: Mapping[str, bytes], charter: Charter, agreed: Agreed) -> Approval:
+    """The transcript of the preparation is one chain that grants this authorization and agrees on this request; its last entry is the
+    head that administrator and witness signed."""
+    raw, text = files[NAME], files[CHECKPOINT].decode("ascii")
+    said = checkpoint.parse(text)
+    signed = parse_signatures(files["checkpoint.signatures"], CHECKPOINT)
+    for signature in signed:
+        signatures.verify(signature, text.encode("ascii"), charter.key(signature.signer), "checkpoint@cold-ceremony")
+    missing = sorted(checkpoint.STAFF - {s.signer for s in signed})
+    state = _chain(raw)
+    wanted, review_ = agreed.authorized.authorization, agreed.review
+    pairs: dict[str, tuple[object, object]] = {
+        "missing": (missing, []),
+        "head": (state.entries[-1].line.digest, said.head),
+        "place": (
+            (said.mark, said.genesis, said.ceremony, said.seq),
+            (charter.mark, wanted.genesis, state.opened.ceremony, len(state.entries)),
+        ),
+        "opening": ((state.opened.kind, state.opened.mark, state.opened.genesis), ("transfer", charter.mark, wanted.genesis)),
+        "granted": ([body.authorization for body in state.all(entries.Authorized)], [wanted.digest]),
+        "agreed": ([body.request for body in state.all(entries.Agreed)], [review_.digest]),
+    }
+    for found, expected in pairs.values():
+        if found != expected:
+            refuse("AUD-02", "the checkpoint", found="another", expected="this preparation's", do=_STOP)
+    return Approval(
+        mark=charter.mark,
+        genesis=wanted.genesis,
+        key_record=sha256(files["key-record.json"]),
+        ceremony=said.ceremony,
+        authorization=wanted.digest,
+        request=review_.digest,
+        head=said.head,
+        role="cfo",
+    )
+
+
+def _chain(raw: bytes) -> State:
+    first = parse_line(raw.partition(b"\n")[0] + b"\n", NAME)
+    lines, torn = parse_chain(raw, first.prev, NAME)
+    if torn or not lines:
+        raise Malformed("the transcript is torn")
+    return fold(lines, NAME)

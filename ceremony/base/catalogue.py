@@ -160,10 +160,7 @@ _AUT = {
         "Somebody who did not ask for the transfer has confirmed address and amount with the payee over another channel",
         ("authorized", "signature"),
     ),
-    "AUT-09": Control(
-        "A document whose signatures do not verify is not shown to an officer as if it were signed",
-        instead="`authorize show` verifies each signature before it shows the screen, and refuses as AUT-03; no function of its own",
-    ),
+    "AUT-09": Control("A request that does not carry every signature that it must is never shown to an approver as if it did"),
     "AUT-10": Control(
         "What is granted is reserved in the same step, under the register's lock, and on disk before it is answered",
         ("authorized",),

@@ -28,7 +28,7 @@ def review(request: Path, genesis: str) -> None:
     Nothing of it is shown unless all of it holds (AUT-09). `prepare --request-out` makes the folder."""
     found = requested.read(request, genesis, papers.now())
     papers.show_pages(request_screen(found))
-    click.echo("Verified: charters, policy, key record, authorization, both readers, the preparation.")
+    click.echo("All of it was verified, from the genesis down. Compare the words by voice.")
 
 
 @click.command()

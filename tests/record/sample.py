@@ -14,12 +14,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from ceremony.base import signatures
 from ceremony.base.data import dump, encode
@@ -28,7 +29,7 @@ from ceremony.base.signatures import Signature
 from ceremony.record import entries
 from ceremony.record.approval import Approval
 from ceremony.record.charter import Charter
-from ceremony.record.checkpoint import Statement
+from ceremony.record.checkpoint import Statement, prepared
 from ceremony.record.entries import type_of
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.ledger import sealings
@@ -102,6 +103,8 @@ class Play:
     confirmed: Mapping[str, Any] = field(default_factory=dict)
     revoked: Callable[[Authorization], Revocation | None] = lambda _wanted: None
     """A revocation that comes into the register at the end of the preparation; its officer signs it."""
+    officers: Literal["", "room", "elsewhere"] = ""
+    """Whether CFO and CTO approve too: in the room, or on their laptops after the preparation."""
     nonce: int = 0
     """The first input's nonce; 0: as RFC 6979 has it."""
     apart: int = 1
@@ -117,12 +120,24 @@ class FastDesk(Desk):
     """A desk whose people sign here, without ssh-keygen; `fresh` gives other keys to the same people."""
 
     fresh: str = ""
+    officers_approve: Literal["yes", "no"] = "no"
     secrets: dict[str, Ed25519PrivateKey] = field(default_factory=dict)
 
     def new_key(self, person: str) -> Path:
         self.secrets[person] = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(f"{person}{self.fresh}".encode()).digest())
         kind, blob = b"ssh-ed25519", self.secrets[person].public_key().public_bytes_raw()
         self.keys[person] = "ssh-ed25519 " + base64.b64encode(_string(kind) + _string(blob)).decode()
+        return self.key(person)
+
+    def charter(self, **changes: Any) -> Charter:
+        return super().charter(**{"officers_approve": self.officers_approve, **changes})
+
+    def key_file(self, person: str) -> Path:
+        """Their private key as ssh-keygen reads it."""
+        secret = self.secrets[person]
+        self.key(person).write_bytes(secret.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
+        self.key(person).chmod(0o600)
+        self.key(person).with_name(f"key-{person}.pub").write_text(self.keys[person] + "\n")
         return self.key(person)
 
     def sign(self, person: str, value: Any, namespace: signatures.Namespace, key: str | None = None) -> Signature:
@@ -364,13 +379,17 @@ class Sample:
             previous={funding.txid: funding.raw},
         )
 
-    def transfer(self, number: int, prev: str) -> str:
-        """A transfer, carried out, as `ceremony transfer` records it; the new head."""
+    def prepared(self, number: int, prev: str) -> tuple[Scribe, Authorization, SigningRequest]:
+        """A transfer that administrator and witness have prepared, as `ceremony prepare` leaves it."""
         name = "transfer" if number == 2 else f"transfer {number}"
         start = written(datetime.strptime(START["transfer"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC) + timedelta(days=number - 2))
         scribe = self.begin(number, "transfer", name, prev, start)
         wanted = self.authorization(number, prev)
-        request = self._prepare(scribe, wanted, number)
+        return scribe, wanted, self._prepare(scribe, wanted, number)
+
+    def transfer(self, number: int, prev: str) -> str:
+        """A transfer, carried out, as `ceremony transfer` records it; the new head."""
+        scribe, wanted, request = self.prepared(number, prev)
         scribe.from_outside(number - 1)
         scribe.roll_call((*ROOM, "administrator", "witness"))
         scribe.step("Roll-call")
@@ -439,8 +458,10 @@ class Sample:
         return request
 
     def _approve(self, scribe: Scribe, wanted: Authorization, request: SigningRequest, number: int) -> None:
-        head = scribe.transcript.head
-        for person in (*ROOM, "witness"):
+        before = prepared(scribe.transcript.state)
+        room, laptop = scribe.transcript.head, before.head if before else ""
+        officers = ("cfo", "cto") if self.play.officers else ()
+        for person in (*ROOM, "witness", *officers):
             approval = Approval(
                 mark="practice",
                 genesis=self.charter.digest,
@@ -448,7 +469,7 @@ class Sample:
                 ceremony=number,
                 authorization=wanted.digest,
                 request=request.digest,
-                head=head,
+                head=laptop if person in officers and self.play.officers == "elsewhere" else room,
                 role=person,
             )
             scribe.sign_text("approval", dump(approval).decode(), person)
@@ -541,13 +562,22 @@ def raw_signature(key: bytes, digest: bytes, nonce: int = 0) -> bytes:
 def write(folder: Path, play: Play | None = None, *, transfers: int = 1, receipt: bool = True, fresh: str = "") -> Anchor:
     """A whole register in `folder` (which is made): key generation, transfers, and the receipt of the first one."""
     folder.mkdir()
-    sample = Sample(FastDesk(folder, fresh=fresh), folder, play or Play())
+    play = play or Play()
+    sample = Sample(FastDesk(folder, fresh=fresh, officers_approve="yes" if play.officers else "no"), folder, play)
     head = sample.keygen()
     for number in range(2, 2 + transfers):
         head = sample.transfer(number, head)
     if receipt:
         head = sample.receipt(2 + transfers, head, of=2)
     return Anchor(folder, sample.charter.digest, head)
+
+
+def unfinished(folder: Path, play: Play | None = None) -> Anchor:
+    """A register in which one transfer is prepared, and officers are asked to approve too."""
+    folder.mkdir()
+    sample = Sample(FastDesk(folder, officers_approve="yes"), folder, play or Play())
+    scribe, _wanted, _request = sample.prepared(2, sample.keygen())
+    return Anchor(folder, sample.charter.digest, scribe.transcript.head)
 
 
 def given(folder: Path) -> Anchor:

@@ -170,6 +170,20 @@ def by_staff(actor: str, body: Any) -> Iterable[Entry]:
     return [("administrator" if actor == "A1" else actor, body)]
 
 
+def approved_early(person: str) -> Change:
+    """Somebody who must be in the room approves what the preparation left, as officers may."""
+    staff: dict[str, str] = {}
+
+    def change(kind: str, actor: str, body: Any) -> Iterable[Entry]:
+        if kind == "transfer" and isinstance(body, entries.Signature) and body.text and body.purpose == "phase":
+            staff.setdefault("head", body.text.splitlines()[2])
+        if kind == "transfer" and by(person, "approval")(actor, body):
+            return [signed(actor, body, canonical({**json.loads(body.text), "head": staff["head"]}).decode())]
+        return [(actor, body)]
+
+    return change
+
+
 @dataclass(frozen=True)
 class Case:
     """A way to break a rule: the control that must refuse, and the one that the stock tools name (None: they cannot see it)."""
@@ -378,6 +392,16 @@ TRANSFER = (
     Case("an r twice in one signing", "SIG-05", "SIG-05", lambda: Play(nonce=7, apart=0)),
     Case("an r of an earlier transfer", "SIG-05", "SIG-05", lambda: Play(nonce=7), transfers=2),
     Case("coins of an earlier transfer", "BRD-06", None, lambda: Play(coins=2), transfers=2),
+    Case(
+        "a custodian approves after the preparation alone", "SIG-02", "SIG-02", lambda: Play(change=approved_early("A1"), officers="room")
+    ),
+    Case(
+        "an officer approves another head",
+        "SIG-02",
+        "SIG-02",
+        lambda: Play(change=at(T, by("cto", "approval"), other_head), officers="elsewhere"),
+    ),
+    Case("an officer's approval is missing", "SIG-02", "SIG-02", lambda: Play(change=drop(T, by("cfo", "approval")), officers="room")),
     Case("signed after it was revoked", "AUT-04", "AUT-04", lambda: Play(revoked=lambda wanted: sample.revocation(wanted.digest))),
     Case("an authorization used twice", "AUT-05", None, lambda: Play(wanted={"identifier": "t-2"}), transfers=2),
 )
@@ -476,6 +500,15 @@ def test_what_was_cut_off_and_resumed_is_verified(change: Callable[[], Change], 
     verdict = verify(made.register, made.genesis, made.head)
     assert verdict.word == "VERIFIED"
     assert "0002-transfer: interrupted 1 time(s)" in verdict.notes
+    done = subprocess.run(["dash", str(SCRIPT), str(made.register), made.genesis, made.head], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("officers", ["room", "elsewhere"])
+def test_officers_who_approve_in_the_room_or_on_their_laptops_are_verified(officers: Any, tmp_path: Path) -> None:
+    made = sample.write(tmp_path / "register", Play(officers=officers))
+    verdict = verify(made.register, made.genesis, made.head)
+    assert (verdict.word, verdict.signatures["approval"]) == ("VERIFIED", len(sample.ROOM) + 3)
     done = subprocess.run(["dash", str(SCRIPT), str(made.register), made.genesis, made.head], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 

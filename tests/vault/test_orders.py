@@ -13,6 +13,7 @@ from ceremony.base.control import Refused
 from ceremony.base.data import Malformed, dump, load
 from ceremony.record.chain import SignedCharter
 from ceremony.record.charter import SIGNERS, Charter
+from ceremony.record.checkpoint import Statement
 from ceremony.vault.orders import Armed, ArmedOnce, Orders, verify_orders
 from tests.desk import altered
 from tests.vault.world import AMOUNT, GREATEST_FEE, PAYEE, POSITIONS, World
@@ -58,6 +59,34 @@ def test_armed_once_and_never_again(world: World) -> None:
         once.arm(world.good)
     assert caught.value.identifier == "SIG-08"
     assert once.armed.request.digest == world.request.digest
+
+
+def with_officers(world: World, head: str, statement: Statement, staff: tuple[str, ...] = ("administrator", "witness")) -> Orders:
+    """Orders under a charter that asks CFO and CTO, too, who approved `head`; and the checkpoint that `staff` signed."""
+    other = World(world.folder)
+    other.__dict__["charter"] = replace(world.charter, officers_approve="yes")
+    orders = other.good
+    elsewhere = other.approvals(orders.positions, other.wanted(head=head))
+    approvals = tuple(e if e.approval.role in ("cfo", "cto") else a for a, e in zip(orders.approvals, elsewhere, strict=True))
+    statement = replace(statement, genesis=other.charter.digest)
+    signed = tuple(other.sign(person, "checkpoint", statement.text.encode()) for person in staff)
+    return replace(orders, approvals=approvals, prepared=statement.text, prepared_signatures=signed)
+
+
+PREPARED = Statement(mark="practice", genesis="", ceremony=7, seq=20, head="44" * 32)
+
+
+def test_officers_approved_what_was_prepared(world: World) -> None:
+    armed = verify_orders(load(Orders, dump(with_officers(world, PREPARED.head, PREPARED))))
+    assert armed.approved.people[-3:] == ("witness", "cfo", "cto")
+
+
+@pytest.mark.control("SIG-02")
+def test_an_officers_approval_of_another_head_arms_nothing(world: World) -> None:
+    assert refused(with_officers(world, "55" * 32, PREPARED)) == "SIG-02"
+    assert refused(replace(with_officers(world, PREPARED.head, PREPARED), prepared=None)) == "SIG-02"
+    assert refused(with_officers(world, PREPARED.head, PREPARED, staff=("witness",))) == "AUD-02"
+    assert refused(with_officers(world, PREPARED.head, replace(PREPARED, ceremony=6))) == "SIG-08"
 
 
 @pytest.mark.control("SIG-08")

@@ -29,6 +29,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "amend": ("ceremony.cli.cold:amend", "Cold host: take a later charter or policy into the register."),
     "resume": ("ceremony.cli.cold:resume", "Cold host: go on with the ceremony that was interrupted."),
     "void": ("ceremony.cli.cold:void", "Cold host: end an interrupted ceremony that signed nothing."),
+    "drill": ("ceremony.cli.drills:drill", "Cold host: the quarter's drill with the real people."),
+    "shares": ("ceremony.cli.drills:shares", "Cold host: each custodian proves their share alone, never combined."),
     "online": ("ceremony.cli.online:online", "Online host: snapshot, receive, broadcast, receipt, close."),
     "demo": ("ceremony.cli.demo:demo", "A whole practice ceremony, played by the rehearsed cast."),
 }

@@ -25,7 +25,7 @@ from ceremony.base.signatures import Blob, Namespace
 from ceremony.record.charter import Certificate
 from transfer.authorization import Payment
 
-Kind = Literal["keygen", "transfer", "receipt", "amend"]
+Kind = Literal["keygen", "transfer", "receipt", "amend", "drill", "check"]
 FileName = Annotated[str, Pattern(r"[a-z0-9][a-z0-9-]{0,60}\.[a-z]{2,12}", "a file name such as key-record.json")]
 FileKind = Literal[
     "charter",
@@ -46,6 +46,7 @@ FileKind = Literal[
 RoomCheck = Literal["recorders", "windows", "access", "power", "emissions", "sound"]
 Signed = Annotated[str, Pattern(r"[ -~\n]{1,4000}", "the text that was signed")]
 Control = Annotated[str, Pattern(r"[A-Z]{3}-[0-9]{2}", "a control's identifier such as AIR-01")]
+Date = Annotated[str, Pattern(r"20[0-9]{2}-[01][0-9]-[0-3][0-9]", "a date such as 2026-11-20")]
 Hex = Annotated[str, Pattern(r"([0-9a-f]{2})+", "hexadecimal digits in lower case")]
 
 
@@ -318,6 +319,13 @@ class Unlocked:
 
 
 @record
+class Alone:
+    """From here on the vault opens shares one at a time, each alone, and can never combine them (STO-10)."""
+
+    key_record: Digest
+
+
+@record
 class Recovered:
     """The whole extended public key of every account equals the recorded one (REC-06)."""
 
@@ -469,6 +477,31 @@ class Amended:
 
 
 @record
+class Rehearsed:
+    """Practice transfers since the last drill, from a practice register that was verified whole against this genesis and head: who
+    took part, by their positions here (DRL-02), and which controls refused an attack in it (DRL-03)."""
+
+    genesis: Digest
+    head: Digest
+    ceremonies: tuple[int, ...]
+    took_part: tuple[Position, ...]
+    refused: tuple[Control, ...]
+
+
+@record
+class Drilled:
+    """The drill as its people tell it: what was practised, the injected attack by the control that catches it, whether it was
+    caught, what came of it, what is to be mended, and when the next one is (DRL-01, DRL-03)."""
+
+    scenario: Text
+    attack: Control
+    caught: Literal["yes", "no"]
+    outcome: Text
+    remediation: Text
+    next: Date
+
+
+@record
 class Resumed:
     """The ceremony goes on after an interruption; what was found (a torn line, an unlisted file) is kept in files listed next."""
 
@@ -495,7 +528,18 @@ class Continued:
 class Closed:
     """Last entry of a ceremony."""
 
-    outcome: Literal["key record signed", "carried out", "receipt", "excepted", "amended", "proposed", "void"]
+    outcome: Literal[
+        "key record signed",
+        "carried out",
+        "receipt",
+        "excepted",
+        "amended",
+        "proposed",
+        "shares checked",
+        "drill held",
+        "drill failed",
+        "void",
+    ]
     reason: Free
 
 
@@ -530,6 +574,7 @@ ALL: dict[str, type] = {
         TypedBack,
         Armed,
         Unlocked,
+        Alone,
         Recovered,
         Imported,
         Signing,
@@ -546,6 +591,8 @@ ALL: dict[str, type] = {
         Granted,
         Proposed,
         Amended,
+        Rehearsed,
+        Drilled,
         Resumed,
         Paused,
         Continued,

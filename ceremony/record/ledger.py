@@ -17,6 +17,7 @@ from transfer.limits import Policy, Spent
 
 KEY_MADE, CARRIED_OUT, RECEIVED, EXCEPTED, VOID = "key record signed", "carried out", "receipt", "excepted", "void"
 PROPOSED = "proposed"
+CHECKED, DRILL_HELD, DRILL_FAILED = "shares checked", "drill held", "drill failed"
 """How a ceremony can end (and AMENDED)."""
 
 
@@ -57,6 +58,8 @@ class Ledger:
     """SIG-05: r in hexadecimal -> the one signature that has it, as `signature_name` gives it."""
     carried: Mapping[str, Ceremony] = field(default_factory=dict)
     """Transaction -> the transfer that carried it out."""
+    drilled: str = ""
+    """DRL-01: when the last drill, or the key generation, ended; empty before a key."""
     received: frozenset[str] = frozenset()
     """Transactions that have a receipt."""
 
@@ -79,9 +82,12 @@ class Ledger:
             kept = replace(kept, proposals={**self.proposals, ceremony.head: ceremony})
         if outcome == KEY_MADE:
             key = ceremony.load(KeyRecord, "key-record")
+            kept = replace(kept, drilled=ceremony.time)
             return replace(kept, key=key, sealed=sealings({}, state.since(entries.Generated).entries, key.set_identifier))
         if self.key is not None:
             kept = replace(kept, sealed=sealings(self.sealed, state.entries, self.key.set_identifier))
+        if outcome == DRILL_HELD:
+            kept = replace(kept, drilled=ceremony.time)
         if outcome == RECEIVED:
             return replace(kept, received=self.received | {s.txid for s in state.all(entries.Sighting)})
         granted = [name for body in state.all(entries.Authorized) for name in (body.authorization, body.identifier)]

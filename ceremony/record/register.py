@@ -27,7 +27,7 @@ from transfer.limits import Policy, Spent
 from transfer.revocation import Revocation
 
 T = TypeVar("T")
-_FOLDER = re.compile(r"([0-9]{4})-(keygen|transfer|receipt|amend)")
+_FOLDER = re.compile(r"([0-9]{4})-(keygen|transfer|receipt|amend|drill|check)")
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,9 +63,9 @@ class State:
         """Who has an entry of this kind, in order, each once."""
         return tuple(dict.fromkeys(e.actor for e in self.entries if isinstance(e.body, kind)))
 
-    def since(self, kind: type[Any]) -> State:
-        """Only the entries from the newest one of this kind on (none if there is none)."""
-        at = max((i for i, e in enumerate(self.entries) if isinstance(e.body, kind)), default=len(self.entries))
+    def since(self, *kinds: type[Any]) -> State:
+        """Only the entries from the newest one of these kinds on (none if there is none)."""
+        at = max((i for i, e in enumerate(self.entries) if isinstance(e.body, kinds)), default=len(self.entries))
         return State(self.entries[at:])
 
     def signers(self, purpose: str, file: str | None = None) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from ceremony.record import entries, signers
 from ceremony.record.chain import Chain
 from ceremony.record.ledger import VOID, Ledger
 from ceremony.record.register import Ceremony, Register
-from ceremony.record.rules import amend, common, exceptional, keygen, receipt, transfer
+from ceremony.record.rules import amend, common, exceptional, health, keygen, receipt, transfer
 from ceremony.record.signers import COPY
 
 Word = Literal["VERIFIED", "CONSISTENT, NOT ANCHORED", "INCOMPLETE"]
@@ -184,6 +184,8 @@ def _check_rules(register: Register) -> Ledger:
             transfer.check_nonces(ceremony, ledger.nonces)
         elif ceremony.kind == "amend":
             amend.check(ceremony, ledger)
+        elif ceremony.kind in ("drill", "check"):
+            health.check(ceremony, ledger)
         else:
             receipt.check(ceremony, ledger)
         heads.update(entry.line.prev for entry in ceremony.state.entries)

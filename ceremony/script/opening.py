@@ -57,7 +57,7 @@ def take_signatures(room: Room, signed: Sequence[Signature], namespace: Namespac
 
 def roll_call_of_all(room: Room) -> Steps:
     """Key generation: every custodian of the charter, administrator and witness."""
-    yield from _sign_in(room, (*room.charter.custodians, "administrator", "witness"))
+    yield from sign_in(room, (*room.charter.custodians, "administrator", "witness"))
 
 
 def roll_call(room: Room) -> Steps:
@@ -66,7 +66,7 @@ def roll_call(room: Room) -> Steps:
     Who signed in before an interruption stays one of them: they are in the record as present."""
     read = (*room.state.actors(entries.Watch), *room.state.actors(entries.SlipRead))
     here = dict.fromkeys((*custodians(room), *_custodians_here(room), *(p for p in read if p in room.charter.custodians)))
-    yield from _sign_in(room, (*sorted(here), "administrator", "witness"))
+    yield from sign_in(room, (*sorted(here), "administrator", "witness"))
 
 
 def custodians(room: Room) -> tuple[str, ...]:
@@ -91,8 +91,12 @@ def _custodians_here(room: Room) -> tuple[str, ...]:
             return tuple(sorted(named))
 
 
-def _sign_in(room: Room, people: Sequence[str]) -> Steps:
-    _recognise(room, [person for person in people if person not in room.state.signers("opening")])
+def sign_in(room: Room, people: Sequence[str]) -> Steps:
+    """ASM-01: each of these people signs for themselves that they are here, and that this is the transcript.
+
+    ASM-02: the witness says who they are; a custodian who checks their own share alone has none."""
+    if "witness" in people:
+        _recognise(room, [person for person in people if person not in room.state.signers("opening")])
     room.screen.show(panels.words("transcript so far", room.transcript.head))
     room.screen.show(panels.paragraph("Each person inserts their own medium and signs that they are here and that this is the transcript."))
     text = room.statement()

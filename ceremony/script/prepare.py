@@ -16,6 +16,8 @@ from ceremony.base.signatures import Signature
 from ceremony.machine import known_answers
 from ceremony.record import entries
 from ceremony.record.charter import TOLD, Certificate, Charter
+from ceremony.record.drills import check_due
+from ceremony.record.exceptional import granted
 from ceremony.record.policy import bound
 from ceremony.record.register import Register
 from ceremony.record.signed import read_signed
@@ -85,6 +87,7 @@ def _asked(room: Room) -> tuple[Confirmation, tuple[Signature, ...]]:
 def _check_wanted(room: Room, book: Register, wanted: Authorization, signed: Sequence[Signature]) -> None:
     """Everything of an authorization that one file can be wrong in, before a byte of it is taken into the record."""
     now = room.clock()
+    check_due(book, now, excepted="DRL-01" in granted(room.state))
     book.check_unspent(wanted.digest, wanted.identifier, room.here.number)
     _check_of_this_register(book, wanted)
     check_officers(wanted, signed, _keys(book.charter))
@@ -160,15 +163,8 @@ def start_vault(room: Room, asked: Collection[str] = ()) -> Steps:
     """AIR-02, REC-10, AIR-07: look at the machine, start both vault processes, record what protects them and that every process
     passed its self-tests, open the HSM (it asks for its PIN itself), and prove its import path with a throw-away key, before any
     share is unlocked. `asked`: kinds of device that the step asks for meanwhile."""
+    yield from start_processes(room, asked)
     charter = room.charter
-    yield from preflight.examine(room, asked)
-    room.vault = Vault.start(charter.vault_minutes)
-    for name, ready in sorted(room.vault.ready.items()):
-        body = entries.Vault(process=name, protection={p.name: p.state for p in ready.protection})
-        yield ("tool", body)
-    yield from _self_tests(room)
-    for sentence in room.vault.check_protection(charter.mark):
-        room.screen.say(sentence)
     opened = _open_token(room, charter)
     findings = check_hsm(room, opened)
     yield (
@@ -192,6 +188,20 @@ def start_vault(room: Room, asked: Collection[str] = ()) -> Steps:
         proven = alive(room).try_import_path()
     attributes = tuple(f"{name}={value}" for name, value in sorted(proven.attributes.items()))
     yield ("tool", entries.ImportPath(steps=("wrap", "unwrap", *attributes, "sign", "verify", "destroy", f"{proven.remaining} remain")))
+
+
+def start_processes(room: Room, asked: Collection[str] = ()) -> Steps:
+    """AIR-02, REC-10, SET-09: the machine is looked at, both processes of the vault begin, what protects them is recorded, and that
+    every process passed its self-tests. The HSM is not asked for anything."""
+    charter = room.charter
+    yield from preflight.examine(room, asked)
+    room.vault = Vault.start(charter.vault_minutes)
+    for name, ready in sorted(room.vault.ready.items()):
+        body = entries.Vault(process=name, protection={p.name: p.state for p in ready.protection})
+        yield ("tool", body)
+    yield from _self_tests(room)
+    for sentence in room.vault.check_protection(charter.mark):
+        room.screen.say(sentence)
 
 
 def _self_tests(room: Room) -> Steps:

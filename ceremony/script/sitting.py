@@ -40,7 +40,7 @@ def unlock(room: Room) -> Steps:
         check_enough(room, invited)
         yield from _armed(room, invited)
         yield from _board(room, invited, quorum=True)
-        if room.charter.plan.enough(_opened(room)):
+        if room.charter.plan.enough(opened(room)):
             return
         yield from end_vault(room, "too few shares can be opened")
         others = [p for p in room.charter.custodians if p not in _set_aside_today(room)]
@@ -112,32 +112,33 @@ def _orders(room: Room, positions: Collection[str]) -> Orders:
     )
 
 
-def _opened(room: Room) -> tuple[str, ...]:
-    """Positions whose shares are open in this run of the vault."""
-    return tuple(sorted({u.position for u in room.state.since(entries.Armed).all(entries.Unlocked)}))
+def opened(room: Room) -> tuple[str, ...]:
+    """Positions whose shares were opened in this run of the vault, armed or alone."""
+    return tuple(sorted({u.position for u in room.state.since(entries.Armed, entries.Alone).all(entries.Unlocked)}))
 
 
 def _board(room: Room, invited: Collection[str], *, quorum: bool = False) -> Steps:
     """Shares in any order, until everyone who is invited has unlocked or was set aside.
 
     `quorum`: they are to be combined; it stops as soon as those who are left are too few for that."""
-    while waiting := [p for p in invited if p not in (*_opened(room), *_aside(room))]:
-        if quorum and not room.charter.plan.enough({*_opened(room), *waiting}):
+    while waiting := [p for p in invited if p not in (*opened(room), *aside(room))]:
+        if quorum and not room.charter.plan.enough({*opened(room), *waiting}):
             return
-        room.screen.fresh(panels.board(room.charter.plan, _opened(room), waiting))
+        room.screen.fresh(panels.board(room.charter.plan, opened(room), waiting))
         position = waiting[0]
         if len(waiting) > 1:
             choices = "|".join(waiting)
             position = room.screen.ask(f"Who unlocks next ({' '.join(waiting)})? ", "one of the positions that wait", choices)
-        yield from _unlock_one(room, position)
-    room.screen.fresh(panels.board(room.charter.plan, _opened(room), ()))
+        yield from unlock_one(room, position)
+    room.screen.fresh(panels.board(room.charter.plan, opened(room), ()))
 
 
-def _aside(room: Room) -> tuple[str, ...]:
-    return tuple(s.position for s in room.state.since(entries.Armed).all(entries.SetAside))
+def aside(room: Room) -> tuple[str, ...]:
+    """Positions that were set aside in this run of the vault."""
+    return tuple(s.position for s in room.state.since(entries.Armed, entries.Alone).all(entries.SetAside))
 
 
-def _unlock_one(room: Room, position: str) -> Steps:
+def unlock_one(room: Room, position: str) -> Steps:
     """One custodian: their card's header first, then the passphrase, at once against the recorded commitment."""
     try:
         sealed = media.newest(room.medium(position), position)
@@ -182,7 +183,7 @@ def _set_aside(room: Room, position: str, reason: str) -> Entry:
 def _step_in(room: Room, position: str) -> str:
     """Who of the same site can unlock in their place: only somebody who is here, approved, and has not been asked yet."""
     site = [p for p in room.charter.custodians if p[0] == position[0] and p != position]
-    fresh = [p for p in site if p in custodians(room) and p not in (*_aside(room), *_opened(room))]
+    fresh = [p for p in site if p in custodians(room) and p not in (*aside(room), *opened(room))]
     if fresh:
         return f"At site {position[0]} can step in, and is here: {' '.join(fresh)}."
     away = [p for p in site if p not in custodians(room)]
@@ -277,22 +278,22 @@ def _assemble(room: Room) -> Steps:
 
 def lock_again(room: Room) -> Steps:
     """SEC-01: every share that was opened is locked again: next number, fresh salt, read back, proven; then the old one goes."""
-    remaining = _to_lock(room)
+    remaining = to_lock(room)
     if remaining and room.vault is None:
         room.screen.show(
             panels.paragraph("The vault ended before these shares were locked again. Each is opened once more and then locked.")
         )
         yield from _armed(room, _approved(room))
         yield from _board(room, remaining)
-    for position in _to_lock(room):
+    for position in to_lock(room):
         with room.screen.working(f"lock, write, read back and prove the share of {position}"):
-            yield from _lock_one(room, position)
-    for position, number in _to_remove(room):
-        yield from _remove_older(room, position, number)
+            yield from lock_one(room, position)
+    for position, number in to_remove(room):
+        yield from remove_older(room, position, number)
     yield from end_vault(room, "every share is locked again")
 
 
-def _to_lock(room: Room) -> tuple[str, ...]:
+def to_lock(room: Room) -> tuple[str, ...]:
     """Positions that were unlocked in this ceremony and have no sealing proven since."""
     waiting: dict[str, None] = {}
     for entry in room.state.entries:
@@ -303,7 +304,8 @@ def _to_lock(room: Room) -> tuple[str, ...]:
     return tuple(waiting)
 
 
-def _lock_one(room: Room, position: str) -> Steps:
+def lock_one(room: Room, position: str) -> Steps:
+    """SEC-01: one open share is locked again under its next number, read back and proven; then the older ones go."""
     book = room.book
     number = book.sealings(position)[1] + 1
     sealed = alive(room).lock_again(position, number).sealed
@@ -312,15 +314,16 @@ def _lock_one(room: Room, position: str) -> Steps:
     read_back = media.hand_over(room, position, number, sealed)
     alive(room).prove_again(position, read_back)
     yield (position, entries.Proven(position=position, number=number, sha256=sha256(read_back)))
-    yield from _remove_older(room, position, number)
+    yield from remove_older(room, position, number)
 
 
-def _remove_older(room: Room, position: str, number: int) -> Steps:
+def remove_older(room: Room, position: str, number: int) -> Steps:
+    """SEC-01: sealed shares of lower numbers than this one, which was proven, go from the medium."""
     for gone in media.remove_older(room.medium(position), number):
         yield (position, entries.Removed(position=position, number=gone))
 
 
-def _to_remove(room: Room) -> tuple[tuple[str, int], ...]:
+def to_remove(room: Room) -> tuple[tuple[str, int], ...]:
     """Positions whose old share was not removed after the new one was proven (an interruption between the two), with the new number."""
     found: dict[str, int] = {}
     for entry in room.state.entries:

@@ -95,7 +95,24 @@ AMEND = _numbered(
     Step("amend", "Close", "staff", 1, (), "amend:close"),
 )
 
-SCRIPTS: dict[str, tuple[Step, ...]] = {"keygen": KEYGEN, "transfer": TRANSFER, "receipt": RECEIPT, "amend": AMEND}
+DRILL = _numbered(
+    Step("open", "Practice transfer", "staff", 5, ("DRL-02",), "drills:rehearsed"),
+    Step("open", "Clock and closing slips", "everyone", 5, ("ASM-04", "ASM-05", "AUD-10"), "outside:clock_and_slips", blind=True),
+    Step("open", "Roll-call", "everyone", 5, ("ASM-01", "ASM-02"), "health:roll_call_of_drill", staff_signs=True),
+    Step("prove", "Each share alone", "custodians", 12, ("STO-10", "SEC-01"), "health:prove"),
+    Step("record", "Outcome of the drill", "staff", 10, ("DRL-01", "DRL-03"), "drills:outcome", staff_signs=True),
+    Step("close", "Adjourn", "everyone", 5, ("AUD-02",), "drills:close"),
+)
+
+CHECK = _numbered(
+    Step("open", "Roll-call", "custodians", 3, ("ASM-01", "ASM-02"), "health:roll_call"),
+    Step("prove", "Each share alone", "custodians", 4, ("STO-10", "SEC-01"), "health:prove"),
+    Step("close", "Adjourn", "custodians", 2, ("AUD-02",), "health:close"),
+)
+
+SCRIPTS: dict[str, tuple[Step, ...]] = {
+    "keygen": KEYGEN, "transfer": TRANSFER, "receipt": RECEIPT, "amend": AMEND, "drill": DRILL, "check": CHECK,
+}  # fmt: skip
 
 WHY: dict[str, str] = {
     "opening:constitution": "Charter and policy are checked and taken into the register, so that everything later is held to them.",
@@ -120,6 +137,13 @@ WHY: dict[str, str] = {
     "closing:adjourn": "Everyone signs the transcript as it stands; then custodians may leave.",
     "closing:carry_out": "The signed transaction leaves for the online host, as a bundle and as QR frames, each read back.",
     "closing:close_transfer": "This transcript ends. The receipt follows when the chain has the transaction.",
+    "drills:rehearsed": "What these people practised since the last drill is taken in, from a practice register that is verified whole.",
+    "drills:outcome": "What was tried and missing, which attack was injected and caught, what is to be mended, and when the next drill is.",
+    "drills:close": "Everyone signs the drill as it stands; the clock of 92 days begins anew.",
+    "health:roll_call": "Who proves a share signs that they are here. The witness signs, too, where there is one.",
+    "health:roll_call_of_drill": "Each person signs for themselves that they are here. They need not be enough: nothing is combined.",
+    "health:prove": "Each custodian opens their share alone; it is compared with its commitment and locked again. None is combined.",
+    "health:close": "Everyone who is here signs what was proven.",
     "receipt:take": "What was seen of the transaction on chain is compared with what was signed, and with who looked.",
     "receipt:close": "The transfer is complete.",
     "amend:documents": "What was signed elsewhere is checked by the charter in force, shown as what it changes, and taken in.",

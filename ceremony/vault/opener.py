@@ -5,7 +5,9 @@ generation, one health check, or one armed transfer; and it ends with it. It mak
 
 from __future__ import annotations
 
+import hashlib
 import os
+import time
 from typing import Any, NoReturn
 
 from ceremony.base.control import control, refuse
@@ -58,12 +60,12 @@ class Opener:
         )
 
     def begin_health(self, message: protocol.BeginHealth) -> HealthBegun:
-        """Verify charter and key record; shares are then opened one at a time."""
+        """Verify charter and key record; shares are then opened one at a time. A custodian's own site has no HSM: none is asked."""
         self._check_fresh()
         chain = verify_charters(message.charters, message.genesis)
         record = verify_key_record(message.key_record, message.key_record_signatures, message.genesis, chain)
         rules = Rules(record=record, profile=chain[-1].kdf, positions=record.plan.positions, alone=True)
-        self._board = Board(rules, self._generator(with_dice=False), self._talk)
+        self._board = Board(rules, self._random_alone, self._talk)
         return HealthBegun(key_record=record.digest)
 
     def lock(self, message: protocol.Lock) -> Sealed:
@@ -116,6 +118,13 @@ class Opener:
         sources = {"operating system": os.urandom(32), "HSM": given.value}
         dice = self._talk.dice() if with_dice else b""
         return Generator({**sources, "dice": dice} if dice else sources)
+
+    def _random_alone(self, count: int) -> bytes:
+        """GEN-13 without an HSM: the second source is the one open share, 256 bits that nobody else has; hashed with the time, so
+        that the same share never gives the same twice."""
+        (share,) = self._opening().shares.values()
+        once = hashlib.sha256(share + time.time_ns().to_bytes(16, "big")).digest()
+        return Generator({"operating system": os.urandom(32), "share and time": once})(count)
 
     def _check_fresh(self) -> None:
         if self._generation is not None or self._board is not None:

@@ -220,7 +220,7 @@ class Vault:
 
     def begin_health(self, message: BeginHealth) -> HealthBegun:
         """STO-10: shares are then unlocked and locked again one at a time, and never combined. Needs no orders."""
-        return self._linked(message, HealthBegun)[0]
+        return self.opener.ask(message, HealthBegun)
 
     def unlock(self, position: str, sealed: bytes, numbers: tuple[int, ...]) -> Unlocked:
         """Check the header, then let this custodian type the passphrase. `numbers`: sealing numbers of the register, newest last."""

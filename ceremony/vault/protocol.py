@@ -94,7 +94,7 @@ class ProveQuorums:
 
 @record
 class BeginHealth:
-    """Open shares one at a time, each alone, never combined (STO-10) -> HealthBegun. Asks the link for HSM randomness (serve it)."""
+    """Open shares one at a time, each alone, never combined (STO-10) -> HealthBegun. Asks nobody."""
 
     message: Literal["begin-health"] = "begin-health"
     charters: tuple[SignedCharter, ...]

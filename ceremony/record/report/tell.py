@@ -12,7 +12,14 @@ from ceremony.record.report.html import plural
 from ceremony.record.state import Recorded
 from transfer.authorization import told
 
-KINDS = {"keygen": "key generation", "transfer": "transfer", "receipt": "receipt", "amend": "amendment"}
+KINDS = {
+    "keygen": "key generation",
+    "transfer": "transfer",
+    "receipt": "receipt",
+    "amend": "amendment",
+    "drill": "drill",
+    "check": "check of shares",
+}
 """Kind of ceremony -> what people call it."""
 
 _SIGNED = {
@@ -77,6 +84,7 @@ SENTENCES: dict[type, Callable[[Any], str]] = {
         f"vault armed: it verified everything itself and can sign this request only; shares of {' '.join(b.positions)}"
     ),
     entries.Unlocked: lambda b: f"share unlocked (sealing number {b.number}), equal to its commitment",
+    entries.Alone: lambda _: "vault began: shares are opened one at a time, each alone, and never combined",
     entries.Recovered: lambda b: (
         f"recovered from {' '.join(b.positions)}; every extended public key equals the record"
         + (f"; spare shares {' '.join(b.spares)} checked" if b.spares else "")
@@ -100,6 +108,13 @@ SENTENCES: dict[type, Callable[[Any], str]] = {
     entries.Granted: lambda b: f"key of {b.person} granted: {b.key}",
     entries.Proposed: lambda b: f"charter proposed that replaces the {b.lost}: it cannot count before {b.not_before} ({b.charter})",
     entries.Amended: lambda b: f"charter amended: charter {b.number} counts from here on ({b.charter})",
+    entries.Rehearsed: lambda b: (
+        f"practised in {plural(len(b.ceremonies), 'transfer')} of practice register {b.genesis[:16]}...: {' '.join(b.took_part)}"
+        + (f"; refused there: {', '.join(b.refused)}" if b.refused else "")
+    ),
+    entries.Drilled: lambda b: (
+        f"drill: {b.scenario}; attack {b.attack}, caught: {b.caught}; {b.outcome}; to mend: {b.remediation}; next {b.next}"
+    ),
     entries.Resumed: lambda b: f"INTERRUPTED after entry {b.after} and resumed here" + (f"; kept: {', '.join(b.found)}" if b.found else ""),
     entries.Paused: lambda b: f"PAUSED: {', '.join(b.who)} left ({b.reason})",
     entries.Continued: lambda b: f"went on after the pause of entry {b.paused}, administrator and witness back",

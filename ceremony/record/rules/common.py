@@ -13,7 +13,7 @@ from ceremony.base.files import read_file
 from ceremony.record import checkpoint, entries, policy, signers
 from ceremony.record.charter import SIGNERS, Charter
 from ceremony.record.keyrecord import KeyRecord
-from ceremony.record.ledger import CARRIED_OUT, EXCEPTED, KEY_MADE, PROPOSED, RECEIVED, VOID, Ledger
+from ceremony.record.ledger import CARRIED_OUT, CHECKED, DRILL_FAILED, DRILL_HELD, EXCEPTED, KEY_MADE, PROPOSED, RECEIVED, VOID, Ledger
 from ceremony.record.register import AMENDED, Ceremony
 from ceremony.record.rules import pause
 from ceremony.record.signers import COPY
@@ -30,6 +30,8 @@ ENDINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "transfer": (CARRIED_OUT, VOID),
         "receipt": (RECEIVED, EXCEPTED, VOID),
         "amend": (AMENDED, PROPOSED, VOID),
+        "drill": (DRILL_HELD, DRILL_FAILED, VOID),
+        "check": (CHECKED, VOID),
     }
 )
 """Kind -> the outcomes that a ceremony of this kind can have."""

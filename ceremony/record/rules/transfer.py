@@ -6,9 +6,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from ceremony.base.data import load
-from ceremony.record import checkpoint, entries, signers
+from ceremony.record import checkpoint, entries, exceptional, signers
 from ceremony.record.approval import Approval, SignedApproval, approve
 from ceremony.record.charter import OFFICERS
+from ceremony.record.drills import check_clock
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.ledger import VOID, Ledger, Sealed, nonces, sealings
 from ceremony.record.register import Ceremony
@@ -50,7 +51,7 @@ def check(ceremony: Ceremony, ledger: Ledger, heads: Collection[str]) -> None:
     _check_request(ceremony, known)
     _check_approvals(ceremony, ledger, known)
     _check_shares(ceremony, ledger, known.key)
-    _check_secured(ceremony, ledger, known.key)
+    check_secured(ceremony, ledger, known.key)
     signing.check(ceremony, known.request, known.key.account(known.authorization.account))
     covered = (entries.HsmSigned, entries.Absent, entries.Proven)
     everyone_signed(ceremony, (*_armed_positions(ceremony), *STAFF), covered)
@@ -72,6 +73,7 @@ def _check_authorization(ceremony: Ceremony, ledger: Ledger, known: Known, heads
         signed = (wanted.digest, *(getattr(wanted, name) for name in fields))
         equal("AUT-01", ceremony, "what was granted", (granted.authorization, *(getattr(granted, name) for name in fields)), signed)
         check_valid(wanted, time)
+        check_clock(ledger.drilled, time, excepted="DRL-01" in exceptional.granted(ceremony.state))
         check_payees(known.policy, wanted, time)
         check_limits(known.policy, wanted, ledger.spent, time)
     account = charter.account(wanted.account)
@@ -199,8 +201,9 @@ def _check_shares(ceremony: Ceremony, ledger: Ledger, key: KeyRecord) -> None:
             equal("REC-06", ceremony, "accounts whose keys were compared", sorted(body.accounts), sorted(a.name for a in key.accounts))
 
 
-def _check_secured(ceremony: Ceremony, ledger: Ledger, key: KeyRecord) -> None:
-    """SEC-01, SEC-03: every share that was unlocked is locked again and proven before anything leaves; nothing is left in the HSM."""
+def check_secured(ceremony: Ceremony, ledger: Ledger, key: KeyRecord) -> None:
+    """SEC-01, SEC-03: every share that was unlocked is locked again and proven before anything leaves, or all ends; nothing is left
+    in the HSM."""
     for absent in ceremony.state.all(entries.Absent):
         equal("SEC-03", ceremony, "keys left in the HSM", absent.remaining, 0)
     sealed = dict(ledger.sealed)
@@ -220,6 +223,12 @@ def _check_secured(ceremony: Ceremony, ledger: Ledger, key: KeyRecord) -> None:
                 del waiting[body.position]
         elif isinstance(body, entries.Removed) and body.number >= sealed.get(body.position, Sealed()).proven:
             differs("SEC-01", ceremony, f"the share of {body.position}", f"number {body.number} removed", "older ones alone")
-        elif isinstance(body, entries.Exported) and waiting:
-            differs("SEC-01", ceremony, "it was exported", f"{' '.join(sorted(waiting))} not locked again", "locked again and proven first")
+        elif isinstance(body, entries.Exported | entries.Closed) and waiting:
+            differs(
+                "SEC-01",
+                ceremony,
+                "it was exported or ended",
+                f"{' '.join(sorted(waiting))} not locked again",
+                "locked again and proven first",
+            )
         sealed = sealings(sealed, (entry,), key.set_identifier)

@@ -1,0 +1,52 @@
+"""Commands of the drill and of the health of shares: both open each share alone and never combine any."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ceremony.base.data import Malformed
+from ceremony.cli.cold import begin, genesis_option, register_option, slips_option
+from ceremony.record.register import Register
+from ceremony.script.closing import slips_folder
+
+
+@click.command()
+@register_option
+@genesis_option
+@click.option("--practice", required=True, type=click.Path(exists=True, file_okay=False), help="The practice register's folder.")
+@click.option("--practice-genesis", metavar="HEX", help="Its genesis, from its closing slip (asked for if it is not given).")
+@click.option("--practice-head", metavar="HEX", help="Its head, from its closing slip (asked for if it is not given).")
+@slips_option
+def drill(folder: Path, genesis: str, slips: str | None, **given: str | None) -> None:
+    """The quarter's drill: takes in a practice transfer of these very people, then each proves their production share alone."""
+    told = {name: value for name, value in given.items() if value is not None}
+    begin(folder, genesis, "drill", {**told, "slips": str(slips_folder(folder, slips))}, until=None)
+    _ended(folder)
+
+
+@click.group()
+def shares() -> None:
+    """The health of shares."""
+
+
+@shares.command()
+@register_option
+@genesis_option
+@click.option("--position", "positions", multiple=True, help="A custodian who is here, such as A1; also `witness`. Asked for if not given.")
+@slips_option
+def check(folder: Path, genesis: str, positions: tuple[str, ...], slips: str | None) -> None:
+    """Each custodian who is here opens their share alone; it is compared, locked again, and never combined (STO-10)."""
+    given = {"positions": " ".join(positions)} if positions else {}
+    begin(folder, genesis, "check", {**given, "slips": str(slips_folder(folder, slips))}, until=None)
+    _ended(folder)
+
+
+def _ended(folder: Path) -> None:
+    """What came of it, and the new head."""
+    book = Register.open(folder)
+    closed = book.ceremonies[-1].state.closed
+    if closed is None:
+        raise Malformed(f"{book.ceremonies[-1].folder.name} has not ended: `ceremony resume` goes on with it")
+    click.echo(f"{closed.outcome.capitalize()}: {closed.reason}\nhead {book.head}")

@@ -1,0 +1,78 @@
+"""What a check of shares and a drill must have recorded: each share alone, locked again, never combined (STO-10, DRL-01 to DRL-03)."""
+
+from __future__ import annotations
+
+from ceremony.record import entries
+from ceremony.record.drills import check_caught
+from ceremony.record.ledger import DRILL_FAILED, DRILL_HELD, VOID, Ledger, Sealed, sealings
+from ceremony.record.register import Ceremony
+from ceremony.record.rules import outside, people
+from ceremony.record.rules.common import STAFF, differs, equal, everyone_signed
+from ceremony.record.rules.transfer import check_secured
+
+COMBINES = (
+    entries.Generated, entries.Quorums, entries.Authorized, entries.Agreed, entries.Armed, entries.Recovered, entries.Imported,
+    entries.Signing, entries.HsmSigned, entries.Absent, entries.Checked, entries.Exported,
+)  # fmt: skip
+"""Entries of ceremonies that make, combine or use the secret: none of them stands in a check or a drill."""
+
+
+def check(ceremony: Ceremony, ledger: Ledger) -> None:
+    """Each share alone, always; all the rest if it ended and was not voided."""
+    people.check(ceremony, ledger.charter)
+    _check_alone(ceremony, ledger)
+    closed = ceremony.state.closed
+    if closed is None or closed.outcome == VOID:
+        return
+    if ledger.key is None:
+        differs("AUD-08", ceremony, f"a {ceremony.kind}", "no key record before it", "a key generation first")
+    check_secured(ceremony, ledger, ledger.key)
+    drill = ceremony.kind == "drill"
+    everyone_signed(ceremony, STAFF if drill else (), (entries.Proven, entries.Removed, entries.Drilled))
+    if not set(ceremony.state.actors(entries.Present)) & set(ledger.charter.custodians):
+        differs("ASM-01", ceremony, "who was there", "no custodian", "one custodian at least")
+    if drill:
+        outside.check(ceremony, ledger.charter)
+        _check_drill(ceremony, ledger, closed.outcome)
+
+
+def _check_alone(ceremony: Ceremony, ledger: Ledger) -> None:
+    """STO-10: the vault opens shares alone, of people who are there, at their newest number; one is locked again before the next."""
+    state, running, unlocked = ceremony.state, False, ""
+    for at, entry in enumerate(state.entries):
+        body = entry.body
+        where = f"entry {entry.line.seq} ({entry.line.type})"
+        if isinstance(body, COMBINES):
+            differs("STO-10", ceremony, where, "a share was combined or used", "each share alone")
+        elif isinstance(body, entries.VaultEnded | entries.Resumed | entries.Vault):
+            running, unlocked = False, ""
+        elif isinstance(body, entries.Alone):
+            running = True
+            equal("STO-10", ceremony, "the key record whose shares are opened", body.key_record, ledger.key and ledger.key.digest)
+        elif isinstance(body, entries.Unlocked):
+            if not running or unlocked:
+                differs("STO-10", ceremony, where, f"{unlocked or 'another task of the vault'} before it", "each share alone")
+            if entry.actor not in {e.actor for e in state.entries[:at] if isinstance(e.body, entries.Present)}:
+                differs("ASM-01", ceremony, where, f"{entry.actor} is not there", "who is there")
+            unlocked = body.position
+            known = sealings(ledger.sealed, state.entries[:at], ledger.key.set_identifier if ledger.key else "")
+            numbers = known.get(body.position, Sealed()).acceptable
+            if body.number not in numbers:
+                differs("REC-12", ceremony, f"the sealing number of {body.position}", body.number, " or ".join(map(str, numbers)) or "none")
+        elif isinstance(body, entries.Proven):
+            unlocked = ""
+
+
+def _check_drill(ceremony: Ceremony, ledger: Ledger, outcome: str) -> None:
+    """DRL-01 to DRL-03: what was practised elsewhere, told by the people of this drill, with an attack that was caught."""
+    state = ceremony.state
+    practised, told = state.last(entries.Rehearsed), state.last(entries.Drilled)
+    if practised is None or not practised.ceremonies or not practised.took_part or practised.genesis == ledger.genesis:
+        differs("DRL-02", ceremony, "its practice transfer", "none", "one from a practice register, by this charter's people")
+    if told is None:
+        differs("DRL-01", ceremony, "what its people tell", "nothing", "scenario, attack, outcome, remediation, next date")
+    if not set(practised.took_part) <= set(ledger.charter.custodians):
+        differs("DRL-02", ceremony, "who took part", " ".join(practised.took_part), "custodians of this charter")
+    if told.caught == "yes":
+        check_caught(told.attack, practised.refused)
+    equal("DRL-03", ceremony, "its outcome", outcome, DRILL_HELD if told.caught == "yes" else DRILL_FAILED)

@@ -1,0 +1,93 @@
+"""Each share alone: opened, compared with its commitment, locked again, and never combined with any other (STO-10).
+
+`shares check` is this and nothing else, at a custodian's own site, without administrator and without an HSM; a drill does it, too."""
+
+from __future__ import annotations
+
+from ceremony.record import entries
+from ceremony.script import sitting
+from ceremony.script.closing import adjourn
+from ceremony.script.opening import custodians, sign_in
+from ceremony.script.prepare import alive, end_vault, start_processes
+from ceremony.script.room import Room, Steps, last_step
+from ceremony.vault.protocol import BeginHealth
+
+WITNESS = "witness"
+
+
+def roll_call(room: Room) -> Steps:
+    """A check: one custodian or more, each for themselves, and the witness if there is one."""
+    yield from sign_in(room, _here(room, with_staff=False))
+
+
+def roll_call_of_drill(room: Room) -> Steps:
+    """A drill: whoever of the custodians is here (a drill may be without a site), administrator and witness."""
+    yield from sign_in(room, (*_here(room, with_staff=True), "administrator", WITNESS))
+
+
+def _here(room: Room, *, with_staff: bool) -> tuple[str, ...]:
+    """Custodians who are here, as the command line or they themselves say; who signed in before an interruption stays."""
+    before = {p for p in room.state.actors(entries.Present) if with_staff is False or p in room.charter.custodians}
+    before |= {a for kind in (entries.Watch, entries.SlipRead) for a in room.state.actors(kind) if a in room.charter.custodians}
+    example = room.charter.custodians[0]
+    end = "" if with_staff else f"( {WITNESS})?"
+    expected = f"positions such as {example}" + ("" if with_staff else f", or {example} {WITNESS} if the witness is here")
+    given = room.given.pop("positions", "")
+    while True:
+        text = given or room.screen.ask("Custodians who are here: ", expected, rf"[A-I][1-9]( [A-I][1-9])*{end}")
+        given = ""
+        named = text.split()
+        strangers = [p for p in named if p not in room.charter.custodians and (with_staff or p != WITNESS)]
+        if strangers or len(set(named)) != len(named):
+            room.screen.say(f"Found {', '.join(strangers) or 'a position twice'}, expected custodians of the charter, each once.")
+        else:
+            return tuple(sorted(before | set(named)))
+
+
+def prove(room: Room) -> Steps:
+    """STO-10: one custodian after the other; each share is locked again, under its next number, before the next one is opened."""
+    if [p for p in custodians(room) if p not in proven(room)]:
+        yield from _begin(room)
+    while waiting := [p for p in custodians(room) if p not in (*proven(room), *sitting.aside(room))]:
+        position = waiting[0]
+        room.screen.fresh((f"{position}: your share alone. Still to come: {' '.join(waiting[1:]) or 'nobody'}.", ""))
+        yield from sitting.unlock_one(room, position)
+        if position in sitting.opened(room) and position in sitting.to_lock(room):
+            with room.screen.working(f"lock, write, read back and prove the share of {position}"):
+                yield from sitting.lock_one(room, position)
+    for position, number in sitting.to_remove(room):
+        yield from sitting.remove_older(room, position, number)
+    yield from end_vault(room, "each share was proven alone")
+    missing = [p for p in custodians(room) if p not in proven(room)]
+    told = f"Proven alone, and locked again: {' '.join(proven(room)) or 'none'}."
+    room.screen.say(told + (f" NOT proven: {' '.join(missing)}." if missing else ""))
+
+
+def proven(room: Room) -> tuple[str, ...]:
+    """Positions whose shares were proven in this ceremony and are locked again."""
+    open_yet = sitting.to_lock(room)
+    return tuple(sorted({b.position for b in room.state.all(entries.Proven) if b.position not in open_yet}))
+
+
+def _begin(room: Room) -> Steps:
+    """The machine is looked at, and the vault begins with this one task for its life."""
+    yield from start_processes(room)
+    made = room.book.key_ceremony
+    order = BeginHealth(
+        charters=room.book.links,
+        genesis=room.genesis,
+        key_record=made.raw("key-record"),
+        key_record_signatures=made.signatures("key-record"),
+    )
+    with room.screen.working("the vault verifies charter and key record"):
+        begun = alive(room).begin_health(order)
+    yield ("tool", entries.Alone(key_record=begun.key_record))
+
+
+def close(room: Room) -> Steps:
+    """Everyone who is here signs what was proven; the check ends."""
+    yield from adjourn(room)
+    yield from last_step(room)
+    missing = [p for p in custodians(room) if p not in proven(room)]
+    reason = f"proven: {' '.join(proven(room)) or 'none'}" + (f"; not proven: {' '.join(missing)}" if missing else "")
+    yield ("tool", entries.Closed(outcome="shares checked", reason=reason))

@@ -71,7 +71,7 @@ for folder in *; do
     count=$((count + 1))
     number=$(printf '%04d' "$count")
     case $folder in
-    "$number-keygen" | "$number-transfer" | "$number-receipt") printf '%s\n' "$folder" >>"$tmp/folders" ;;
+    "$number-keygen" | "$number-transfer" | "$number-receipt" | "$number-drill" | "$number-check") printf '%s\n' "$folder" >>"$tmp/folders" ;;
     *) refuse AUD-08 "the ceremonies are not numbered without a gap: expected $number" ;;
     esac
     [ -f "$folder/transcript.jsonl" ] || refuse AUD-05 "$folder has no transcript.jsonl"
@@ -120,7 +120,7 @@ fi
 cat >"$tmp/facts.jq" <<'JQ'
 def is($re): type == "string" and test("\\A(" + $re + ")\\z");
 def has_all($needed): ($needed - .) == [];
-def kinds: ["room-item","boot-image","self-tests","stray-device","watch","clock","slip-read","typed-back",
+def kinds: ["alone","rehearsed","drilled","room-item","boot-image","self-tests","stray-device","watch","clock","slip-read","typed-back",
   "opened","file","signature","step","present","machine","vault","vault-ended","hsm","import-path","generated","sealing",
   "proven","removed","quorums","authorized","agreed","reviewed","armed","unlocked","recovered","imported","signing","set-aside",
   "hsm-signed","absent","checked","exported","sighting","disagreed","excepted","refusal","resumed","paused","continued","closed"];
@@ -134,6 +134,7 @@ def fresh: {seq: 0, time: "", done: 0, again: false, closed: false, seen: {}, li
 
 def broken($control; $text): .out += ["E\t\($control) \(.folder // "entry"), entry \(.seq): \($text)"];
 def need($ok; $control; $text): if $ok then . else broken($control; $text) end;
+def alone_only: .kind == "drill" or .kind == "check";
 def after($kind; $control): need(.seen[$kind]; $control; "\($kind) must come before it");
 
 def shape($e; $genesis; $mark):
@@ -182,8 +183,9 @@ def step($b): (.done + 1) as $next
 
 def examined: after("machine"; "AIR-02") | after("self-tests"; "SET-09");
 
-def unlocked($b): need(.armed and (.positions | index($b.position)); "SIG-08"; "a share that the vault was not armed for") | after("import-path"; "AIR-07")
-  | .waiting[$b.position] = ($b.number | tonumber? // 0);
+def unlocked($b): if alone_only then need(.alone == []; "STO-10"; "a share that was not opened alone") | .alone = [$b.position] | .waiting[$b.position // ""] = ($b.number | tonumber? // 0)
+  else need(.armed and (.positions | index($b.position)); "SIG-08"; "a share that the vault was not armed for") | after("import-path"; "AIR-07")
+  | .waiting[$b.position] = ($b.number | tonumber? // 0) end;
 
 def proven($b): ($b.number | tonumber? // 0) as $n | ($b.position // "") as $p
   | if .open[$p] != "\($b.number) \($b.sha256)" then broken("SEC-01"; "proven, but not the share that was locked")
@@ -213,6 +215,10 @@ def typed_back: everyone as $here  # three groups each, none of them the same
   | .typed | with_entries(select((.key | IN($custodians[])) and (.key | IN($here[])) and (.value | unique | length >= 3))) | . as $typed
   | [keys[] as $a | keys[] as $b | select($a != $b and ($typed[$a] - $typed[$b] == $typed[$a]))] != [];
 
+def drill($b):  # it counts only if the attack was caught, in the practice register
+  from_outside | after("rehearsed"; "DRL-02") | after("drilled"; "DRL-01") | need(everyone | has_all(["administrator","witness"]); "ASM-03"; "administrator or witness was not there")
+  | need($b.outcome == (if .drilled.caught == "yes" then "drill held" else "drill failed" end) and (.drilled.caught != "yes" or ([.drilled.attack] - .rehearsed == [])); "DRL-03"; "the attack was not caught");
+
 def closed($b):
   .closed = true | .number as $number | .out += ["C\t\($number)\t\($b.outcome)"]
   | if $b.outcome == "void" then need((.seen["signing"] or .seen["hsm-signed"]) | not; "BRD-06"; "void, but the HSM may have signed")
@@ -225,6 +231,9 @@ def closed($b):
       from_outside | after("exported"; "EXP-01") | need(.nobody_paid or typed_back; "TXN-06"; "the address was not typed back by two custodians") | need(everyone | has_all(["administrator","witness"]); "ASM-03"; "administrator or witness was not there")
       | need(everyone as $here | .positions - $here == []; "ASM-01"; "a custodian was not there")
       | everyone_signs(["opening","adjournment"]; .newest // 0) | .out += [("cfo","cto") as $who | "N\t\($number)\tauthorization\t\($who)"]
+    elif (.kind == "drill" and ($b.outcome | IN("drill held","drill failed"))) or (.kind == "check" and $b.outcome == "shares checked") then
+      (if .kind == "drill" then drill($b) else . end) | need(.waiting == {}; "SEC-01"; "it ended before every share was locked again")
+      | need(everyone as $here | $custodians - $here != $custodians; "ASM-01"; "no custodian was there") | everyone_signs(["opening","adjournment"]; .newest // 0)
     elif .kind == "receipt" and $b.outcome == "receipt" then
       after("sighting"; "BRD-03") | need([.signed[] | select(.[0] == "receipt") | .[1]] | unique | length >= 2; "BRD-04"; "fewer than two people signed the receipt")
     elif .kind == "receipt" and $b.outcome == "excepted" then need(.excepted["BRD-05"]; "BRD-05"; "closed without a receipt or an exception")
@@ -245,7 +254,7 @@ def body($e): $e.body as $b | $e.type as $t
       | (if $b.kind == "key-record" then .key_record = $b.sha256 elif $b.kind == "request" then .file_request = $b.sha256
         elif $b.kind == "authorization" then .file_authorization = $b.sha256 else . end)
     elif $t == "signature" then signature($e)
-    elif $t == "present" then .present += [$e] | need([$b.factors[] | {"hardware key, touched": 1, "signing key file": 1, "recognised by the witness": 2}[.]]
+    elif $t == "present" then .present += [$e] | .kind as $kind | need([$b.factors[] | {"hardware key, touched": 1, "signing key file": 1, "recognised by the witness": 2, "the passphrase of their share, which follows": (if $kind == "check" then 3 else null end)}[.]]
         | unique | length >= 2 and all(. != null); "ASM-02"; "not factors of two types")
     elif $t == "room-item" then .room[$b.item] = $b.held | need($e.actor == "witness"; "AIR-01"; "the room is the witness's to look at")
     elif $t == "watch" then .watch[$e.actor] = ($e.time | fromdateiso8601) - ($b.typed | fromdateiso8601)
@@ -254,12 +263,16 @@ def body($e): $e.body as $b | $e.type as $t
     elif $t == "slip-read" then .read[$b.ceremony][$e.actor] = $b.places
     elif $t == "typed-back" and .approval_head == null then .typed[$e.actor] += [$b.groups[] | "\($b.payment) \(.)"]
     elif $t == "step" then step($b)
-    elif $t == "resumed" then .again = true
+    elif $t == "resumed" then .again = true | .alone = null
     elif $t == "authorized" then .nobody_paid = ($b.payments == []) | .authorization = $b.authorization | need($b.authorization == .file_authorization; "AUT-01"; "not the authorization's file")
     elif $t == "agreed" then .request = $b.request | after("authorized"; "TXN-01") | need($b.request == .file_request; "SIG-06"; "not the request's file")
     elif ($t | IN("reviewed","armed","signing","hsm-signed")) and $b.request != .request then broken("SIG-06"; "another request")
     elif $t == "armed" then .armed = true | .seen["recovered"] = false | .seen["imported"] = false | .positions = ([.positions[], $b.positions[]] | unique) | examined
       | need(.approved | has_all($b.positions + ["witness"] + $approving); "SIG-02"; "not everyone who must has approved")
+    elif alone_only and ($t | IN("generated","quorums","authorized","agreed","recovered","imported","signing","hsm-signed","absent","checked","exported")) then broken("STO-10"; "a share was combined or used")
+    elif $t == "alone" then .alone = [] | examined | need($b.key_record == .key_record; "STO-10"; "shares of another set")
+    elif $t == "rehearsed" then .rehearsed = $b.refused | need($b.genesis != $genesis and $b.took_part != []; "DRL-02"; "no practice transfer elsewhere")
+    elif $t == "drilled" then .drilled = $b | .newest = .seq
     elif $t == "unlocked" then unlocked($b)
     elif $t == "recovered" then after("unlocked"; "REC-01") | need(.armed; "SIG-08"; "the vault is not armed")
     elif $t == "imported" then after("recovered"; "REC-06")
@@ -270,7 +283,7 @@ def body($e): $e.body as $b | $e.type as $t
     elif $t == "checked" then after("absent"; "SEC-03")
     elif $t == "exported" then after("checked"; "SIG-03") | need(.waiting == {}; "SEC-01"; "exported before every share was locked again")
     elif $t == "sealing" then .open[$b.position // ""] = "\($b.number) \($b.sha256)"
-    elif $t == "proven" then proven($b) | .newest = .seq | .proven_all += [$b.position]
+    elif $t == "proven" then (if .alone then .alone = [] else . end) | proven($b) | .newest = .seq | .proven_all += [$b.position]
     elif $t == "quorums" or $t == "generated" then .newest = .seq | examined
     elif $t == "disagreed" then (if $b.to == "adjournment" then .declined += [$e.actor] else . end)
       | .number as $number | .out += ["N\t\($number)\tdisagreement\t\($e.actor)"]
@@ -278,7 +291,7 @@ def body($e): $e.body as $b | $e.type as $t
       | need(($b.control | IN(excepted[])) and .listed[$b.file] == "exception"; "SET-06"; "an exception that no form allows")
       | need([("cfo","cto") as $who | any($signed[]; .[0] == "exception" and .[1] == $who and .[3] == $b.file)] | all; "SET-06"; "an exception that cfo and cto did not both sign")
       | .out += ["X\t\($b.control) \($number)\t\(.folder)/\($b.file)"]
-    elif $t == "vault-ended" then .armed = false
+    elif $t == "vault-ended" then .armed = false | .alone = null
     elif $t == "closed" then closed($b) else . end;
 
 def opened($e): . as $old | fresh + {from: .at, key_record: .key_record, out: [], at: .at, seq: 1, time: .time,

@@ -15,9 +15,13 @@ from ceremony.script.closing import slips_folder
 @click.command()
 @register_option
 @genesis_option
-@click.option("--practice", required=True, type=click.Path(exists=True, file_okay=False), help="The practice register's folder.")
-@click.option("--practice-genesis", metavar="HEX", help="Its genesis, from its closing slip (asked for if it is not given).")
-@click.option("--practice-head", metavar="HEX", help="Its head, from its closing slip (asked for if it is not given).")
+@click.option(
+    "--practice", "evidence", required=True, type=click.Path(exists=True, file_okay=False), help="The practice register's folder."
+)
+@click.option(
+    "--practice-genesis", "evidence_genesis", metavar="HEX", help="Its genesis, from its closing slip (asked for if it is not given)."
+)
+@click.option("--practice-head", "evidence_head", metavar="HEX", help="Its head, from its closing slip (asked for if it is not given).")
 @slips_option
 def drill(folder: Path, genesis: str, slips: str | None, **given: str | None) -> None:
     """The quarter's drill: takes in a practice transfer of these very people, then each proves their production share alone."""

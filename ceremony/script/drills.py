@@ -18,7 +18,7 @@ from transfer.limits import moment
 def rehearsed(room: Room) -> Steps:
     """DRL-02: the practice register is verified whole against its own slip, and its transfers by this charter's people count."""
     if room.state.last(entries.Rehearsed) is None:
-        folder = room.path("practice", "the practice register")
+        folder = room.path("evidence", "the practice register")
         genesis, head = (_digest(room, name) for name in ("genesis", "head"))
         with room.screen.working("verify the whole practice register"):
             verdict = verify(folder, genesis, head)
@@ -38,7 +38,7 @@ def rehearsed(room: Room) -> Steps:
 
 def _digest(room: Room, name: str) -> str:
     """Genesis or head of the practice register, from its closing slip."""
-    given = room.given.get(f"practice_{name}") or room.screen.ask(
+    given = room.given.get(f"evidence_{name}") or room.screen.ask(
         f"administrator, {name} of the practice register, from its closing slip: ", "64 hexadecimal digits", "[0-9a-f]{64}"
     )
     return str(decode(Digest, given, name))

@@ -11,7 +11,7 @@ from ceremony.record import charter as charters
 from ceremony.record import entries, policy
 from ceremony.record.charter import SIGNERS
 from ceremony.record.exceptional import declined, said_no_now
-from ceremony.record.rules.people import FILE, HARDWARE, RECOGNISED, check_factors
+from ceremony.record.rules.people import FILE, HARDWARE, OWN_SHARE, RECOGNISED, check_factors
 from ceremony.record.signed import read_signed
 from ceremony.screen import panels
 from ceremony.script.exceptional import answer, check_agreed
@@ -99,17 +99,17 @@ def sign_in(room: Room, people: Sequence[str]) -> Steps:
         _recognise(room, [person for person in people if person not in room.state.signers("opening")])
     room.screen.show(panels.words("transcript so far", room.transcript.head))
     room.screen.show(panels.paragraph("Each person inserts their own medium and signs that they are here and that this is the transcript."))
-    text = room.statement()
+    text, other = room.statement(), RECOGNISED if "witness" in people else OWN_SHARE
     for person in people:
         if person not in room.state.signers("opening") and person not in said_no_now(room.state, "opening"):
             room.medium(person)
             prompt = f"you are {room.charter.member(person).name}: sign the opening."
-            yield from answer(room, person, "opening", prompt, partial(_signed_in, room, person, text))
+            yield from answer(room, person, "opening", prompt, partial(_signed_in, room, person, text, other))
     check_agreed(room)
 
 
-def _signed_in(room: Room, person: str, text: str) -> Steps:
-    present, signature = sign_opening(room, person, text)
+def _signed_in(room: Room, person: str, text: str, other: str) -> Steps:
+    present, signature = sign_opening(room, person, text, other)
     if person not in room.state.actors(entries.Present):
         yield present
     yield signature
@@ -132,10 +132,10 @@ def _recognise(room: Room, people: Sequence[str]) -> None:
         )
 
 
-def sign_opening(room: Room, person: str, text: str) -> tuple[Entry, Entry]:
-    """ASM-02: how one person was authenticated, and their signature over the opening."""
+def sign_opening(room: Room, person: str, text: str, other: str = RECOGNISED) -> tuple[Entry, Entry]:
+    """ASM-02: how one person was authenticated (`other`: beside their key), and their signature over the opening."""
     signature = room.sign_checkpoint(person, "opening", text)
-    factors = (HARDWARE if room.charter.key(person).startswith("sk-") else FILE, RECOGNISED)
+    factors = (HARDWARE if room.charter.key(person).startswith("sk-") else FILE, other)
     check_factors(person, factors)
     return (person, entries.Present(factors=factors)), signature
 

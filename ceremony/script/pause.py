@@ -16,6 +16,7 @@ SITTING = (
     "Not now: key generation is one sitting, and its shares are open. Finish it first; if that cannot be, q ends it, this set is void "
     "and all begins again."
 )
+ALONE = "Not now: you are here without administrator and witness. q stops; nothing is lost, and `ceremony resume` goes on."
 OPEN = (
     "Not now: shares are open. Finish first, it takes a few minutes; nobody leaves before their share is locked again. "
     "If that cannot be: q ends the vault, no share stays open, nothing is lost, and `ceremony resume` goes on."
@@ -26,6 +27,8 @@ def busy(room: Room) -> str:
     """Why nobody pauses and nothing is excepted at this moment, and what to do instead; empty if both may be."""
     if in_one_sitting(room.state):
         return SITTING
+    if room.state.opened.kind == "check":
+        return ALONE
     return OPEN if room.vault is not None and _shares_open(room.state) else ""
 
 

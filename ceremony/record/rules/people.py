@@ -12,7 +12,10 @@ from ceremony.record.register import Ceremony
 from ceremony.record.rules.common import differs
 
 HARDWARE, FILE, RECOGNISED = "hardware key, touched", "signing key file", "recognised by the witness"
-FACTORS: Mapping[str, str] = MappingProxyType({HARDWARE: "what they have", FILE: "what they have", RECOGNISED: "who they are"})
+OWN_SHARE = "the passphrase of their share, which follows"
+FACTORS: Mapping[str, str] = MappingProxyType(
+    {HARDWARE: "what they have", FILE: "what they have", RECOGNISED: "who they are", OWN_SHARE: "what they know"}
+)
 """What shows that somebody is who they say they are -> of which type it is. (The passphrase, what they know, opens their share.)"""
 LEAST_TYPES = 2
 
@@ -27,6 +30,8 @@ def check(ceremony: Ceremony, charter: Charter) -> None:
             differs("ASM-01", ceremony, where, entry.actor, entry.body.position)
         if isinstance(entry.body, entries.Present):
             check_factors(entry.actor, entry.body.factors)
+            if OWN_SHARE in entry.body.factors and ceremony.kind != "check":
+                differs("ASM-02", ceremony, where, OWN_SHARE, "recognised by the witness; who checks a share alone may have none")
         if isinstance(entry.body, entries.Reviewed) and entry.actor not in (*charter.custodians, "witness"):
             differs("TXN-02", ceremony, where, entry.actor, "a custodian or the witness")
 

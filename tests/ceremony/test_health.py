@@ -1,0 +1,89 @@
+"""Each share alone: `shares check` at a custodian's own site, and the drill; nothing is combined, everything is locked again."""
+
+from __future__ import annotations
+
+import pytest
+
+from ceremony.base.control import Refused
+from ceremony.demonstration import Stage
+from ceremony.record.register import Register
+from ceremony.record.verify import verify
+from shares.envelope import Header
+from tests.ceremony import rehearsal
+from tests.ceremony.test_interruptions import KILLED, check_ended
+from tests.ceremony.test_shares import card
+from tests.record.test_verify_stock import run as stock
+
+
+def words(set_: Stage, *more: str) -> tuple[str, ...]:
+    genesis = Register.open(set_.folder / "register").genesis
+    return (*more, "--register", "register", "--genesis", genesis)
+
+
+def check(set_: Stage, *people: str) -> tuple[str, ...]:
+    return (*words(set_, "shares", "check"), *(word for person in people for word in ("--position", person)))
+
+
+def both_verify(set_: Stage) -> None:
+    book = Register.open(set_.folder / "register")
+    assert verify(book.folder, book.genesis, book.head).word == "VERIFIED"
+    done = stock(book.folder, book.genesis, book.head)
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+
+
+@pytest.mark.control("STO-10")
+def test_a_custodian_proves_their_share_alone(authorized: Stage) -> None:
+    before = card(authorized, "A2").read_bytes()
+    shown, code = rehearsal.run(authorized, *check(authorized, "A2", "B1"))
+    assert code == 0, shown[-2000:]
+    assert "Shares checked: proven: A2 B1" in shown
+    types = rehearsal.types(authorized)
+    assert types.count("unlocked") == types.count("proven") == 2
+    assert not {"armed", "recovered", "hsm", "import-path"} & set(types)
+    after = card(authorized, "A2").read_bytes()
+    assert (Header.unpack(before).sealing, Header.unpack(after).sealing) == (1, 2)
+    assert after[22:38] != before[22:38]
+    both_verify(authorized)
+    shown, code = rehearsal.run(authorized, *check(authorized, "A2", "witness"))
+    assert code == 0, shown[-2000:]
+    both_verify(authorized)
+
+
+@pytest.mark.control("STO-10")
+def test_a_check_that_is_killed_after_each_entry_goes_on(authorized: Stage) -> None:
+    kills, further = 0, 1
+    while True:
+        begun = bool(list(authorized.folder.glob("register/*-check/transcript.jsonl")))
+        command = words(authorized, "resume") if begun else check(authorized, "C1")
+        seen = rehearsal.types(authorized).count("resumed") if begun else 0
+        shown, code = rehearsal.run_broken(authorized, f"kill:{further}", command)
+        assert code in (0, KILLED), shown[-2000:]
+        if code == 0:
+            break
+        kills += 1
+        again = rehearsal.types(authorized)
+        further = further + 1 if again[-1] not in ("step", "present") and again.count("resumed") > seen else 2
+    assert kills > 10
+    check_ended(authorized, "shares checked")
+    both_verify(authorized)
+    assert card(authorized, "C1").exists()
+
+
+@pytest.mark.control("STO-10")
+def test_a_share_that_does_not_open_is_told_and_costs_nothing(authorized: Stage) -> None:
+    authorized.cast.passphrases["B2"] = "not the right words at all"
+    before = card(authorized, "B2").read_bytes()
+    shown, code = rehearsal.run(authorized, *check(authorized, "B2", "A1"))
+    assert code == 0, shown[-2000:]
+    assert "proven: A1; not proven: B2" in shown
+    assert card(authorized, "B2").read_bytes() == before
+    both_verify(authorized)
+
+
+def test_who_is_not_in_the_charter_is_asked_again(authorized: Stage) -> None:
+    authorized.cast.custodians_here = ("A1",)
+    shown, code = rehearsal.run(authorized, *check(authorized, "I9"))
+    assert code == 0, shown[-2000:]
+    assert "Found I9, expected custodians of the charter" in shown
+    with pytest.raises(Refused):
+        verify(authorized.folder / "register", "00" * 32)

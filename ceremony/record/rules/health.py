@@ -6,7 +6,7 @@ from ceremony.record import entries
 from ceremony.record.drills import check_caught
 from ceremony.record.ledger import DRILL_FAILED, DRILL_HELD, VOID, Ledger, Sealed, sealings
 from ceremony.record.register import Ceremony
-from ceremony.record.rules import outside, people
+from ceremony.record.rules import outside, people, vault
 from ceremony.record.rules.common import STAFF, differs, equal, everyone_signed
 from ceremony.record.rules.transfer import check_secured
 
@@ -19,6 +19,7 @@ COMBINES = (
 
 def check(ceremony: Ceremony, ledger: Ledger) -> None:
     """Each share alone, always; all the rest if it ended and was not voided."""
+    vault.check(ceremony, ledger.charter.hsm)
     people.check(ceremony, ledger.charter)
     _check_alone(ceremony, ledger)
     closed = ceremony.state.closed

@@ -13,7 +13,8 @@ from ceremony.record.state import Recorded
 PROCESSES = {"opener", "hsm"}
 TESTED = {"tests of opener", "tests of hsm", "tests of screen"}
 USES = (entries.Armed, entries.Generated)
-"""With these a run of the vault begins to matter: no share is unlocked, and none is made, before."""
+"""With these a run of the vault begins to matter: no share is unlocked, and none is made, before. (So it does with `Alone`, for which
+no HSM is needed.)"""
 
 Run = frozenset[str]
 """What one run of the vault has recorded so far: `machine`, its processes, `tests of` each, `HSM` and `import path`."""
@@ -38,7 +39,7 @@ def _advance(run: Run, ceremony: Ceremony, entry: Recorded, hsm: Hsm) -> Run:
         return (_NOTHING if run - PROCESSES - {"machine"} or body.process in run else run) | {body.process}
     if isinstance(body, entries.SelfTests):
         return run | {f"tests of {body.process}"}
-    if isinstance(body, (entries.Hsm, entries.ImportPath, *USES)) and not run >= PROCESSES:
+    if isinstance(body, (entries.Hsm, entries.ImportPath, entries.Alone, *USES)) and not run >= PROCESSES:
         _missing("REC-10", ceremony, entry, "both processes of this run of the vault")
     if isinstance(body, entries.Hsm):
         _check_hsm(ceremony, body, hsm)
@@ -49,9 +50,9 @@ def _advance(run: Run, ceremony: Ceremony, entry: Recorded, hsm: Hsm) -> Run:
         return run | {"import path"}
     if isinstance(body, USES) and "import path" not in run:
         _missing("AIR-07", ceremony, entry, "the import path of this run of the vault")
-    if isinstance(body, USES) and "machine" not in run:
+    if isinstance(body, (entries.Alone, *USES)) and "machine" not in run:
         _missing("AIR-02", ceremony, entry, "what was found of the machine before this run of the vault")
-    if isinstance(body, USES) and not run >= TESTED:
+    if isinstance(body, (entries.Alone, *USES)) and not run >= TESTED:
         _missing("SET-09", ceremony, entry, "the self-tests of every process of this run of the vault")
     return run
 

@@ -123,14 +123,15 @@ def has_all($needed): ($needed - .) == [];
 def kinds: ["alone","rehearsed","drilled","room-item","boot-image","self-tests","stray-device","watch","clock","slip-read","typed-back",
   "opened","file","signature","step","present","machine","vault","vault-ended","hsm","import-path","generated","sealing",
   "proven","removed","quorums","authorized","agreed","reviewed","armed","unlocked","recovered","imported","signing","set-aside",
-  "hsm-signed","absent","checked","exported","sighting","disagreed","excepted","refusal","resumed","paused","continued","closed"];
+  "hsm-signed","absent","checked","exported","sighting","settled","disagreed","excepted","refusal","resumed","paused","continued","closed"];
 def namespaces: {"charter":"charter","policy":"policy","key-record":"key-record","authorization":"authorization",
   "confirmation":"confirmation","revocation":"revocation","receipt":"receipt","exception":"exception","approval":"approval",
   "opening":"checkpoint","phase":"checkpoint","adjournment":"checkpoint","disagreement":"checkpoint","return":"checkpoint"};
 def excepted: ["SET-07","STO-02","STO-04","STO-08","AIR-01","ASM-03","DRL-01","BRD-05"];  # with a form that both officers sign; no other control
 def base64: "([A-Za-z0-9+/]{4})*([A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?";  # no bits left over: one spelling
 def fresh: {seq: 0, time: "", done: 0, again: false, closed: false, seen: {}, listed: {}, present: [], signed: [], phase: {}, approved: [], declined: [],
-  room: {}, watch: {}, read: {}, typed: {}, approval_head: null, prepared: null, positions: [], open: {}, waiting: {}, armed: false, paused: "", back: []};
+  room: {}, watch: {}, read: {}, typed: {}, approval_head: null, prepared: null, positions: [], open: {}, waiting: {}, armed: false, paused: "", back: [],
+  settling: [], replaces: [], pays: []};
 
 def broken($control; $text): .out += ["E\t\($control) \(.folder // "entry"), entry \(.seq): \($text)"];
 def need($ok; $control; $text): if $ok then . else broken($control; $text) end;
@@ -175,6 +176,25 @@ def signature($e):
     else . end) | del(.said)
   | .out += [["S", .folder, $b.purpose, $b.namespace, $e.actor, $b.file // "-", ($b.text // "--" | .[:-1] | gsub("\n"; "\u0001")),
       ($e.time | gsub("[-:T]"; "")), ($b.blob as $s | [range(0; $s | length; 70) | $s[.:. + 70]] | join(" "))] | join("\t")];
+
+# What the chain holds back (BRD-06): .held has a row for each transfer, {number, txid, pays, coins, signed, received, gone}
+def outstanding: .signed and .received == 0 and (.gone | not);
+def granted($b): .replaces = ($b.replaces // []) | .pays = [$b.payments[]? | .payee, .destination] | .pays as $pays | .replaces as $replaces
+  | ([.held[] | select(.txid | IN($replaces[]))]) as $named | ([$named[] | .coins[]]) as $coins
+  | need([$named[] | outstanding] | length == ($replaces | length) and all; "BRD-06"; "it replaces what is not outstanding")
+  | need([.held[] | select(outstanding and (.txid | IN($replaces[]) | not)) | ((.pays - $pays) == .pays) and ((.coins - $coins) == .coins)] | all;
+    "BRD-06"; "a signed transfer to the same payee is outstanding, and not replaced");
+def reserved($b): .replaces as $replaces | $b.coins as $coins
+  | need([.held[] | select(.gone | not) | ((.coins - $coins) == .coins) == (.txid | IN($replaces[]) | not)] | all;
+    "BRD-06"; "a coin that another transfer holds, or none of what it replaces")
+  | .holds = {txid: $b.txid, coins: $coins, pays: .pays, number: .number, received: 0, gone: false};
+def settled($b): .sighted as $s | ([.held[] | select(.txid == $s.txid)] | .[0].coins // []) as $coins
+  | need($b.by == $s.txid and ($s.confirmations | tonumber? // 0) >= 6 and ([.held[] | select(.number == ($b.ceremony | tonumber? // 0)
+    and .txid == $b.txid and (.gone | not) and (.coins - $coins) != .coins)] | length == 1); "BRD-06"; "it settles what it does not")
+  | .settling += [$b.txid];
+def received: .sighted as $s | .settling as $gone | .held |= map(
+    (if .txid == $s.txid then .received = ([.received, ($s.confirmations | tonumber? // 0)] | max) else . end)
+    | if .txid | IN($gone[]) then .gone = true else . end);
 
 def step($b): (.done + 1) as $next
   | need($b.number == ($next | tostring) or (.again and ($b.number | tonumber? // 0) <= .done and $b.number != "0"); "SET-06"; "a step out of order")
@@ -221,6 +241,8 @@ def drill($b):  # it counts only if the attack was caught, in the practice regis
 
 def closed($b):
   .closed = true | .number as $number | .out += ["C\t\($number)\t\($b.outcome)"]
+  | (if .kind == "transfer" and $b.outcome != "void" and .holds != null then .held += [.holds + {signed: (.seen["signing"] // false)}]
+    elif $b.outcome == "receipt" then received else . end)
   | if $b.outcome == "void" then need((.seen["signing"] or .seen["hsm-signed"]) | not; "BRD-06"; "void, but the HSM may have signed")
     elif .kind == "keygen" and $b.outcome == "key record signed" then
       from_outside | after("quorums"; "GEN-07") | need(everyone | has_all($custodians + ["administrator","witness"]); "ASM-01"; "not everyone was there")
@@ -264,8 +286,8 @@ def body($e): $e.body as $b | $e.type as $t
     elif $t == "typed-back" and .approval_head == null then .typed[$e.actor] += [$b.groups[] | "\($b.payment) \(.)"]
     elif $t == "step" then step($b)
     elif $t == "resumed" then .again = true | .alone = null
-    elif $t == "authorized" then .nobody_paid = ($b.payments == []) | .authorization = $b.authorization | need($b.authorization == .file_authorization; "AUT-01"; "not the authorization's file")
-    elif $t == "agreed" then .request = $b.request | after("authorized"; "TXN-01") | need($b.request == .file_request; "SIG-06"; "not the request's file")
+    elif $t == "authorized" then .nobody_paid = ($b.payments == []) | .authorization = $b.authorization | need($b.authorization == .file_authorization; "AUT-01"; "not the authorization's file") | granted($b)
+    elif $t == "agreed" then .request = $b.request | after("authorized"; "TXN-01") | need($b.request == .file_request; "SIG-06"; "not the request's file") | reserved($b)
     elif ($t | IN("reviewed","armed","signing","hsm-signed")) and $b.request != .request then broken("SIG-06"; "another request")
     elif $t == "armed" then .armed = true | .seen["recovered"] = false | .seen["imported"] = false | .positions = ([.positions[], $b.positions[]] | unique) | examined
       | need(.approved | has_all($b.positions + ["witness"] + $approving); "SIG-02"; "not everyone who must has approved")
@@ -282,6 +304,8 @@ def body($e): $e.body as $b | $e.type as $t
     elif $t == "absent" then need($b.remaining == "0"; "SEC-03"; "keys are left in the HSM") | .newest = .seq
     elif $t == "checked" then after("absent"; "SEC-03")
     elif $t == "exported" then after("checked"; "SIG-03") | need(.waiting == {}; "SEC-01"; "exported before every share was locked again")
+    elif $t == "sighting" then .sighted = $b
+    elif $t == "settled" then settled($b)
     elif $t == "sealing" then .open[$b.position // ""] = "\($b.number) \($b.sha256)"
     elif $t == "proven" then (if .alone then .alone = [] else . end) | proven($b) | .newest = .seq | .proven_all += [$b.position]
     elif $t == "quorums" or $t == "generated" then .newest = .seq | examined
@@ -294,13 +318,13 @@ def body($e): $e.body as $b | $e.type as $t
     elif $t == "vault-ended" then .armed = false | .alone = null
     elif $t == "closed" then closed($b) else . end;
 
-def opened($e): . as $old | fresh + {from: .at, key_record: .key_record, out: [], at: .at, seq: 1, time: .time,
+def opened($e): . as $old | fresh + {from: .at, key_record: .key_record, held: .held, out: [], at: .at, seq: 1, time: .time,
     number: ($e.body.ceremony | tonumber? // 0), kind: $e.body.kind, folder: "\(("000" + $e.body.ceremony)[-4:])-\($e.body.kind)"}
   | need($old.at == 0 or $old.closed; "AUD-08"; "the ceremony before has not ended")
   | need($e.body.mark == $mark and $e.body.genesis == $genesis; "AUD-03"; "of another genesis, or practice for production")
   | .out += ["O\t\(.folder)"];
 
-foreach inputs as $e (fresh + {at: 0, out: [], number: 0};
+foreach inputs as $e (fresh + {at: 0, held: [], out: [], number: 0};
   (if ($e | type == "object") and $e.type == "opened" and ($e.body | type == "object") and ($e.body.ceremony | type == "string")
     then opened($e) else .out = [] | .seq += 1 end)
   | shape($e; $genesis; $mark) | if .out[-1:] | .[0] // "" | startswith("E") then . else body($e) end

@@ -9,7 +9,8 @@ from dataclasses import fields
 from ceremony.base.amounts import format_btc, grouped
 from ceremony.base.control import control, refuse
 from transfer.authorization import Authorization, Authorized, binds
-from transfer.limits import Policy, Spent, check_limits, check_payees
+from transfer.limits import Policy, check_limits, check_payees
+from transfer.outstanding import Claim, check_conflicts
 from transfer.review import Decoded, Review
 
 _TOKEN = object()
@@ -31,20 +32,21 @@ class Agreed:
 
 
 def agree(  # noqa: PLR0913, PLR0917 (what was authorized, two readings, and what the policy's limits need)
-    authorized: Authorized, review: Review, second: Decoded, policy: Policy, spent: Sequence[Spent], now: str
+    authorized: Authorized, review: Review, second: Decoded, policy: Policy, claims: Sequence[Claim], now: str
 ) -> Agreed:
     """The proof that both readings are equal, and that what they read is what was authorized and what the policy allows at `now`.
 
-    `spent`: what the register has granted so far, without this authorization. Refuses with AUT-01, AUT-06, AUT-07, TXN-01,
-    TXN-04 or TXN-12."""
+    `claims`: what the register's other transfers hold back. Refuses with AUT-01, AUT-06, AUT-07, BRD-06, TXN-01, TXN-04 or
+    TXN-12."""
     same_reading(review, second)
     authorization = authorized.authorization
     binds(authorization, {"policy": policy.digest, "mark": policy.mark, "genesis": policy.genesis, "charter": policy.charter})
     check_payees(policy, authorization, now)
-    check_limits(policy, authorization, spent, now)
+    check_limits(policy, authorization, [spent for claim in claims for spent in claim.counts], now)
     check_place(review, authorization)
     check_payment(review, authorization)
     check_fee(review, authorization, policy)
+    check_conflicts(review, authorization, claims)
     return Agreed(authorized, review, policy, _TOKEN)
 
 

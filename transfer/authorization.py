@@ -16,6 +16,7 @@ from ceremony.base.signatures import Signature
 OFFICERS = ("cfo", "cto")
 MOST_PAYMENTS = 100
 MOST_COINS = 1_000
+MOST_REPLACED = 20
 
 
 @record
@@ -53,6 +54,8 @@ class Authorization:
     coins: int | None = None
     """Of a consolidation: how many coins it may gather."""
     greatest_fee: int
+    replaces: tuple[Digest, ...] = ()
+    """Transactions that are signed and not settled, and that can never be mined beside this one (BRD-06)."""
     purpose: Text
     reference_value: Text
     """What the amount was worth when drafted, in words: `USD 6,500,000.00 on 2026-11-20 (desk)`."""
@@ -77,6 +80,8 @@ class Authorization:
 def check_payments(authorization: Authorization) -> None:
     """A transfer pays 1 to 100 payees, each and each address once; a consolidation pays none and names its number of coins."""
     found, what = authorization.payments, f"authorization {authorization.identifier}"
+    if len(set(authorization.replaces)) != len(authorization.replaces) or len(authorization.replaces) > MOST_REPLACED:
+        raise Malformed(f"{what}: it replaces a transaction twice, or more than {MOST_REPLACED}")
     if authorization.kind == "consolidation":
         if found or not 2 <= (authorization.coins or 0) <= MOST_COINS:
             raise Malformed(f"{what}: a consolidation has no payments and gathers 2 to {MOST_COINS} coins")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from transfer.bitcoin import tx
 from transfer.nodes import Node, Sighting, Tip
+from transfer.outstanding import spent_by
 
 BLOCKS_BACK = 1_000
 """How far back a spend is searched unless told otherwise: about a week of the main network."""
@@ -60,8 +60,3 @@ def look(node: Node, txid: str, coins: Sequence[str], since: int | None = None) 
             rival = Rival(coin, spender.txid, spender.height, spender.confirmations)
             rivals |= {other: replace(rival, coin=other) for other in spent_by(spender.raw)}
     return Look(tip, seen, tuple(rivals[coin] for coin in coins if coin in rivals))
-
-
-def spent_by(raw: bytes) -> tuple[str, ...]:
-    """The coins (`txid:vout`) that a transaction spends, in its order."""
-    return tuple(f"{spent.txid}:{spent.vout}" for spent in tx.parse(raw).inputs)

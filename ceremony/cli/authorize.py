@@ -41,6 +41,7 @@ from transfer.authorization import (
     signed_by,
 )
 from transfer.limits import Policy, Spent, check_limits, check_payees, moment, written
+from transfer.outstanding import Claim, check_replaces
 from transfer.revocation import Revocation, check_revocation, check_unrevoked
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ F = TypeVar("F", bound=Callable[..., object])
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What an authorization stands on: signed charter and policy, the genesis, and what is spent (None without a register).
+    """What an authorization stands on: signed charter and policy, the genesis, and what transfers hold back (None without a register).
 
     `anchored` is the genesis digest that was given from outside, if one was."""
 
@@ -68,9 +69,14 @@ class Ground:
     policy: Policy
     genesis: str
     anchored: str | None
-    spent: tuple[Spent, ...] | None
+    claims: tuple[Claim, ...] | None
     revoked: Mapping[str, Revocation]
     """Digest of an authorization -> its revocation, as the register has it; empty without one."""
+
+    @property
+    def spent(self) -> tuple[Spent, ...] | None:
+        """What counts against the limits; None without a register."""
+        return None if self.claims is None else tuple(spent for claim in self.claims for spent in claim.counts)
 
 
 def on_ground(command: F) -> Callable[..., object]:
@@ -91,8 +97,8 @@ def on_ground(command: F) -> Callable[..., object]:
 def ground_of(chain: Chain, policy: Policy, genesis: str | None, register: Path | None) -> Ground:
     """The ground of signed papers, and of a copy of the register if there is one."""
     book = None if register is None else _book(register, chain.genesis)
-    spent = None if book is None else book.spent(_NO_CEREMONY)
-    return Ground(chain.charter, policy, chain.genesis, genesis, spent, {} if book is None else book.revoked)
+    claims = None if book is None else book.claims(_NO_CEREMONY)
+    return Ground(chain.charter, policy, chain.genesis, genesis, claims, {} if book is None else book.revoked)
 
 
 at_time = click.option("--now", "at", metavar="TIME", help="Judge at this UTC time instead of now, such as 2026-11-20T09:30:00Z.")
@@ -116,6 +122,7 @@ def authorize() -> None:
 @click.option("--consolidate", is_flag=True, help="Pay nobody: gather coins at one address of our own.")
 @click.option("--coins", type=click.IntRange(2, MOST_COINS), help="With --consolidate: so many of the smallest coins; all without it.")
 @click.option("--greatest-fee", required=True, metavar="AMOUNT", help="Such as '0.0005 BTC'.")
+@click.option("--replaces", multiple=True, metavar="TXID", help="A signed transaction that can then never be mined; repeatable.")
 @click.option("--purpose", required=True)
 @click.option("--reference-value", required=True, help="What the amount is worth today, and by whose quote.")
 @click.option("--account", required=True, help="Name in the charter.")
@@ -131,6 +138,7 @@ def draft(  # noqa: PLR0913, PLR0917 (one option each)
     listed: Path | None,
     consolidate: bool,
     coins: int | None,
+    replaces: tuple[str, ...],
     **options: str,
 ) -> None:
     """Draft an authorization for listed payees, or a consolidation."""
@@ -155,6 +163,7 @@ def draft(  # noqa: PLR0913, PLR0917 (one option each)
         payments=_payments(policy, given, listed),
         coins=(coins or MOST_COINS) if consolidate else None,
         greatest_fee=parse_amount(options["greatest_fee"], "--greatest-fee"),
+        replaces=replaces,
         purpose=options["purpose"],
         reference_value=options["reference_value"],
         requester=charter.member(options["requester"]).person,
@@ -301,17 +310,20 @@ def _shown(file: Path, ground: Ground, now: str) -> None:
 def judge(wanted: Authorization, ground: Ground, now: str) -> list[tuple[Verdict, Refused | None]]:
     """Every check of an authorization by itself, none left out because another one refused."""
     charter, policy, spent = ground.charter, ground.policy, ground.spent or ()
-    checks: tuple[tuple[str, str, Callable[[], None]], ...] = (
+    checks: tuple[tuple[str, str, Callable[[], object]], ...] = (
         ("AUT-01", "names this genesis, charter, policy, network and account", lambda: bound(wanted, charter, policy, ground.genesis)),
         ("AUT-04", "valid now", lambda: check_valid(wanted, now)),
         *((("AUT-04", "nobody has revoked it", lambda: check_unrevoked(wanted, ground.revoked)),) if ground.spent is not None else ()),
         ("AUT-06", _listed_ones(wanted), lambda: check_payees(policy, wanted, now)),
         ("AUT-07", "sum, window, fee and validity are within the policy", lambda: check_limits(policy, wanted, spent, now)),
     )
+    if ground.claims is not None:
+        claims = ground.claims
+        checks = (*checks, ("BRD-06", "replaces what it must and nothing else", lambda: check_replaces(wanted, claims)))
     return [_verdict(*each) for each in checks]
 
 
-def _verdict(identifier: str, checked: str, run: Callable[[], None]) -> tuple[Verdict, Refused | None]:
+def _verdict(identifier: str, checked: str, run: Callable[[], object]) -> tuple[Verdict, Refused | None]:
     try:
         run()
     except Refused as refusal:

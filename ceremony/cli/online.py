@@ -31,11 +31,11 @@ from transfer.gap import bundle as bundles
 from transfer.gap import media
 from transfer.nodes import Node, Unresolved, open_node
 from transfer.nodes.collect import collect
-from transfer.outstanding import SETTLED_DEPTH
+from transfer.outstanding import SETTLED_DEPTH, spent_by
 from transfer.receipt import Receipt, Sent, check_independent, note_sent
 from transfer.request import AccountKey
 from transfer.sighted import InBlock, Shown, check_same, check_sent_again, compare, in_block
-from transfer.watch import look, spent_by
+from transfer.watch import look
 
 F = TypeVar("F", bound=Callable[..., object])
 

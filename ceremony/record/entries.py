@@ -270,6 +270,8 @@ class Authorized:
     payments: tuple[Payment, ...]
     """None of a consolidation."""
     greatest_fee: int
+    replaces: tuple[Digest, ...]
+    """Transactions that can never be mined beside this one (BRD-06)."""
 
     @property
     def amount(self) -> int:
@@ -282,6 +284,8 @@ class Agreed:
     """Both readers read the signing request alike and as authorized (TXN-01); its coins are reserved."""
 
     request: Digest
+    txid: Digest
+    """Of the transaction that it will be when it is signed."""
     readers: tuple[Text, ...]
     fee: int
     coins: tuple[Text, ...]
@@ -430,6 +434,17 @@ class Excepted:
 
     control: Control
     file: FileName
+
+
+@record
+class Settled:
+    """The chain settled another transfer: `by` spends one of its coins and is deep enough, so that its own `txid` can never be mined.
+
+    From here on its amount no longer counts and its other coins are free (BRD-06)."""
+
+    ceremony: int
+    txid: Digest
+    by: Digest
 
 
 @record
@@ -584,6 +599,7 @@ ALL: dict[str, type] = {
         Checked,
         Exported,
         Sighting,
+        Settled,
         Disagreed,
         Excepted,
         Refusal,

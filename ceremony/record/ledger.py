@@ -10,10 +10,12 @@ from dataclasses import dataclass, field, replace
 from ceremony.record import entries
 from ceremony.record.chain import Chain
 from ceremony.record.charter import Charter
+from ceremony.record.claims import NONE, Claims, after
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.register import Ceremony
 from ceremony.record.state import Recorded
 from transfer.limits import Policy, Spent
+from transfer.outstanding import Claim
 
 KEY_MADE, CARRIED_OUT, RECEIVED, EXCEPTED, VOID = "key record signed", "carried out", "receipt", "excepted", "void"
 PROPOSED = "proposed"
@@ -47,11 +49,10 @@ class Ledger:
     key: KeyRecord | None = None
     sealed: Mapping[str, Sealed] = field(default_factory=dict)
     """Position -> its sealed shares of the set in use."""
-    spent: tuple[Spent, ...] = ()
+    claims: Claims = field(default_factory=lambda: NONE)
+    """Number of a transfer -> what it holds back."""
     used: Mapping[str, int] = field(default_factory=dict)
     """Digest or identifier of an authorization -> the ceremony that used it, also if it was voided."""
-    coins: Mapping[str, int] = field(default_factory=dict)
-    """Coin (`txid:vout`) -> the ceremony whose request spends it."""
     revoked: frozenset[str] = frozenset()
     """AUT-04: digests of authorizations that an officer revoked."""
     nonces: Mapping[str, str] = field(default_factory=dict)
@@ -60,8 +61,16 @@ class Ledger:
     """Transaction -> the transfer that carried it out."""
     drilled: str = ""
     """DRL-01: when the last drill, or the key generation, ended; empty before a key."""
-    received: frozenset[str] = frozenset()
-    """Transactions that have a receipt."""
+
+    @property
+    def spent(self) -> tuple[Spent, ...]:
+        """AUT-10: what counts against the limits."""
+        return tuple(spent for claim in self.claims.values() for spent in claim.counts)
+
+    @property
+    def waiting(self) -> tuple[Claim, ...]:
+        """Signed transfers that the chain has not settled (BRD-06)."""
+        return tuple(claim for claim in self.claims.values() if claim.outstanding)
 
     @property
     def charter(self) -> Charter:
@@ -73,7 +82,8 @@ class Ledger:
         state = ceremony.state
         outcome = state.closed.outcome if state.closed else None
         revoked = self.revoked | {found.authorization for _, found in ceremony.revocations()}
-        kept = replace(self, nonces={**self.nonces, **nonces(state.entries)}, revoked=revoked)
+        claims = after(self.claims, ceremony.number, state)
+        kept = replace(self, nonces={**self.nonces, **nonces(state.entries)}, claims=claims, revoked=revoked)
         if state.file("policy") and outcome not in (None, VOID):
             kept = replace(kept, policy=ceremony.load(Policy, "policy"))
         if ceremony.amends:
@@ -88,23 +98,11 @@ class Ledger:
             kept = replace(kept, sealed=sealings(self.sealed, state.entries, self.key.set_identifier))
         if outcome == DRILL_HELD:
             kept = replace(kept, drilled=ceremony.time)
-        if outcome == RECEIVED:
-            return replace(kept, received=self.received | {s.txid for s in state.all(entries.Sighting)})
         granted = [name for body in state.all(entries.Authorized) for name in (body.authorization, body.identifier)]
         kept = replace(kept, used={**self.used, **dict.fromkeys(granted, ceremony.number)})
-        return kept if outcome == VOID or ceremony.kind != "transfer" else _granted(kept, ceremony)
-
-
-def _granted(ledger: Ledger, ceremony: Ceremony) -> Ledger:
-    granted = [e for e in ceremony.state.entries if isinstance(e.body, entries.Authorized)]
-    coins = [coin for body in ceremony.state.all(entries.Agreed) for coin in body.coins]
-    txids = [body.txid for body in ceremony.state.all(entries.Checked)]
-    return replace(
-        ledger,
-        spent=(*ledger.spent, *(Spent(time=e.line.time, amount=e.body.amount) for e in granted)),
-        coins={**ledger.coins, **dict.fromkeys(coins, ceremony.number)},
-        carried={**ledger.carried, **dict.fromkeys(txids, ceremony)},
-    )
+        if outcome == VOID or ceremony.kind != "transfer":
+            return kept
+        return replace(kept, carried={**kept.carried, **{body.txid: ceremony for body in state.all(entries.Checked)}})
 
 
 def sealings(before: Mapping[str, Sealed], found: Iterable[Recorded], set_identifier: str) -> dict[str, Sealed]:

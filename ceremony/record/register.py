@@ -20,10 +20,13 @@ from ceremony.record import entries
 from ceremony.record.chain import Chain, SignedCharter
 from ceremony.record.charter import OFFICERS, SIGNERS, Charter
 from ceremony.record.charter import check as check_charter
+from ceremony.record.claims import fold as fold_claims
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.state import State, fold
 from ceremony.record.transcript import MAX_TRANSCRIPT, NAME
+from transfer.bitcoin import psbt
 from transfer.limits import Policy, Spent
+from transfer.outstanding import Claim
 from transfer.revocation import Revocation
 
 T = TypeVar("T")
@@ -274,15 +277,18 @@ class Register:
         """AUT-04: authorization (digest) -> its revocation, whatever became of the ceremony that took it in."""
         return {found.authorization: found for ceremony in self.ceremonies for _, found in ceremony.revocations()}
 
+    def claims(self, ceremony_now: int) -> tuple[Claim, ...]:
+        """What every other transfer holds back: granted and not voided, until the chain settles it (AUT-10, BRD-06)."""
+        return tuple(claim for number, claim in fold_claims((c.number, c.state) for c in self.ceremonies).items() if number != ceremony_now)
+
     def spent(self, ceremony_now: int) -> tuple[Spent, ...]:
-        """AUT-10: everything that other ceremonies were granted and that was not voided, whether the chain has it or not."""
-        return tuple(
-            Spent(time=e.line.time, amount=e.body.amount)
-            for c in self.ceremonies
-            if c.number != ceremony_now and (c.state.closed is None or c.state.closed.outcome != "void")
-            for e in c.state.entries
-            if isinstance(e.body, entries.Authorized)
-        )
+        """AUT-10: everything that other ceremonies were granted, but what was voided and what can never be mined any more."""
+        return tuple(spent for claim in self.claims(ceremony_now) for spent in claim.counts)
+
+    def replaced(self, txids: Sequence[str]) -> tuple[bytes, ...]:
+        """BRD-06: the transactions that an authorization replaces, without signatures: whoever has them sees that a request conflicts."""
+        requests = {body.txid: c for c in self.ceremonies for body in c.state.all(entries.Agreed)}
+        return tuple(psbt.parse(requests[txid].raw("request")).transaction.stripped for txid in txids)
 
     def past_r(self) -> tuple[str, ...]:
         """SIG-05: the r of every signature that the HSM ever gave, in hexadecimal."""
@@ -290,14 +296,7 @@ class Register:
 
     def reserved(self, ceremony_now: int) -> frozenset[str]:
         """BRD-06: coins (`txid:vout`) of other ceremonies' requests that were signed or may yet be: not to be spent again."""
-        return frozenset(
-            coin
-            for c in self.ceremonies
-            if c.number != ceremony_now
-            if c.state.closed is None or c.state.closed.outcome != "void"
-            for body in c.state.all(entries.Agreed)
-            for coin in body.coins
-        )
+        return frozenset(coin for claim in self.claims(ceremony_now) for coin in claim.held)
 
     @control("AUD-05")
     def check_files(self) -> None:

@@ -34,6 +34,7 @@ from transfer.authorization import Authorization, Authorized, Confirmation, sign
 from transfer.bitcoin import second
 from transfer.bitcoin.reading import review
 from transfer.limits import Policy
+from transfer.outstanding import of_transaction
 from transfer.request import SigningRequest
 
 T = TypeVar("T")
@@ -41,7 +42,7 @@ MOST = 16_000_000
 """Bytes: no file of a request folder is larger."""
 _NAMES = re.compile(
     r"((charter|succession)-[0-9]{1,4}|policy|key-record|authorization|confirmation)\.(json|signatures)"
-    r"|request\.psbt|transcript\.jsonl|checkpoint\.(txt|signatures)"
+    r"|request\.psbt|replaced-[0-9]{1,2}\.tx|transcript\.jsonl|checkpoint\.(txt|signatures)"
 )
 _INSTALL = "  do        Install the extra `officer` of this tool, or review in the room."
 REQUEST, CHECKPOINT = "request.psbt", "checkpoint.txt"
@@ -83,6 +84,8 @@ def contents(book: Register) -> dict[str, bytes]:
     if here.state.file("confirmation") is not None:
         found |= _document("confirmation", here.raw("confirmation"), here.signatures("confirmation"))
     found[REQUEST] = here.raw("request")
+    wanted = here.load(Authorization, "authorization")
+    found |= {f"replaced-{number}.tx": raw for number, raw in enumerate(book.replaced(wanted.replaces))}
     found[NAME] = b"".join(entry.line.raw for entry in here.state.entries[: said.seq])
     found[CHECKPOINT] = said.text.encode("ascii")
     found["checkpoint.signatures"] = _lines(checkpoint.staff_signatures(here.state, said))
@@ -215,7 +218,8 @@ def _agreed(files: Mapping[str, bytes], key_record: KeyRecord, authorized: Autho
     """Both readers, the authorization and the policy agree; the window of limits is counted on the cold host, which has the register."""
     account = account_of(key_record, authorized.authorization.account)
     request = SigningRequest("bitcoin", files[REQUEST])
-    return agree(authorized, review(request, account), second.read(request, account), policy, (), now)
+    replaced = tuple(of_transaction(raw) for name, raw in files.items() if name.startswith("replaced-"))
+    return agree(authorized, review(request, account), second.read(request, account), policy, replaced, now)
 
 
 def _prepared(files: Mapping[str, bytes], charter: Charter, agreed: Agreed) -> Approval:

@@ -229,5 +229,9 @@ def _notes(register: Register, ledger: Ledger) -> tuple[str, ...]:
             (any(body.attested == "not attested" for body in state.all(entries.Imported)), "the HSM's import key was not attested"),
         ]
         notes += [f"{where}: {text}" for found, text in told if found]
-    notes += [f"{c.folder.name}: no receipt yet of {txid}" for txid, c in ledger.carried.items() if txid not in ledger.received]
+    for claim in ledger.claims.values():
+        if claim.outstanding:
+            notes.append(f"{claim.number:04d}-transfer: no receipt yet of {claim.txid}")
+        elif claim.replaced_by:
+            notes.append(f"{claim.number:04d}-transfer: can never be mined, replaced by {claim.replaced_by}")
     return tuple(notes)

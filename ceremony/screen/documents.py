@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ceremony.base.amounts import format_btc, grouped, show_percent
 from ceremony.base.words import spoken_rows
 from ceremony.record.charter import UNCERTIFIED, Certificate, Charter, Hsm, fingerprint, freezers
-from ceremony.screen.panels import CONSOLIDATION
+from ceremony.screen.panels import CONSOLIDATION, replaces
 from transfer.authorization import Authorization
 from transfer.limits import Policy, Spent, spent_in_window
 
@@ -120,6 +120,7 @@ def authorization_screen(
     return (
         title(wanted.mark, f"{'authorization' if wanted.payments else 'CONSOLIDATION'} {wanted.identifier}", signers),
         *_payments(wanted, policy),
+        *replaces(wanted),
         *field("worth", wanted.reference_value),
         *field("greatest fee", f"{fee}, {show_percent(wanted.greatest_fee, wanted.amount)} of the amount" if wanted.amount else fee),
         *field("limits", f"at most {format_btc(policy.per_transfer)} per transfer"),

@@ -8,7 +8,7 @@ from ceremony.base.amounts import format_btc, grouped
 from ceremony.base.data import Mark
 from ceremony.record.received import Received
 from ceremony.screen.documents import title
-from ceremony.screen.panels import CONSOLIDATION, field, payments, words
+from ceremony.screen.panels import CONSOLIDATION, field, payments, replaces, words
 from transfer.bitcoin.snapshot import Snapshot
 from transfer.receipt import Receipt
 from transfer.watch import Look
@@ -40,6 +40,7 @@ def received_screen(found: Received) -> tuple[str, ...]:
     return (
         f"{wanted.mark.upper()}  outbound bundle of ceremony {found.bundle.manifest.ceremony}",
         *payments(wanted),
+        *replaces(wanted),
         *field("fee", f"{format_btc(review.fee)} ({review.rate} sat per 1,000 vB)"),
         *field("back to us", change),
         *field("txid", grouped(found.checked.txid)),

@@ -77,6 +77,7 @@ def authorization(wanted: Authorization) -> tuple[str, ...]:
         *payments(wanted),
         *field("worth", wanted.reference_value),
         *field("greatest fee", format_btc(wanted.greatest_fee)),
+        *replaces(wanted),
         *field("purpose", wanted.purpose),
         *field("valid", f"{wanted.not_before} to {wanted.expires}"),
     )
@@ -97,6 +98,11 @@ def payments(wanted: Authorization) -> tuple[str, ...]:
         )
     ]
     return (*lines, *(field("sum", f"{format_btc(wanted.amount)} in {len(wanted.payments)} payments") if several else ()))
+
+
+def replaces(wanted: Authorization) -> tuple[str, ...]:
+    """The transactions that can never be mined beside this one, if there are any (BRD-06)."""
+    return tuple(line for txid in wanted.replaces for line in field("REPLACES", f"{grouped(txid)}, which can then never be mined"))
 
 
 CONSOLIDATION = "nothing leaves but the fee: everything returns to our own account"

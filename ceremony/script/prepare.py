@@ -45,7 +45,9 @@ from transfer.bitcoin.reading import review
 from transfer.bitcoin.snapshot import Snapshot, checked
 from transfer.limits import check_limits, check_payees
 from transfer.limits import moment as calendar
+from transfer.outstanding import check_replaces
 from transfer.request import AccountKey, SigningRequest
+from transfer.review import Review
 from transfer.revocation import check_unrevoked
 
 BLOCK_AHEAD = timedelta(hours=2)
@@ -95,6 +97,7 @@ def _check_wanted(room: Room, book: Register, wanted: Authorization, signed: Seq
     check_unrevoked(wanted, book.revoked)
     check_payees(book.policy, wanted, now)
     check_limits(book.policy, wanted, book.spent(room.here.number), now)
+    check_replaces(wanted, book.claims(room.here.number))
 
 
 def _keys(charter: Charter) -> dict[str, str]:
@@ -108,6 +111,7 @@ def _granted(proof: Authorized) -> entries.Authorized:
         identifier=wanted.identifier,
         payments=wanted.payments,
         greatest_fee=wanted.greatest_fee,
+        replaces=wanted.replaces,
     )
 
 
@@ -286,10 +290,14 @@ def request(room: Room) -> Steps:
     room.screen.pages(panels.review(proof.review))
     room.screen.show(panels.words("signing request", proof.review.digest))
     if room.state.last(entries.Agreed) is None:
-        coins = tuple(f"{i.txid}:{i.vout}" for i in proof.review.inputs)
-        readers = ("transfer.bitcoin.reading", "Bitcoin Core's kernel with bip-utils, in a process of its own")
-        yield ("tool", entries.Agreed(request=proof.review.digest, readers=readers, fee=proof.review.fee, coins=coins))
+        yield ("tool", _agreed(proof.review))
     room.screen.say(f"Reserved: {format_btc(wanted.amount)} and {len(proof.review.inputs)} coin(s).")
+
+
+def _agreed(seen: Review) -> entries.Agreed:
+    readers = ("transfer.bitcoin.reading", "Bitcoin Core's kernel with bip-utils, in a process of its own")
+    coins = tuple(f"{i.txid}:{i.vout}" for i in seen.inputs)
+    return entries.Agreed(request=seen.digest, txid=seen.txid, readers=readers, fee=seen.fee, coins=coins)
 
 
 def _check_clock(now: str, snapshot: Snapshot) -> None:
@@ -315,6 +323,7 @@ def _build(book: Register, number: int, account: AccountKey, snapshot: Snapshot,
         max_rate=book.policy.greatest_rate,
         change_index=_next_change(book, account, snapshot),
         reserved=book.reserved(number),
+        replacing=check_replaces(wanted, book.claims(number)),
     )
     return build(account, coins, order)
 
@@ -337,4 +346,4 @@ def agreed(room: Room) -> Agreed:
     account = book.key_record.account(proof.authorization.account)
     unsigned = SigningRequest("bitcoin", here.raw("request"))
     now = moment(room)
-    return agree(proof, review(unsigned, account), second.read(unsigned, account), book.policy, book.spent(here.number), now)
+    return agree(proof, review(unsigned, account), second.read(unsigned, account), book.policy, book.claims(here.number), now)

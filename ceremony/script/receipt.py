@@ -11,6 +11,7 @@ from ceremony.base.data import Malformed, dump, load
 from ceremony.base.signatures import Signature
 from ceremony.record import entries, exceptional
 from ceremony.record.charter import Charter
+from ceremony.record.claims import Claims, check_settlement, settles
 from ceremony.record.register import Ceremony, Register
 from ceremony.record.signed import read_signed
 from ceremony.screen import panels
@@ -18,6 +19,7 @@ from ceremony.script.opening import take_signatures
 from ceremony.script.room import Room, Steps, last_step
 from transfer.authorization import Authorization
 from transfer.bitcoin.reading import review
+from transfer.outstanding import SETTLED_DEPTH
 from transfer.receipt import Output, Receipt, check_independent
 from transfer.request import SigningRequest
 
@@ -31,15 +33,35 @@ def take(room: Room) -> Steps:
     raw, signed = read_signed(path)
     receipt = load(Receipt, raw, path.name)
     check_receipt(room.book, receipt)
+    claims = {claim.number: claim for claim in room.book.claims(room.here.number)}
+    check_settlement(claims, receipt.txid, receipt.confirmations)
     check_signers(receipt, signed, room.charter)
     lacking = check_independent(receipt.nodes, room.charter.mark)
     yield from room.keep("receipt.json", "receipt", raw)
     yield from take_signatures(room, signed, "receipt@cold-ceremony", "receipt", "receipt.json")
     for node in receipt.nodes[sum(1 for _ in room.state.all(entries.Sighting)) :]:
         yield ("tool", _sighting(receipt, node))
+    for one in settles(claims, receipt.txid, receipt.confirmations):
+        if one.number not in {body.ceremony for body in room.state.all(entries.Settled)}:
+            yield ("tool", entries.Settled(ceremony=one.number, txid=one.txid, by=receipt.txid))
     if lacking:
         room.screen.show(panels.listed("Production would refuse:", (lacking,)))
+    room.screen.show(_about_rivals(claims, receipt))
     room.screen.show((*panels.field("txid", grouped(receipt.txid)), *panels.field("block", grouped(receipt.block))))
+
+
+def _about_rivals(claims: Claims, receipt: Receipt) -> tuple[str, ...]:
+    """What becomes of the transfers that can never be mined beside this one (BRD-06)."""
+    settled = settles(claims, receipt.txid, SETTLED_DEPTH)
+    if not settled:
+        return ()
+    deep = receipt.confirmations >= SETTLED_DEPTH
+    title = (
+        "Can never be mined any more; amount and other coins are free again:"
+        if deep
+        else (f"Still held back; a receipt of {SETTLED_DEPTH} confirmations or more settles them:")
+    )
+    return panels.listed(title, [f"transfer {one.number}, txid {grouped(one.txid)}" for one in settled])
 
 
 def _sighting(receipt: Receipt, node: str) -> entries.Sighting:

@@ -47,7 +47,7 @@ def shown(proof: Agreed) -> tuple[str, ...]:
     """What for, then what the bytes say, each payment with the name that the policy has for its address."""
     wanted = proof.authorized.authorization
     names = {payment.destination: payment.payee for payment in wanted.payments}
-    return (*panels.field("purpose", wanted.purpose), *panels.review(proof.review, names))
+    return (*panels.field("purpose", wanted.purpose), *panels.replaces(wanted), *panels.review(proof.review, names))
 
 
 def approvals(room: Room) -> Steps:

@@ -101,6 +101,7 @@ def _orders(room: Room, positions: Collection[str]) -> Orders:
         confirmation=None if proof.confirmation is None else dump(proof.confirmation),
         confirmation_signatures=here.signatures("confirmation"),
         request=here.raw("request"),
+        replaced=book.replaced(proof.authorization.replaces),
         approvals=given(room),
         prepared=before.text if before else None,
         prepared_signatures=checkpoint.staff_signatures(room.state, before) if before else (),

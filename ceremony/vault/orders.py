@@ -21,6 +21,7 @@ from ceremony.record.keyrecord import KeyRecord
 from transfer.authorization import Authorization, Authorized, Confirmation, binds, signed_by
 from transfer.bitcoin import reading
 from transfer.bitcoin.sighash import Sighash, sighashes
+from transfer.outstanding import check_conflicts, of_transaction
 from transfer.request import AccountKey, SigningRequest
 from transfer.review import Review
 
@@ -41,6 +42,8 @@ class Orders:
     """None of a consolidation, which has no payee to ask."""
     confirmation_signatures: tuple[Signature, ...]
     request: bytes
+    replaced: tuple[bytes, ...] = ()
+    """The transactions that the authorization replaces, in its order."""
     approvals: tuple[SignedApproval, ...]
     prepared: Signed | None = None
     """The checkpoint at the end of the preparation, which an officer's approval may name: its text, signed by administrator and witness."""
@@ -191,6 +194,7 @@ def _reviewed(orders: Orders, charter: Charter, key_record: KeyRecord, authoriza
     request = SigningRequest(chain="bitcoin", raw=orders.request)
     review = reading.review(request, account)
     matches(review, authorization)
+    check_conflicts(review, authorization, tuple(of_transaction(raw) for raw in orders.replaced))
     if len(set(orders.positions)) != len(orders.positions):
         raise Malformed("orders: a position is named twice")
     _enough("the custodians who are to open shares are too few", charter, orders.positions)

@@ -10,8 +10,8 @@ import hashlib
 import os
 import shutil
 import struct
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -30,6 +30,7 @@ from ceremony.record import entries
 from ceremony.record.approval import Approval
 from ceremony.record.charter import Charter
 from ceremony.record.checkpoint import Statement, prepared
+from ceremony.record.claims import settles
 from ceremony.record.entries import type_of
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.ledger import sealings
@@ -40,8 +41,8 @@ from ceremony.record.transcript import NAME, Transcript
 from ceremony.script.table import SCRIPTS, Step
 from ceremony.script.table import digest as script_digest
 from shares.plan import Plan
-from tests.desk import Desk
-from transfer.authorization import Authorization, Confirmation
+from tests.desk import OTHER, PAYEE, Desk
+from transfer.authorization import Authorization, Confirmation, Payment
 from transfer.bitcoin import bip32, curve, rules, snapshot
 from transfer.bitcoin.account import opened
 from transfer.bitcoin.address import address_of
@@ -59,6 +60,9 @@ ROOM = ("A1", "A2", "B1", "B3", "C1", "C2")
 """Who comes to a transfer: a minimal quorum."""
 SEED = b"a seed for tests, worth nothing "
 PATH = "m/84h/1h/0h"
+EXCHANGE = {"payments": (Payment(payee="exchange", destination=PAYEE, amount=15_000_000),)}
+FUND = {"payments": (Payment(payee="fund", destination=OTHER, amount=15_000_000),)}
+"""Fields of an authorization that pays one of two payees out of one coin."""
 START = {"keygen": "2026-11-10T09:00:00Z", "transfer": "2026-11-20T09:30:00Z", "receipt": "2026-11-20T15:00:00Z"}
 
 Entry = tuple[str, Any]
@@ -115,6 +119,26 @@ class Play:
     """What people do besides, before the step of this title is done."""
 
 
+@dataclass(frozen=True)
+class Act:
+    """One ceremony of a register with several: a transfer, or (with `of`) the receipt of a transfer."""
+
+    replaces: tuple[int, ...] = ()
+    """Numbers of the transfers whose transactions it replaces."""
+    wanted: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of its authorization."""
+    coins: int = 0
+    """Whose coins it spends: its own (0), or those of this number."""
+    careless: bool = False
+    """It is built as if nothing were reserved and nothing had to conflict."""
+    of: int = 0
+    confirmations: int = 2
+
+
+ALONE = Act()
+"""A transfer of a register in which nothing is ever replaced."""
+
+
 @dataclass
 class FastDesk(Desk):
     """A desk whose people sign here, without ssh-keygen; `fresh` gives other keys to the same people."""
@@ -151,6 +175,15 @@ class FastDesk(Desk):
         key = _string(b"ssh-ed25519") + _string(secret.public_key().public_bytes_raw())
         blob = b"SSHSIG" + struct.pack(">I", 1) + _string(key) + common + _string(_string(b"ssh-ed25519") + _string(signed))
         return base64.b64encode(blob).decode()
+
+
+class TwoPayees(FastDesk):
+    """Its policy lists a second payee."""
+
+    def policy(self, **changes: Any) -> Policy:
+        before = super().policy()
+        fund = replace(before.payees[0], name="fund", destination=OTHER, note="Fund")
+        return super().policy(**{"payees": (*before.payees, fund), **changes})
 
 
 def _string(raw: bytes) -> bytes:
@@ -354,10 +387,12 @@ class Sample:
         if number > 1:
             scribe.add(position, entries.Removed(position=position, number=number - 1))
 
-    def authorization(self, number: int, prev: str) -> Authorization:
+    def authorization(self, number: int, prev: str, act: Act) -> Authorization:
         first = datetime(2026, 11, 19, 9, tzinfo=UTC) + timedelta(days=number - 2)
+        replaces = tuple(Register.open(self.folder).ceremonies[of - 1].state.last(entries.Agreed).txid for of in act.replaces)  # type: ignore[union-attr]
+        values = {"register_head": prev, "identifier": f"t-{number}", "replaces": replaces}
         valid = {"not_before": written(first), "expires": written(first + timedelta(days=7))}
-        return self.desk.authorization(**{"register_head": prev, "identifier": f"t-{number}", **valid, **self.play.wanted})
+        return self.desk.authorization(**{**values, **valid, **act.wanted, **self.play.wanted})
 
     def snapshot(self, number: int) -> snapshot.Snapshot:
         """Two coins of 20,000,000 satoshi; other ones for each number."""
@@ -379,17 +414,17 @@ class Sample:
             previous={funding.txid: funding.raw},
         )
 
-    def prepared(self, number: int, prev: str) -> tuple[Scribe, Authorization, SigningRequest]:
+    def prepared(self, number: int, prev: str, act: Act | None = None) -> tuple[Scribe, Authorization, SigningRequest]:
         """A transfer that administrator and witness have prepared, as `ceremony prepare` leaves it."""
         name = "transfer" if number == 2 else f"transfer {number}"
         start = written(datetime.strptime(START["transfer"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC) + timedelta(days=number - 2))
         scribe = self.begin(number, "transfer", name, prev, start)
-        wanted = self.authorization(number, prev)
-        return scribe, wanted, self._prepare(scribe, wanted, number)
+        wanted = self.authorization(number, prev, act or ALONE)
+        return scribe, wanted, self._prepare(scribe, wanted, number, act or ALONE)
 
-    def transfer(self, number: int, prev: str) -> str:
+    def transfer(self, number: int, prev: str, act: Act | None = None) -> str:
         """A transfer, carried out, as `ceremony transfer` records it; the new head."""
-        scribe, wanted, request = self.prepared(number, prev)
+        scribe, wanted, request = self.prepared(number, prev, act)
         scribe.from_outside(number - 1)
         scribe.roll_call((*ROOM, "administrator", "witness"))
         scribe.step("Roll-call")
@@ -422,7 +457,7 @@ class Sample:
             yield from ceremony.state.entries
         yield from scribe.transcript.state.entries
 
-    def _prepare(self, scribe: Scribe, wanted: Authorization, number: int) -> SigningRequest:
+    def _prepare(self, scribe: Scribe, wanted: Authorization, number: int, act: Act) -> SigningRequest:
         confirmation: Confirmation = self.desk.confirmation(wanted, **self.play.confirmed)
         scribe.keep("authorization.json", "authorization", dump(wanted))
         scribe.sign_file("authorization", "authorization.json", ("cfo", "cto"))
@@ -433,23 +468,35 @@ class Sample:
             identifier=wanted.identifier,
             payments=wanted.payments,
             greatest_fee=wanted.greatest_fee,
+            replaces=wanted.replaces,
         )
         scribe.add("tool", granted)
         scribe.step("Authorization")
         self._start_vault(scribe)
         scribe.add("tool", entries.VaultEnded(reason="prepared"))
         scribe.step("Machine and HSM")
-        state = self.snapshot(self.play.coins or number)
+        state = self.snapshot(self.play.coins or act.coins or number)
         coins = snapshot.checked(state, self.account)
+        held: dict[str, Any] = {}
+        if act is not ALONE and not act.careless:
+            book = Register.open(self.folder)
+            replacing = tuple(claim for claim in book.claims(number) if claim.txid in wanted.replaces)
+            held = {"reserved": book.reserved(number), "replacing": replacing, "max_rate": 10**7}
         order = Order(
-            payments=tuple((p.destination, p.amount) for p in wanted.payments), max_fee=wanted.greatest_fee, rate=2_000, change_index=0
+            payments=tuple((p.destination, p.amount) for p in wanted.payments),
+            max_fee=wanted.greatest_fee,
+            rate=2_000,
+            change_index=0,
+            **held,
         )
         request = build(self.account, coins, order)
         seen = review(request, self.account)
         scribe.keep("snapshot.json", "snapshot", dump(state))
         scribe.keep("request.psbt", "request", request.raw)
         coin_names = tuple(f"{i.txid}:{i.vout}" for i in seen.inputs)
-        scribe.add("tool", entries.Agreed(request=request.digest, readers=("ours", "second"), fee=seen.fee, coins=coin_names))
+        scribe.add(
+            "tool", entries.Agreed(request=request.digest, txid=seen.txid, readers=("ours", "second"), fee=seen.fee, coins=coin_names)
+        )
         revocation = self.play.revoked(wanted)
         if revocation is not None:
             scribe.keep("revocation-1.json", "revocation", dump(revocation))
@@ -503,13 +550,13 @@ class Sample:
         scribe.add("tool", entries.Checked(txid=signed.txid, fee=fee, weight=signed.weight))
         scribe.step("Sign")
 
-    def receipt(self, number: int, prev: str, of: int) -> str:
-        """The receipt of a transfer; the new head."""
+    def receipt(self, number: int, prev: str, of: int, confirmations: int = 2, start: str = "") -> str:
+        """The receipt of a transfer, which settles what can never be mined beside it; the new head."""
         folder = self.folder / f"{of:04d}-transfer"
         signed = parse(bytes.fromhex((folder / "transaction.hex").read_text().strip()))
-        scribe = self.begin(
-            number, "receipt", "receipt", prev, written(datetime(2026, 12, 20, tzinfo=UTC) + timedelta(days=max(0, number - 30)))
-        )
+        later = written(datetime(2026, 12, 20, tzinfo=UTC) + timedelta(days=max(0, number - 30)))
+        claims = {claim.number: claim for claim in Register.open(self.folder).claims(number)}
+        scribe = self.begin(number, "receipt", "receipt", prev, start or later)
         document = Receipt(
             mark="practice",
             genesis=self.charter.digest,
@@ -519,7 +566,7 @@ class Sample:
             nodes=("practice chain",),
             block=sha256(b"block"),
             height=130,
-            confirmations=2,
+            confirmations=confirmations,
             outputs=tuple(Output(address=address_of(o.script, "regtest"), amount=o.amount) for o in signed.outputs),
             broadcaster="A1",
             time=START["receipt"],
@@ -528,8 +575,12 @@ class Sample:
         scribe.sign_file("receipt", "receipt.json", ("A1", "B1"))
         scribe.add(
             "tool",
-            entries.Sighting(node=document.nodes[0], txid=document.txid, block=document.block, height=document.height, confirmations=2),
+            entries.Sighting(
+                node=document.nodes[0], txid=document.txid, block=document.block, height=document.height, confirmations=confirmations
+            ),
         )
+        for one in settles(claims, document.txid, confirmations):
+            scribe.add("tool", entries.Settled(ceremony=one.number, txid=one.txid, by=document.txid))
         scribe.step("Receipt")
         scribe.step("Close")
         scribe.add("tool", entries.Closed(outcome="receipt", reason=document.txid))
@@ -560,15 +611,26 @@ def raw_signature(key: bytes, digest: bytes, nonce: int = 0) -> bytes:
 
 
 def write(folder: Path, play: Play | None = None, *, transfers: int = 1, receipt: bool = True, fresh: str = "") -> Anchor:
-    """A whole register in `folder` (which is made): key generation, transfers, and the receipt of the first one."""
+    """A whole register in `folder` (which is made): key generation, a transfer, its receipt, and the other transfers."""
     folder.mkdir()
     play = play or Play()
     sample = Sample(FastDesk(folder, fresh=fresh, officers_approve="yes" if play.officers else "no"), folder, play)
-    head = sample.keygen()
-    for number in range(2, 2 + transfers):
-        head = sample.transfer(number, head)
+    head = sample.transfer(2, sample.keygen())
     if receipt:
-        head = sample.receipt(2 + transfers, head, of=2)
+        head = sample.receipt(3, head, of=2, **({} if transfers == 1 else {"start": "2026-11-20T15:00:00Z"}))
+    for number in range(4, 3 + transfers):
+        head = sample.transfer(number, head)
+    return Anchor(folder, sample.charter.digest, head)
+
+
+def write_acts(folder: Path, acts: Sequence[Act], play: Play | None = None) -> Anchor:
+    """A register in which these ceremonies follow the key generation, numbered from 2, a day apart."""
+    folder.mkdir()
+    sample = Sample(TwoPayees(folder), folder, play or Play())
+    head = sample.keygen()
+    for number, act in enumerate(acts, start=2):
+        start = written(datetime.strptime(START["transfer"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC) + timedelta(days=number - 2))
+        head = sample.receipt(number, head, act.of, act.confirmations, start) if act.of else sample.transfer(number, head, act)
     return Anchor(folder, sample.charter.digest, head)
 
 

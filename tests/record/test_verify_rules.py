@@ -526,7 +526,7 @@ def test_two_transfers_are_verified_and_the_second_awaits_its_receipt(tmp_path: 
     made = sample.write(tmp_path / "register", transfers=2)
     verdict = verify(made.register, made.genesis, made.head)
     assert verdict.word == "VERIFIED"
-    assert any(note.startswith("0003-transfer: no receipt yet of ") for note in verdict.notes)
+    assert any(note.startswith("0004-transfer: no receipt yet of ") for note in verdict.notes)
 
 
 def test_a_prepared_transfer_may_be_void(tmp_path: Path) -> None:

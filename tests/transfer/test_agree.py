@@ -17,6 +17,7 @@ from transfer.bitcoin import second
 from transfer.bitcoin.build import build
 from transfer.bitcoin.reading import review
 from transfer.limits import Policy, Spent
+from transfer.outstanding import Claim
 from transfer.review import Change, Decoded, Payment, Review
 
 
@@ -53,7 +54,9 @@ def refusal(run: Callable[[], object]) -> Refused:
 
 def judged(desk: Desk, authorization: Authorization, seen: Review, policy: Policy | None = None, spent: Sequence[Spent] = ()) -> Refused:
     """The refusal of an authorization and a review to which both readers agree."""
-    return refusal(lambda: agree(proof(desk, authorization), seen, seen.decoded, policy or desk.policy(), spent, NOW))
+    return refusal(
+        lambda: agree(proof(desk, authorization), seen, seen.decoded, policy or desk.policy(), (Claim(number=2, spent=tuple(spent)),), NOW)
+    )
 
 
 def test_two_real_readers_agree_with_what_was_authorized(desk: Desk, seen: Review, decoded: Decoded) -> None:

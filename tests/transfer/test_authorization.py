@@ -23,6 +23,7 @@ CHANGES: dict[str, Any] = {
     "account": "other",
     "payments": (Payment(payee="other", destination=OTHER, amount=25_000_001),),
     "greatest_fee": 50_001,
+    "replaces": ("11" * 32,),
     "purpose": "Other",
     "reference_value": "USD 1.00",
     "requester": "cto",

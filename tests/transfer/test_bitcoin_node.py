@@ -11,6 +11,7 @@ from bitcoin_case import ACCOUNT, MASTER, order, sign
 
 from ceremony.base.data import Malformed
 from tests.node import Regtest, regtest
+from transfer.bitcoin import tx
 from transfer.bitcoin.account import opened
 from transfer.bitcoin.assemble import assemble
 from transfer.bitcoin.build import build
@@ -20,6 +21,7 @@ from transfer.bitcoin.sighash import sighashes
 from transfer.bitcoin.snapshot import Coins, checked
 from transfer.nodes.collect import collect
 from transfer.nodes.core import CoreNode
+from transfer.outstanding import Claim
 from transfer.request import SigningRequest
 
 DESCRIPTORS = tuple(f"wpkh({MASTER.text}/84h/1h/0h/{branch}/*)" for branch in (0, 1))
@@ -65,8 +67,9 @@ def test_the_node_takes_what_is_signed_and_its_replacement(knots: Regtest, coins
     assert told["vsize"] <= -(-review(request, ACCOUNT).weight // 4) <= told["vsize"] + 2
     assert told["fees"]["base"] == Decimal(review(request, ACCOUNT).fee) / 10**8
     knots.rpc("sendrawtransaction", raw.hex())
-    spent = frozenset(f"{each.txid}:{each.vout}" for each in review(request, ACCOUNT).inputs)
-    replacement = signed(build(ACCOUNT, coins, order(rate=9_000, reserved=spent, replacing=spent)))
+    spent, seen = tuple(f"{each.txid}:{each.vout}" for each in review(request, ACCOUNT).inputs), review(request, ACCOUNT)
+    claim = Claim(number=2, coins=spent, txid=seen.txid, fee=seen.fee, weight=tx.parse(raw).weight, signed=True)
+    replacement = signed(build(ACCOUNT, coins, order(reserved=frozenset(spent), replacing=(claim,), max_fee=50_000)))
     txid = knots.rpc("sendrawtransaction", replacement.hex())
     assert knots.rpc("getrawmempool") == [txid]
     knots.mine()

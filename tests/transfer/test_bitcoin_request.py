@@ -18,6 +18,7 @@ from transfer.bitcoin.build import Order, build
 from transfer.bitcoin.reading import review
 from transfer.bitcoin.snapshot import Coin, Coins, Snapshot, checked
 from transfer.bitcoin.wire import sized
+from transfer.outstanding import Claim
 
 
 def refused(identifier: str, raw: bytes) -> None:
@@ -287,7 +288,6 @@ def test_a_fee_above_the_greatest_is_refused() -> None:
         ({"payee": "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4"}, "not an address"),
         ({"payee": PAYEE[:-1] + "q"}, "check"),
         ({"change_index": 10_000}, "outside the account"),
-        ({"replacing": frozenset({f"{'00' * 32}:0"})}, "must spend"),
     ],
 )
 def test_orders_that_cannot_be_built(changes: dict[str, Any], says: str) -> None:
@@ -314,8 +314,29 @@ def test_reserved_coins_are_left_alone_and_a_replacement_conflicts() -> None:
     first, second, third = (each.outpoint for each in some.items)
     assert spent(build(ACCOUNT, some, order())) == {first}
     assert spent(build(ACCOUNT, some, order(reserved=frozenset({first})))) == {second}
-    replacing = order(reserved=frozenset({first, third}), replacing=frozenset({third}))
+    claim = Claim(number=2, coins=(third,), txid="11" * 32, signed=True)
+    replacing = order(reserved=frozenset({first, third}), replacing=(claim,))
     assert spent(build(ACCOUNT, some, replacing)) == {second, third}
+    gone = replace(claim, coins=(f"{'00' * 32}:0",))
+    with pytest.raises(Refused) as error:
+        build(ACCOUNT, some, order(replacing=(gone,)))
+    assert error.value.identifier == "BRD-06"
+    rivals = (claim, replace(claim, number=3, txid="22" * 32, coins=(second, third)), replace(claim, number=4, coins=(first,)))
+    both = order(reserved=frozenset({first, second, third}), replacing=rivals[:2])
+    assert third in spent(build(ACCOUNT, some, both)), "one coin that both of them spend is enough"
+    assert spent(build(ACCOUNT, some, order(reserved=frozenset({first, second, third}), replacing=rivals))) >= {first, third}
+
+
+@settings(max_examples=60)
+@given(rate=st.integers(1_000, 40_000), fee=st.integers(0, 60_000), old=st.integers(400, 4_000))
+def test_a_replacement_pays_more_than_what_it_replaces(rate: int, fee: int, old: int) -> None:
+    """BIP-125: a higher fee, by the relay fee of its own size at least, and a higher rate."""
+    some = coins(400_000, 300_000)
+    claim = Claim(number=2, coins=(some.items[0].outpoint,), txid="11" * 32, fee=fee, weight=old, signed=True)
+    made = review(build(ACCOUNT, some, order(rate=rate, max_fee=4_000_000, replacing=(claim,))), ACCOUNT)
+    size = -(-made.weight // 4)
+    assert made.fee >= (fee + size if fee else rate * size // 1000)
+    assert made.rate > claim.rate
 
 
 @pytest.mark.parametrize(("height", "spendable"), [(100, False), (99, False), (98, True)])

@@ -5,7 +5,7 @@ version, sequence and locktime from `rules`."""
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from ceremony.base.control import refuse
@@ -17,6 +17,7 @@ from transfer.bitcoin.psbt import Origin, Psbt, RequestInput, in_order, outputs_
 from transfer.bitcoin.select import Choice, Rates
 from transfer.bitcoin.snapshot import Coins, OwnCoin
 from transfer.bitcoin.tx import MAX_MONEY, Transaction, TxIn, TxOut
+from transfer.outstanding import Claim
 from transfer.request import AccountKey, SigningRequest
 
 
@@ -26,15 +27,15 @@ class Order:
 
     Without payments coins are gathered: the smallest ones, `gather` of them at most, to one own change address.
     `change_index` is the first unused index of branch 1. `reserved` are outpoints ("txid:vout") that unsettled transactions
-    spend and that are left alone. With `replacing`, one of these outpoints is spent for certain, whether reserved or not, so
-    that the new transaction conflicts with the old one (BRD-06)."""
+    spend and that are left alone. Of each transaction in `replacing` one coin is spent for certain, so that the new one
+    conflicts with it (BRD-06), at a fee and a rate for which nodes take the new one instead (BIP-125)."""
 
     payments: tuple[tuple[str, int], ...]
     max_fee: int
     rate: int
     change_index: int
     reserved: Set[str] = frozenset()
-    replacing: Set[str] = frozenset()
+    replacing: tuple[Claim, ...] = ()
     gather: int | None = None
     max_rate: int | None = None
     """The greatest rate that is allowed; the wanted one if absent."""
@@ -49,7 +50,7 @@ def build(account: AccountKey, coins: Coins, order: Order) -> SigningRequest:
         raise Malformed(f"the fee rate is {order.rate}, expected 1 sat per 1,000 virtual bytes or more")
     ours = opened(account)
     change = ours.own(CHANGE, order.change_index)
-    rates = Rates(order.rate, max(order.max_rate or order.rate, 1), order.max_fee)
+    rates = _rates(order)
     choice = _chosen(coins, order, _payments(order, account, change), change, rates)
     most = rates.most(choice.weight)
     if choice.fee > most:
@@ -59,6 +60,12 @@ def build(account: AccountKey, coins: Coins, order: Order) -> SigningRequest:
     if len(raw) > rules.MAX_REQUEST:
         raise Malformed(f"the request would have {len(raw)} bytes, expected at most {rules.MAX_REQUEST}: send fewer coins at once")
     return SigningRequest("bitcoin", raw)
+
+
+def _rates(order: Order) -> Rates:
+    """The wanted rate, or just above that of what is replaced; nodes ask for a higher rate and a higher fee (BIP-125)."""
+    rate = max((order.rate, *(claim.rate + 1 for claim in order.replacing)))
+    return Rates(rate, max(order.max_rate or rate, 1), order.max_fee, sum(claim.fee for claim in order.replacing))
 
 
 def _payments(order: Order, account: AccountKey, change: Own) -> tuple[TxOut, ...]:
@@ -78,14 +85,32 @@ def _payments(order: Order, account: AccountKey, change: Own) -> tuple[TxOut, ..
 def _chosen(coins: Coins, order: Order, payments: tuple[TxOut, ...], change: Own, rates: Rates) -> Choice:
     """The coins that may be spent, of which the conflicting one must be, and what they pay."""
     mature = [coin for coin in coins.items if coin.mature]
-    forced = sorted((coin for coin in mature if coin.outpoint in order.replacing), key=lambda coin: (-coin.amount, coin.outpoint))[:1]
-    if order.replacing and not forced:
-        raise Malformed("none of the coins that the new transaction must spend is in the snapshot; the old one may be in a block")
-    left_alone = order.reserved - order.replacing | {coin.outpoint for coin in forced}
+    forced = _forced(mature, order.replacing)
+    freed = {outpoint for claim in order.replacing for outpoint in claim.coins}
+    left_alone = order.reserved - freed | {coin.outpoint for coin in forced}
     free = [coin for coin in mature if coin.outpoint not in left_alone]
     if payments:
         return select.pay(forced, free, payments, change.script, rates)
     return select.gather(forced, free, order.gather or rules.MAX_INPUTS, change.script, rates)
+
+
+def _forced(mature: Sequence[OwnCoin], replacing: Sequence[Claim]) -> list[OwnCoin]:
+    """The greatest coin of each transaction that is replaced, unless one that is taken already is a coin of it, too."""
+    forced: list[OwnCoin] = []
+    for claim in replacing:
+        if claim.conflicts(coin.outpoint for coin in forced):
+            continue
+        coins = [coin for coin in mature if coin.outpoint in claim.coins]
+        if not coins:
+            refuse(
+                "BRD-06",
+                f"none of the coins of {claim.txid} is there to be spent",
+                found="a snapshot without any of them: it may be in a block, or another transaction spends them",
+                expected="one of its coins or more, so that the new transaction conflicts with it",
+                do="Look with `online watch` or `online reconcile`. If it is in a block, make its receipt instead.",
+            )
+        forced.append(min(coins, key=lambda coin: (-coin.amount, coin.outpoint)))
+    return forced
 
 
 def _request(account: Account, choice: Choice, change: Own) -> Psbt:

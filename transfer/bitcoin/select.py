@@ -17,6 +17,8 @@ from transfer.bitcoin.tx import TxOut
 
 TRIES = 100_000
 """Steps of the search for a set without change: about a tenth of a second. Up to 15 coins it is complete."""
+INCREMENTAL_RATE = 1_000
+"""Satoshi per 1,000 virtual bytes that a replacement pays on top of what it replaces: the most that nodes ask for by default."""
 _INPUT_WEIGHT = 4 * rules.INPUT_BYTES + rules.WITNESS_BYTES
 
 
@@ -45,11 +47,14 @@ class Rates:
     rate: int
     greatest_rate: int
     greatest_fee: int
+    replaced_fees: int = 0
+    """What the transactions that are replaced pay: a node takes the new one only if it pays more, also for its own size (BIP-125)."""
 
     def due(self, weight: int) -> int:
         """The fee at the wanted rate, for the greatest weight that the signed transaction can have."""
         size = rules.virtual_size(weight)
-        return min(-(-self.rate * size // 1000), self.greatest_rate * size // 1000)
+        due = min(-(-self.rate * size // 1000), self.greatest_rate * size // 1000)
+        return max(due, self.replaced_fees + -(-INCREMENTAL_RATE * size // 1000)) if self.replaced_fees else due
 
     def most(self, weight: int) -> int:
         """The greatest fee that is allowed."""

@@ -63,6 +63,8 @@ class Transfer:
     receipt: Receipt | None
     received: Ceremony | None
     """The ceremony that the receipt stands in."""
+    settled: Place | None
+    """The entry of another transaction's receipt that says that this one can never be mined (BRD-06)."""
 
     @property
     def folder(self) -> str:
@@ -123,7 +125,13 @@ def _transfer(register: Register, ceremony: Ceremony) -> Transfer:
         transaction=transaction,
         receipt=received.load(Receipt, "receipt") if received else None,
         received=received,
+        settled=next((p for p in places(register, entries.Settled) if _counts(p) and p.entry.body.ceremony == ceremony.number), None),
     )
+
+
+def _counts(place: Place) -> bool:
+    closed = place.ceremony.state.closed
+    return closed is not None and closed.outcome == RECEIVED
 
 
 def _document(ceremony: Ceremony, cls: type[T], kind: str) -> T | None:

@@ -165,7 +165,11 @@ def _may_have_signed(transfer: Transfer) -> bool:
 
 
 def _block(transfer: Transfer) -> Html:
-    receipt, received = transfer.receipt, transfer.received
+    receipt, received, settled = transfer.receipt, transfer.received, transfer.settled
+    if settled is not None:
+        by = settled.entry.body.by
+        shown = check(commands.entry_is(settled.folder, settled.seq, ".body.by", by))
+        return join(f"never: ceremony {settled.ceremony.number} settled it; replaced by ", digest(by), shown)
     if receipt is None or received is None:
         return join("no receipt yet: a signed transaction does not expire; its amount and its coins stay reserved")
     place = facts.at(received, entries.Sighting)
@@ -203,11 +207,13 @@ def _unplanned(register: Register) -> dict[str, list[str]]:
     """What did not go as planned -> each time that it happened, in words."""
     told = {name: [_where(p) + tell(p) for p in facts.places(register, kind)] for name, (kind, tell) in _TOLD.items()}
     closed = [(c.folder.name, c.state.closed) for c in register.ceremonies]
+    moved = facts.transfers(register)
     return {
         **told,
         "Void ceremonies": [f"{name}: {end.reason}" for name, end in closed if end is not None and end.outcome == VOID],
         "Not ended": [name for name, end in closed if end is None],
-        "Without a receipt": [t.folder for t in facts.transfers(register) if _may_have_signed(t) and t.receipt is None],
+        "Without a receipt": [t.folder for t in moved if _may_have_signed(t) and t.receipt is None and t.settled is None],
+        "Replaced transactions": [f"{t.folder}: settled by {t.settled.folder}, entry {t.settled.seq}" for t in moved if t.settled],
     }
 
 

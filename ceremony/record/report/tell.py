@@ -76,6 +76,7 @@ SENTENCES: dict[type, Callable[[Any], str]] = {
     ),
     entries.Authorized: lambda b: (
         f"granted: {'; '.join(map(told, b.payments)) or 'a consolidation, which pays nobody'}; from here on it counts"
+        + "".join(f"; it replaces {txid}, which can then never be mined" for txid in b.replaces)
     ),
     entries.Agreed: lambda b: f"readers agree: {' and '.join(b.readers)}; fee {format_btc(b.fee)}, {plural(len(b.coins), 'coin')} reserved",
     entries.Reviewed: lambda _: "read the review of the request",
@@ -103,6 +104,7 @@ SENTENCES: dict[type, Callable[[Any], str]] = {
     entries.Sighting: lambda b: f"seen on chain by {b.node}: block {b.height}, {plural(b.confirmations, 'confirmation')}",
     entries.Disagreed: lambda b: f"DOES NOT AGREE to the {b.to}, because: {b.because}",
     entries.Excepted: lambda b: f"EXCEPTION to {b.control}, signed by both officers: {b.file}",
+    entries.Settled: lambda b: f"transfer {b.ceremony} can never be mined: {b.by} spends a coin of it; its amount and other coins are free",
     entries.Refusal: lambda b: f"REFUSED by {b.identifier}: {b.what}",
     entries.Revoked: lambda b: f"key of {b.person} revoked: {b.key}" + _DECIDED[b.decision],
     entries.Granted: lambda b: f"key of {b.person} granted: {b.key}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ceremony.record import entries
+from ceremony.record.claims import check_settlement, settles
 from ceremony.record.exceptional import granted
 from ceremony.record.ledger import EXCEPTED, VOID, Ledger
 from ceremony.record.register import Ceremony
@@ -32,16 +33,25 @@ def check(ceremony: Ceremony, ledger: Ledger) -> None:
     seen = [(s.node, s.txid, s.block, s.height, s.confirmations) for s in ceremony.state.all(entries.Sighting)]
     place = (receipt.txid, receipt.block, receipt.height, receipt.confirmations)
     equal("BRD-03", ceremony, "what was seen", seen, [(node, *place) for node in receipt.nodes])
+    _check_settled(ceremony, ledger, receipt)
     looked = set(ceremony.state.signers("receipt")) & set(ledger.charter.custodians)
     if len(looked) < LEAST_SIGNERS or not looked - {receipt.broadcaster}:
         differs("BRD-04", ceremony, "who signed the receipt", ", ".join(sorted(looked)), "two custodians, one of them not the broadcaster")
+
+
+def _check_settled(ceremony: Ceremony, ledger: Ledger, receipt: Receipt) -> None:
+    """BRD-06: it settles exactly those transfers that can never be mined beside this one, and only when it is deep enough."""
+    check_settlement(ledger.claims, receipt.txid, receipt.confirmations)
+    expected = [(one.number, one.txid, receipt.txid) for one in settles(ledger.claims, receipt.txid, receipt.confirmations)]
+    found = [(body.ceremony, body.txid, body.by) for body in ceremony.state.all(entries.Settled)]
+    equal("BRD-06", ceremony, "the transfers that it settles", found, expected)
 
 
 def _check_excepted(ceremony: Ceremony, ledger: Ledger, reason: str) -> None:
     """BRD-05: closed without a receipt only by an exception that both officers signed; what the chain may still do stays reserved."""
     if "BRD-05" not in granted(ceremony.state):
         differs("BRD-05", ceremony, "it was closed without a receipt", "no exception", "an exception to BRD-05, signed by both officers")
-    waiting = [f"transfer {c.number}" for txid, c in ledger.carried.items() if txid not in ledger.received]
+    waiting = [f"transfer {claim.number}" for claim in ledger.waiting]
     if reason not in waiting:
         differs("BRD-05", ceremony, "what was closed", reason, " or ".join(waiting) or "a transfer that awaits its receipt")
 

@@ -19,6 +19,7 @@ from transfer.agree import check_fee, check_payment, check_place
 from transfer.authorization import Authorization, Confirmation, binds, check_confirmation, check_officers, check_valid
 from transfer.bitcoin.reading import review
 from transfer.limits import Policy, check_limits, check_payees
+from transfer.outstanding import check_conflicts
 from transfer.request import SigningRequest
 
 
@@ -48,7 +49,7 @@ def check(ceremony: Ceremony, ledger: Ledger, heads: Collection[str]) -> None:
     known = _known(ceremony, ledger)
     _check_authorization(ceremony, ledger, known, heads)
     _check_spending(ceremony, ledger)
-    _check_request(ceremony, known)
+    _check_request(ceremony, ledger, known)
     _check_approvals(ceremony, ledger, known)
     _check_shares(ceremony, ledger, known.key)
     check_secured(ceremony, ledger, known.key)
@@ -68,7 +69,7 @@ def _check_authorization(ceremony: Ceremony, ledger: Ledger, known: Known, heads
     """AUT-01 to AUT-10: what was granted is what both officers signed, confirmed by a second person, and was within the policy."""
     wanted, charter = known.authorization, ledger.charter
     found = [(e.line.time, e.body) for e in ceremony.state.entries if isinstance(e.body, entries.Authorized)]
-    fields = ("identifier", "payments", "greatest_fee")
+    fields = ("identifier", "payments", "greatest_fee", "replaces")
     for time, granted in found:
         signed = (wanted.digest, *(getattr(wanted, name) for name in fields))
         equal("AUT-01", ceremony, "what was granted", (granted.authorization, *(getattr(granted, name) for name in fields)), signed)
@@ -110,10 +111,11 @@ def _check_spending(ceremony: Ceremony, ledger: Ledger) -> None:
         for name in (granted.authorization, granted.identifier):
             if name in ledger.used:
                 differs("AUT-05", ceremony, f"authorization {name}", f"used by ceremony {ledger.used[name]}", "used once")
-    for agreed in ceremony.state.all(entries.Agreed):
-        for coin in agreed.coins:
-            if coin in ledger.coins:
-                differs("BRD-06", ceremony, f"coin {coin}", f"spent by ceremony {ledger.coins[coin]}", "a coin of this request alone")
+    for granted in ceremony.state.all(entries.Authorized):
+        held = [claim for claim in ledger.claims.values() if claim.txid not in granted.replaces]
+        for coin, claim in ((coin, claim) for body in ceremony.state.all(entries.Agreed) for coin in body.coins for claim in held):
+            if coin in claim.held:
+                differs("BRD-06", ceremony, f"coin {coin}", f"held by transfer {claim.number}", "a coin of this request alone")
 
 
 def check_nonces(ceremony: Ceremony, before: Mapping[str, str]) -> None:
@@ -128,8 +130,8 @@ def check_nonces(ceremony: Ceremony, before: Mapping[str, str]) -> None:
             differs("SIG-05", ceremony, f"the signatures of entry {entry.line.seq}", "one r twice", "a new r each time")
 
 
-def _check_request(ceremony: Ceremony, known: Known) -> None:
-    """SIG-06, TXN-01: one request everywhere, and it pays what was authorized."""
+def _check_request(ceremony: Ceremony, ledger: Ledger, known: Known) -> None:
+    """SIG-06, TXN-01, BRD-06: one request everywhere; it pays what was authorized, and conflicts with what it replaces alone."""
     for entry in ceremony.state.entries:
         if isinstance(entry.body, entries.Agreed | entries.Reviewed | entries.Armed | entries.Signing | entries.HsmSigned):
             equal("SIG-06", ceremony, f"the request of entry {entry.line.seq}", entry.body.request, known.request.digest)
@@ -142,7 +144,9 @@ def _check_request(ceremony: Ceremony, known: Known) -> None:
     check_fee(seen, known.authorization, known.policy)
     coins = sorted(f"{coin.txid}:{coin.vout}" for coin in seen.inputs)
     for agreed in ceremony.state.all(entries.Agreed):
-        equal("TXN-01", ceremony, "coins and fee that were agreed", (sorted(agreed.coins), agreed.fee), (coins, seen.fee))
+        found = (sorted(agreed.coins), agreed.fee, agreed.txid)
+        equal("TXN-01", ceremony, "coins, fee and transaction that were agreed", found, (coins, seen.fee, seen.txid))
+    check_conflicts(seen, known.authorization, tuple(ledger.claims.values()))
 
 
 def _check_approvals(ceremony: Ceremony, ledger: Ledger, known: Known) -> None:

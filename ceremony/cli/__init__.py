@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "register": ("ceremony.cli.register:register", "The register's head, and its closing slips once more."),
     "exception": ("ceremony.cli.exceptions:exception", "Read and sign an exception form (CFO and CTO)."),
     "audit": ("ceremony.cli.audit:audit", "Verify a register against its anchor; write the report."),
+    "preflight": ("ceremony.cli.preflight:preflight", "Cold host: look at machine, devices and HSM, and start nothing."),
     "keygen": ("ceremony.cli.cold:keygen", "Cold host: generate the key and its shares, in one sitting."),
     "prepare": ("ceremony.cli.cold:prepare", "Cold host: begin a transfer: machine, HSM, snapshot, signing request."),
     "transfer": ("ceremony.cli.cold:transfer", "Cold host: the transfer with everybody in the room."),

@@ -13,6 +13,7 @@ from ceremony.base.control import control, refuse
 from ceremony.base.data import Free, Malformed, decode
 from ceremony.base.files import locked, read_file, write_new
 from ceremony.base.lines import sha256
+from ceremony.machine import known_answers
 from ceremony.record import charter as charters
 from ceremony.record import entries, requested
 from ceremony.record.entries import Kind
@@ -53,7 +54,7 @@ revocation_option = click.option("--revocation", type=document, help="A signed r
 @slips_option
 def keygen(folder: Path, charter: str, policy: str, module: str, slips: str | None) -> None:
     """Generate the key and its shares, with every custodian in the room, in one sitting."""
-    check_terminal()
+    check_ready()
     raw = read_file(Path(charter))
     genesis = sha256(raw)
     mark = charters.parse(raw, charter).mark
@@ -83,7 +84,7 @@ def keygen(folder: Path, charter: str, policy: str, module: str, slips: str | No
 @click.argument("authorization", type=document)
 def prepare(folder: Path, genesis: str, authorization: str, request_out: Path | None, **given: str | None) -> None:
     """Begin a transfer with administrator and witness alone: authorization, machine, HSM, signing request."""
-    check_terminal()
+    check_ready()
     if request_out is not None and request_out.exists():
         raise Malformed(f"{request_out}: is there already; give a new folder for the request")
     begin(folder, genesis, "transfer", {"authorization": authorization, **_without_nothing(given)}, until=PREPARED)
@@ -122,7 +123,7 @@ def amend(folder: Path, genesis: str, slips: str | None, **given: str | None) ->
     documents = _without_nothing(given)
     if not documents or {"charter", "succession"} <= documents.keys():
         raise click.UsageError("Give --charter or --succession, or --policy, or a policy with one of them.")
-    check_terminal()
+    check_ready()
     begin(folder, genesis, "amend", {**documents, "slips": str(slips_folder(folder, slips))}, until=None)
     click.echo(f"Closed. head {Register.open(folder).head}")
 
@@ -175,6 +176,12 @@ def write_request(book: Register, folder: Path) -> None:
         write_new(folder / name, raw)
     if {path.name: read_file(path) for path in folder.iterdir()} != found:
         raise Malformed(f"{folder}: what was written does not read back; use another medium")
+
+
+def check_ready() -> None:
+    """SET-09: a person can be asked here, and everything that this process computes with gives the published answers."""
+    check_terminal()
+    known_answers.run()
 
 
 def check_genesis(book: Register, genesis: str) -> None:
@@ -233,7 +240,7 @@ def begin(folder: Path, genesis: str, kind: Kind, given: dict[str, str], until: 
 @contextmanager
 def _continued(folder: Path, genesis: str, given: dict[str, str], kind: Kind | None) -> Iterator[Room]:
     """The unfinished ceremony of a register, opened again under its lock."""
-    check_terminal()
+    check_ready()
     with locked(_existing(folder)):
         book = Register.open(folder)
         check_genesis(book, genesis)

@@ -46,7 +46,12 @@ class Claim:
     @property
     def outstanding(self) -> bool:
         """It may still be mined, and no receipt says that it was."""
-        return self.signed and not self.confirmations and not self.replaced_by
+        return self.signed and not self.settled
+
+    @property
+    def settled(self) -> bool:
+        """The chain has decided: it was mined, or never can be."""
+        return bool(self.confirmations or self.replaced_by)
 
     @property
     def held(self) -> tuple[str, ...]:

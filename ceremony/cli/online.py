@@ -18,6 +18,7 @@ from ceremony.base.files import read_file, write_new
 from ceremony.base.lines import sha256
 from ceremony.base.mark import permits
 from ceremony.cli import papers
+from ceremony.cli.reconcile import reconcile
 from ceremony.record import charter as charters
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.received import Papers, Received, account_of, receive
@@ -75,7 +76,7 @@ def of_bundle(command: F) -> F:
 
 @click.group()
 def online() -> None:
-    """Online host: snapshot, receive, broadcast, watch, receipt, close."""
+    """Online host: snapshot, receive, broadcast, watch, receipt, close, reconcile."""
 
 
 @online.command()
@@ -259,6 +260,9 @@ def close(receipt_path: Path | None, without: int | None, folder: Path, genesis:
     given = {**what, "slips": str(slips_folder(folder, slips))}
     cold.begin(folder, genesis, "receipt", given, until=None)
     click.echo(f"Closed. head {Register.open(folder).head}")
+
+
+online.add_command(reconcile)
 
 
 @online.group()

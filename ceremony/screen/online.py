@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ceremony.base.amounts import format_btc, grouped
 from ceremony.base.data import Mark
@@ -10,6 +10,7 @@ from ceremony.record.received import Received
 from ceremony.screen.documents import title
 from ceremony.screen.panels import CONSOLIDATION, field, payments, replaces, words
 from transfer.bitcoin.snapshot import Snapshot
+from transfer.outstanding import SETTLED_DEPTH, Claim
 from transfer.receipt import Receipt
 from transfer.watch import Look
 
@@ -79,6 +80,33 @@ def undecided(seen: Look, txid: str) -> str:
     else:
         word, do = "UNRESOLVED", "Look through another node. The same bytes may be sent again; never sign again before it is settled."
     return f"{word}: the transaction is not settled\n  found     {standing(seen)}\n  expected  {txid} in a block\n  do        {do}"
+
+
+def reconciled(claim: Claim, seen: Look, known: Mapping[str, int]) -> tuple[str, ...]:
+    """One transfer that holds something back: what the chain says of it, and what to do. `known`: transaction -> its transfer."""
+    payees = ", ".join(payment.payee for payment in claim.payments) or CONSOLIDATION
+    return (
+        f"transfer {claim.number}  {format_btc(sum(spent.amount for spent in claim.spent))}, {len(claim.coins)} coin(s), {payees}",
+        *(field("txid", grouped(claim.txid)) if claim.txid else ()),
+        *field("chain", standing(seen)),
+        *field("do", _advice(claim, seen, known)),
+    )
+
+
+def _advice(claim: Claim, seen: Look, known: Mapping[str, int]) -> str:
+    rival = seen.deepest
+    if rival is not None and rival.txid not in known:
+        return "INCIDENT: this register does not know the transaction that spends its coin. Sign nothing, and tell the officers."
+    if rival is not None:
+        mined = f"of {SETTLED_DEPTH} confirmations or more settles this one"
+        return f"Transfer {known[rival.txid]} spends the same coin: its receipt {mined}."
+    if seen.confirmations:
+        return "Make its receipt: `online receipt`, then `online close`."
+    if seen.seen is not None:
+        return "Wait, or replace it with a dearer one: `authorize draft --replaces`."
+    if not claim.signed:
+        return "It is prepared and not signed: go on with it, or void it, which frees everything."
+    return "It may still be sent by whoever has its bytes. Send the same bytes again, or replace it: `authorize draft --replaces`."
 
 
 def receipt_screen(found: Receipt, received: Received, signers: Sequence[str]) -> tuple[str, ...]:

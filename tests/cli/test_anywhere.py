@@ -578,7 +578,7 @@ def register(charter: Charter, folder: Path, amount: int) -> Path:
         identifier="t-1",
         payments=(Payment(payee="exchange", destination=PAYEE, amount=amount),),
         greatest_fee=1,
-            replaces=(),
+        replaces=(),
     )
     transcript = Transcript.create(first, charter.digest)
     (first / "charter.json").write_bytes(dump(charter))

@@ -71,7 +71,7 @@ for folder in *; do
     count=$((count + 1))
     number=$(printf '%04d' "$count")
     case $folder in
-    "$number-keygen" | "$number-transfer" | "$number-receipt" | "$number-drill" | "$number-check") printf '%s\n' "$folder" >>"$tmp/folders" ;;
+    "$number-keygen" | "$number-transfer" | "$number-receipt" | "$number-drill" | "$number-check" | "$number-amend") printf '%s\n' "$folder" >>"$tmp/folders" ;;
     *) refuse AUD-08 "the ceremonies are not numbered without a gap: expected $number" ;;
     esac
     [ -f "$folder/transcript.jsonl" ] || refuse AUD-05 "$folder has no transcript.jsonl"
@@ -123,13 +123,13 @@ def has_all($needed): ($needed - .) == [];
 def kinds: ["alone","rehearsed","drilled","room-item","boot-image","self-tests","stray-device","watch","clock","slip-read","typed-back",
   "opened","file","signature","step","present","machine","vault","vault-ended","hsm","import-path","generated","sealing",
   "proven","removed","quorums","authorized","agreed","reviewed","armed","unlocked","recovered","imported","signing","set-aside",
-  "hsm-signed","absent","checked","exported","sighting","settled","disagreed","excepted","refusal","resumed","paused","continued","closed"];
-def namespaces: {"charter":"charter","policy":"policy","key-record":"key-record","authorization":"authorization",
+  "hsm-signed","absent","checked","exported","sighting","settled","disagreed","excepted","refusal","revoked","granted","proposed","amended","resumed","paused","continued","closed"];
+def namespaces: {"charter":"charter","succession":"succession","policy":"policy","key-record":"key-record","authorization":"authorization",
   "confirmation":"confirmation","revocation":"revocation","receipt":"receipt","exception":"exception","approval":"approval",
   "opening":"checkpoint","phase":"checkpoint","adjournment":"checkpoint","disagreement":"checkpoint","return":"checkpoint"};
 def excepted: ["SET-07","STO-02","STO-04","STO-08","AIR-01","ASM-03","DRL-01","BRD-05"];  # with a form that both officers sign; no other control
 def base64: "([A-Za-z0-9+/]{4})*([A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?";  # no bits left over: one spelling
-def fresh: {seq: 0, time: "", done: 0, again: false, closed: false, seen: {}, listed: {}, present: [], signed: [], phase: {}, approved: [], declined: [],
+def fresh: {sums: {}, proposed: null, seq: 0, time: "", done: 0, again: false, closed: false, seen: {}, listed: {}, present: [], signed: [], phase: {}, approved: [], declined: [],
   room: {}, watch: {}, read: {}, typed: {}, approval_head: null, prepared: null, positions: [], open: {}, waiting: {}, armed: false, paused: "", back: [],
   settling: [], replaces: [], pays: []};
 
@@ -137,6 +137,9 @@ def broken($control; $text): .out += ["E\t\($control) \(.folder // "entry"), ent
 def need($ok; $control; $text): if $ok then . else broken($control; $text) end;
 def alone_only: .kind == "drill" or .kind == "check";
 def after($kind; $control): need(.seen[$kind]; $control; "\($kind) must come before it");
+
+def governing($folder; $name): $governing["\($folder)/\($name).json"];  # charters, policies, successions of all ceremonies
+def approving: if governing(.epoch; "charter").officers_approve == "yes" then ["cfo","cto"] else [] end;
 
 def shape($e; $genesis; $mark):
   need(($e | type == "object" and keys == ["actor","body","prev","seq","time","type"]) and ($e.body | type == "object")
@@ -175,7 +178,7 @@ def signature($e):
       | if .prepared == null and .seen["agreed"] and (.phase[$b.text] | has_all(["administrator","witness"])) then .prepared = ($b.text | split("\n")[2]) else . end
     else . end) | del(.said)
   | .out += [["S", .folder, $b.purpose, $b.namespace, $e.actor, $b.file // "-", ($b.text // "--" | .[:-1] | gsub("\n"; "\u0001")),
-      ($e.time | gsub("[-:T]"; "")), ($b.blob as $s | [range(0; $s | length; 70) | $s[.:. + 70]] | join(" "))] | join("\t")];
+      ($e.time | gsub("[-:T]"; "")), .epoch, ($b.blob as $s | [range(0; $s | length; 70) | $s[.:. + 70]] | join(" "))] | join("\t")];
 
 # What the chain holds back (BRD-06): .held has a row for each transfer, {number, txid, pays, coins, signed, received, gone}
 def outstanding: .signed and .received == 0 and (.gone | not);
@@ -210,6 +213,37 @@ def unlocked($b): if alone_only then need(.alone == []; "STO-10"; "a share that 
 def proven($b): ($b.number | tonumber? // 0) as $n | ($b.position // "") as $p
   | if .open[$p] != "\($b.number) \($b.sha256)" then broken("SEC-01"; "proven, but not the share that was locked")
     elif .waiting[$p] != null and $n > .waiting[$p] then del(.waiting[$p]) else . end;
+
+def who_signed($purpose): [.signed[] | select(.[0] == $purpose) | .[1]] | unique;
+def quorum($who): governing(.in_force; "charter") as $c  # custodians enough to recover the key
+  | [$c.sites[] | . as $s | select([$who[] | select(startswith($s.letter))] | length >= ($s.threshold | tonumber))] | length >= ($c.site_threshold | tonumber);
+def successors($lost; $who): ($who | has_all(["cfo","cto","witness"] - [$lost])) and quorum($who);
+def itself($out): del(.number, .previous, .issued) | .people |= map(select(.person != $out));
+
+def amends:  # a later charter follows, keeps what the key stands on, and is signed as its predecessor demands
+  governing(.in_force; "charter") as $old | (governing(.folder; "charter") // {people: []}) as $new | who_signed("charter") as $who
+  | (["cfo","cto"] - $who | if length == 1 then .[0] else "" end) as $lost
+  | need(.kind == "amend" and .sums.charter != null and .epoch != .folder and $new.previous == .charter and $new.number == (($old.number | tonumber) + 1 | tostring);
+      "STO-07"; "the charter does not follow the one in force")
+  | need(([$old, $new] | map({mark, organisation, scheme, site_threshold, sites, accounts, who: [.people[].person]}) | .[0] == .[1])
+      and ($old | itself("")) != ($new | itself("")); "STO-07"; "the charter changes what no amendment changes, or nothing")
+  | (($old | itself($lost)) == ($new | itself($lost))) as $alone
+  | .lost = (if $who | has_all(["cfo","cto","witness"]) then null else $lost end)
+  | .lost as $lost | need($lost == null or ($lost != "" and $alone and successors($lost; $who)); "STO-07"; "the charter is not signed as its predecessor demands");
+
+def proposed($e): $e.body as $b | (governing(.rules; "policy").cool_off_hours // "0") as $hours
+  | amends | need(.lost != null and $b.lost == .lost and $b.charter == .sums.charter and .sums.policy == null
+      and $b.not_before == (($e.time | fromdateiso8601) + ($hours | tonumber) * 3600 | todateiso8601); "STO-07"; "another proposal than its charter")
+  | .proposed = {charter: $b.charter, time: $e.time, hours: $hours, not_before: $b.not_before};
+
+def amended($e): $e.body as $b | amends
+  | need($b.charter == .sums.charter and $b.number == governing(.folder; "charter").number; "STO-07"; "another charter than its file")
+  | if .lost == null then . else (governing(.folder; "succession") // {}) as $said | .proposals[$said.proposed // ""] as $p
+      | need(.sums.succession != null and $p != null and $p.charter == $b.charter and $said.charter == $b.charter and $said.genesis == $genesis and $said.mark == $mark
+          and $said.proposed_at == $p.time and $said.cool_off_hours == $p.hours and $said.issued >= $p.not_before and $e.time >= $p.not_before;
+          "STO-07"; "no succession of a proposal whose cool-off is over")
+      | .lost as $lost | who_signed("succession") as $again | need(successors($lost; $again); "STO-07"; "the succession is not signed by all who must") end
+  | .epoch = .folder;
 
 def everyone: [.present[] | .actor] | unique;
 def everyone_signs($purposes; $least):  # and the last signature of each covers what was done: entry $least
@@ -248,7 +282,7 @@ def closed($b):
       from_outside | after("quorums"; "GEN-07") | need(everyone | has_all($custodians + ["administrator","witness"]); "ASM-01"; "not everyone was there")
       | need(.proven_all // [] | has_all($custodians); "GEN-14"; "a share was not proven")
       | everyone_signs(["opening","key-record","adjournment"]; .newest // 0)
-      | .out += [("charter","policy") as $p | ("cfo","cto","witness") as $who | "N\t\($number)\t\($p)\t\($who)"]
+      | . as $s | .out += [("charter","policy") as $p | select($s.rules == "" or $s.sums[$p] != null) | ("cfo","cto","witness") as $who | "N\t\($number)\t\($p)\t\($who)"]
     elif .kind == "transfer" and $b.outcome == "carried out" then
       from_outside | after("exported"; "EXP-01") | need(.nobody_paid or typed_back; "TXN-06"; "the address was not typed back by two custodians") | need(everyone | has_all(["administrator","witness"]); "ASM-03"; "administrator or witness was not there")
       | need(everyone as $here | .positions - $here == []; "ASM-01"; "a custodian was not there")
@@ -259,7 +293,13 @@ def closed($b):
     elif .kind == "receipt" and $b.outcome == "receipt" then
       after("sighting"; "BRD-03") | need([.signed[] | select(.[0] == "receipt") | .[1]] | unique | length >= 2; "BRD-04"; "fewer than two people signed the receipt")
     elif .kind == "receipt" and $b.outcome == "excepted" then need(.excepted["BRD-05"]; "BRD-05"; "closed without a receipt or an exception")
-    else broken("AUD-08"; "an outcome that its kind cannot have") end;
+    elif .kind == "amend" and $b.outcome == "amended" then need(.proposed == null and (if .sums.charter == null then .sums.policy != null else .epoch == .folder end); "STO-07"; "nothing counts by it")
+      | if .sums.policy == null then . else .out += [("cfo","cto","witness") as $who | "N\t\($number)\tpolicy\t\($who)"] end
+      | if .epoch == .folder then .in_force = .folder | .charter = .sums.charter else . end
+    elif .kind == "amend" and $b.outcome == "proposed" then need(.proposed != null and .epoch != .folder; "STO-07"; "nothing was proposed, or it counts already")
+      | .proposals[$digests[.from + .seq - 1]] = .proposed
+    else broken("AUD-08"; "an outcome that its kind cannot have") end
+  | if $b.outcome != "void" and .sums.policy != null then .rules = .folder else . end;
 
 def pause($e): $e.body as $b | $e.type as $t  # from `paused` on: who comes back, what an interruption leaves, the end as void
   | if $t == "paused" then need(.paused == ""; "ASM-03"; "a pause within a pause") | .paused = $e.seq | .back = []
@@ -272,10 +312,12 @@ def pause($e): $e.body as $b | $e.type as $t  # from `paused` on: who comes back
 def body($e): $e.body as $b | $e.type as $t
   | pause($e) | if $t == "file" then need(($b.name | is("[a-z0-9][a-z0-9-]{0,60}\\.[a-z]{2,12}")) and $b.name != "transcript.jsonl" and ($b.sha256 | is("[0-9a-f]{64}"))
         and .listed[$b.name] == null; "AUD-05"; "a file listed twice or in another form")
-      | .listed[$b.name] = $b.kind | .out += ["F\t\($b.sha256)\t./\(.folder)/\($b.name)"]
+      | .listed[$b.name] = $b.kind | .sums[$b.kind] = $b.sha256 | .out += ["F\t\($b.sha256)\t./\(.folder)/\($b.name)"]
       | (if $b.kind == "key-record" then .key_record = $b.sha256 elif $b.kind == "request" then .file_request = $b.sha256
         elif $b.kind == "authorization" then .file_authorization = $b.sha256 else . end)
     elif $t == "signature" then signature($e)
+    elif $t == "proposed" then proposed($e)
+    elif $t == "amended" then amended($e)
     elif $t == "present" then .present += [$e] | .kind as $kind | need([$b.factors[] | {"hardware key, touched": 1, "signing key file": 1, "recognised by the witness": 2, "the passphrase of their share, which follows": (if $kind == "check" then 3 else null end)}[.]]
         | unique | length >= 2 and all(. != null); "ASM-02"; "not factors of two types")
     elif $t == "room-item" then .room[$b.item] = $b.held | need($e.actor == "witness"; "AIR-01"; "the room is the witness's to look at")
@@ -290,7 +332,7 @@ def body($e): $e.body as $b | $e.type as $t
     elif $t == "agreed" then .request = $b.request | after("authorized"; "TXN-01") | need($b.request == .file_request; "SIG-06"; "not the request's file") | reserved($b)
     elif ($t | IN("reviewed","armed","signing","hsm-signed")) and $b.request != .request then broken("SIG-06"; "another request")
     elif $t == "armed" then .armed = true | .seen["recovered"] = false | .seen["imported"] = false | .positions = ([.positions[], $b.positions[]] | unique) | examined
-      | need(.approved | has_all($b.positions + ["witness"] + $approving); "SIG-02"; "not everyone who must has approved")
+      | approving as $approving | need(.approved | has_all($b.positions + ["witness"] + $approving); "SIG-02"; "not everyone who must has approved")
     elif alone_only and ($t | IN("generated","quorums","authorized","agreed","recovered","imported","signing","hsm-signed","absent","checked","exported")) then broken("STO-10"; "a share was combined or used")
     elif $t == "alone" then .alone = [] | examined | need($b.key_record == .key_record; "STO-10"; "shares of another set")
     elif $t == "rehearsed" then .rehearsed = $b.refused | need($b.genesis != $genesis and $b.took_part != []; "DRL-02"; "no practice transfer elsewhere")
@@ -318,26 +360,28 @@ def body($e): $e.body as $b | $e.type as $t
     elif $t == "vault-ended" then .armed = false | .alone = null
     elif $t == "closed" then closed($b) else . end;
 
-def opened($e): . as $old | fresh + {from: .at, key_record: .key_record, held: .held, out: [], at: .at, seq: 1, time: .time,
+def opened($e): . as $old | fresh + {from: .at, key_record: .key_record, held: .held, in_force, charter, rules, proposals, epoch: .in_force, out: [], at: .at, seq: 1, time: .time,
     number: ($e.body.ceremony | tonumber? // 0), kind: $e.body.kind, folder: "\(("000" + $e.body.ceremony)[-4:])-\($e.body.kind)"}
   | need($old.at == 0 or $old.closed; "AUD-08"; "the ceremony before has not ended")
   | need($e.body.mark == $mark and $e.body.genesis == $genesis; "AUD-03"; "of another genesis, or practice for production")
   | .out += ["O\t\(.folder)"];
 
-foreach inputs as $e (fresh + {at: 0, held: [], out: [], number: 0};
+foreach inputs as $e (fresh + {at: 0, held: [], out: [], number: 0, in_force: "0001-keygen", charter: $genesis, rules: "", proposals: {}};
   (if ($e | type == "object") and $e.type == "opened" and ($e.body | type == "object") and ($e.body.ceremony | type == "string")
     then opened($e) else .out = [] | .seq += 1 end)
   | shape($e; $genesis; $mark) | if .out[-1:] | .[0] // "" | startswith("E") then . else body($e) end
   | .seen[$e.type] = true | .time = $e.time | .at += 1; .out[])
 JQ
-jq -e '[.people[] | (.person | test("\\A([A-I][1-9]|cfo|cto|administrator|witness)\\z"))
-    and (.key | test("\\A(sk-)?(ssh|ecdsa)-[a-z0-9@.-]+ [A-Za-z0-9+/]+={0,2}\\z"))] | all' "$charter" >/dev/null 2>&1 ||
-    refuse AUT-03 "the charter has a person or a key of another form"
+jq -es 'all(.[]; .people | type == "array" and length > 0 and all(.[]; (.person | test("\\A([A-I][1-9]|cfo|cto|administrator|witness)\\z"))
+    and (.key | test("\\A(sk-)?(ssh|ecdsa)-[a-z0-9@.-]+ [A-Za-z0-9+/]+={0,2}\\z"))))' -- */charter.json >/dev/null 2>&1 ||
+    refuse AUT-03 "a charter has a person or a key of another form"
+find . -mindepth 2 -maxdepth 2 \( -name charter.json -o -name policy.json -o -name succession.json \) -print0 |
+    xargs -0 jq -n '[inputs | {key: (input_filename | ltrimstr("./")), value: .}] | from_entries' >"$tmp/governing" 2>/dev/null ||
+    refuse AUD-01 "a charter or a policy is not JSON"
 people=$(jq -c '[.people[].person]' "$charter")
 custodians=$(jq -c '[.people[].person | select(test("\\A[A-I][1-9]\\z"))]' "$charter")
-approving=$(jq -c 'if .officers_approve == "yes" then ["cfo","cto"] else [] end' "$charter")
 jq -nr --arg genesis "$found" --arg mark "$(jq -r .mark "$charter")" --argjson people "$people" --argjson custodians "$custodians" \
-    --argjson approving "$approving" --rawfile lines "$tmp/digests" "(\$lines | split(\"\n\")) as \$digests | $(cat "$tmp/facts.jq")" \
+    --slurpfile documents "$tmp/governing" --rawfile lines "$tmp/digests" "(\$documents | add) as \$governing | (\$lines | split(\"\n\")) as \$digests | $(cat "$tmp/facts.jq")" \
     "$tmp/all" >"$tmp/facts" 2>"$tmp/trouble" || refuse AUD-01 "an entry is not in its form: $(head -n 1 "$tmp/trouble")"
 for kind in O C F S N R X G; do : >"$tmp/$kind"; done
 tab=$(printf '\t')
@@ -387,11 +431,13 @@ while IFS=$tab read -r number digest; do
     done <"$tmp/G"
 done <"$tmp/revoked"
 
-# --- 9 The signers: one line for each person of the charter, no key twice, no wildcard ---------------------------------------
-jq -r '.people[].key' "$charter" | sort | uniq -d >"$tmp/twice"
-[ ! -s "$tmp/twice" ] || refuse AUT-03 "one key stands for two people"
-jq -r '.people[] | "\(.person) namespaces=\"\(["charter","policy","key-record","authorization","confirmation","revocation","approval","checkpoint","receipt","exception"]
-    | map(. + "@cold-ceremony") | join(","))\" \(.key)"' "$charter" >"$tmp/signers"
+# --- 9 The signers of each charter: one line for each person, no key twice, no wildcard --------------------------------------
+for charter in */charter.json; do
+    jq -r '.people[].key' "$charter" | sort | uniq -d >"$tmp/twice"
+    [ ! -s "$tmp/twice" ] || refuse AUT-03 "one key stands for two people"
+    jq -r '.people[] | "\(.person) namespaces=\"\(["charter","succession","policy","key-record","authorization","confirmation","revocation","approval","checkpoint","receipt","exception"]
+        | map(. + "@cold-ceremony") | join(","))\" \(.key)"' "$charter" >"$tmp/signers.${charter%/*}"
+done
 
 # --- 10 Who had to sign, in each ceremony that ended and is not void -----------------------------------------------------------
 while IFS=$tab read -r folder purpose namespace actor _; do
@@ -402,11 +448,11 @@ while IFS=$tab read -r number outcome; do [ "$outcome" = void ] || printf '%s\n'
 sort -u "$tmp/N" | join -t "$tab" "$tmp/ended" - | comm -23 - "$tmp/signed" >"$tmp/unsigned"
 [ ! -s "$tmp/unsigned" ] || refuse AUD-02 "a signature is missing (ceremony, purpose, person): $(head -n 1 "$tmp/unsigned")"
 
-# --- 11 Every signature, with the signer's key of the charter, in its own namespace, at the time of its entry ------------------
+# --- 11 Every signature, with the signer's key of the charter in force then, in its own namespace, at the time of its entry ----
 signatures=0
 line=$(printf '\001') # stands for the newlines of a text, so that it is split by the shell itself
 set -f
-while IFS=$tab read -r folder purpose namespace actor file text time blob; do
+while IFS=$tab read -r folder purpose namespace actor file text time epoch blob; do
     message=$folder/$file
     if [ "$file" = - ]; then
         message=$tmp/text
@@ -415,7 +461,7 @@ while IFS=$tab read -r folder purpose namespace actor file text time blob; do
     fi
     IFS=' '
     printf '%s\n' '-----BEGIN SSH SIGNATURE-----' $blob '-----END SSH SIGNATURE-----' >"$tmp/signature"
-    ssh-keygen -Y verify -f "$tmp/signers" -I "$actor" -n "$namespace" -O "verify-time=$time" -s "$tmp/signature" <"$message" >/dev/null 2>&1 ||
+    ssh-keygen -Y verify -f "$tmp/signers.$epoch" -I "$actor" -n "$namespace" -O "verify-time=$time" -s "$tmp/signature" <"$message" >/dev/null 2>&1 ||
         refuse AUT-03 "$folder: the signature of $actor ($purpose) does not verify"
     signatures=$((signatures + 1))
 done <"$tmp/S"

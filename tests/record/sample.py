@@ -280,13 +280,19 @@ class Sample:
     play: Play = field(default_factory=Play)
     book: Register | None = None
 
-    @property
-    def charter(self) -> Charter:
-        return self.desk.charter()
+    founding: Charter = field(init=False)
+    charter: Charter = field(init=False)
+    """The charter in force: the founding one until an amendment (tests/record/amended.py)."""
+    shift: int = field(init=False, default=0)
+    """Days by which transfers are later."""
+    amended_policy: Policy | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        self.founding = self.charter = self.desk.charter()
 
     @property
     def policy(self) -> Policy:
-        return self.desk.policy()
+        return self.amended_policy or self.desk.policy(genesis=self.founding.digest, charter=self.founding.digest)
 
     @property
     def account(self) -> AccountKey:
@@ -297,11 +303,11 @@ class Sample:
 
     @property
     def key_record(self) -> KeyRecord:
-        plan: Plan = self.charter.plan
+        plan: Plan = self.founding.plan
         return KeyRecord(
             mark="practice",
-            genesis=self.charter.digest,
-            charter=self.charter.digest,
+            genesis=self.founding.digest,
+            charter=self.founding.digest,
             ceremony=1,
             issued=START["keygen"],
             scheme="gf256",
@@ -315,12 +321,12 @@ class Sample:
     def begin(self, number: int, kind: entries.Kind, name: str, prev: str, start: str) -> Scribe:
         transcript = Transcript.create(self.folder / f"{number:04d}-{kind}", prev)
         moment = datetime.strptime(start, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
-        scribe = Scribe(self.desk, name, self.charter.digest, transcript, self.play, moment)
+        scribe = Scribe(self.desk, name, self.founding.digest, transcript, self.play, moment)
         body = entries.Opened(
             kind=kind,
             mark="practice",
             ceremony=number,
-            genesis=self.charter.digest,
+            genesis=self.founding.digest,
             script=script_digest(kind),
             tool="0.1.0",
             commit="unknown",
@@ -330,7 +336,7 @@ class Sample:
 
     def keygen(self) -> str:
         """Key generation, as `ceremony keygen` records it; the new head."""
-        scribe = self.begin(1, "keygen", "keygen", self.charter.digest, START["keygen"])
+        scribe = self.begin(1, "keygen", "keygen", self.founding.digest, START["keygen"])
         everyone = (*self.charter.custodians, "administrator", "witness")
         for kind, document in (("charter", self.charter), ("policy", self.policy)):
             scribe.keep(f"{kind}.json", kind, dump(document))  # type: ignore[arg-type]
@@ -388,9 +394,10 @@ class Sample:
             scribe.add(position, entries.Removed(position=position, number=number - 1))
 
     def authorization(self, number: int, prev: str, act: Act) -> Authorization:
-        first = datetime(2026, 11, 19, 9, tzinfo=UTC) + timedelta(days=number - 2)
+        first = datetime(2026, 11, 19, 9, tzinfo=UTC) + timedelta(days=number - 2 + self.shift)
         replaces = tuple(Register.open(self.folder).ceremonies[of - 1].state.last(entries.Agreed).txid for of in act.replaces)  # type: ignore[union-attr]
-        values = {"register_head": prev, "identifier": f"t-{number}", "replaces": replaces}
+        papers = {"genesis": self.founding.digest, "charter": self.charter.digest, "policy": self.policy.digest}
+        values = {**papers, "register_head": prev, "identifier": f"t-{number}", "replaces": replaces}
         valid = {"not_before": written(first), "expires": written(first + timedelta(days=7))}
         return self.desk.authorization(**{**values, **valid, **act.wanted, **self.play.wanted})
 
@@ -417,7 +424,9 @@ class Sample:
     def prepared(self, number: int, prev: str, act: Act | None = None) -> tuple[Scribe, Authorization, SigningRequest]:
         """A transfer that administrator and witness have prepared, as `ceremony prepare` leaves it."""
         name = "transfer" if number == 2 else f"transfer {number}"
-        start = written(datetime.strptime(START["transfer"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC) + timedelta(days=number - 2))
+        start = written(
+            datetime.strptime(START["transfer"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC) + timedelta(days=number - 2 + self.shift)
+        )
         scribe = self.begin(number, "transfer", name, prev, start)
         wanted = self.authorization(number, prev, act or ALONE)
         return scribe, wanted, self._prepare(scribe, wanted, number, act or ALONE)
@@ -511,7 +520,7 @@ class Sample:
         for person in (*ROOM, "witness", *officers):
             approval = Approval(
                 mark="practice",
-                genesis=self.charter.digest,
+                genesis=self.founding.digest,
                 key_record=self.key_record.digest,
                 ceremony=number,
                 authorization=wanted.digest,
@@ -559,7 +568,7 @@ class Sample:
         scribe = self.begin(number, "receipt", "receipt", prev, start or later)
         document = Receipt(
             mark="practice",
-            genesis=self.charter.digest,
+            genesis=self.founding.digest,
             ceremony=of,
             authorization=sha256((folder / "authorization.json").read_bytes()),
             txid=signed.txid,
@@ -620,7 +629,7 @@ def write(folder: Path, play: Play | None = None, *, transfers: int = 1, receipt
         head = sample.receipt(3, head, of=2, **({} if transfers == 1 else {"start": "2026-11-20T15:00:00Z"}))
     for number in range(4, 3 + transfers):
         head = sample.transfer(number, head)
-    return Anchor(folder, sample.charter.digest, head)
+    return Anchor(folder, sample.founding.digest, head)
 
 
 def write_acts(folder: Path, acts: Sequence[Act], play: Play | None = None) -> Anchor:
@@ -631,7 +640,7 @@ def write_acts(folder: Path, acts: Sequence[Act], play: Play | None = None) -> A
     for number, act in enumerate(acts, start=2):
         start = written(datetime.strptime(START["transfer"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC) + timedelta(days=number - 2))
         head = sample.receipt(number, head, act.of, act.confirmations, start) if act.of else sample.transfer(number, head, act)
-    return Anchor(folder, sample.charter.digest, head)
+    return Anchor(folder, sample.founding.digest, head)
 
 
 def unfinished(folder: Path, play: Play | None = None) -> Anchor:
@@ -639,7 +648,7 @@ def unfinished(folder: Path, play: Play | None = None) -> Anchor:
     folder.mkdir()
     sample = Sample(FastDesk(folder, officers_approve="yes"), folder, play or Play())
     scribe, _wanted, _request = sample.prepared(2, sample.keygen())
-    return Anchor(folder, sample.charter.digest, scribe.transcript.head)
+    return Anchor(folder, sample.founding.digest, scribe.transcript.head)
 
 
 def given(folder: Path) -> Anchor:
@@ -665,12 +674,12 @@ def many(folder: Path, count: int) -> Anchor:
         path.mkdir()
         (path / NAME).write_bytes(b"".join(line.raw for line in lines))
         head, written_ = lines[-1].digest, written_ + len(lines)
-    return Anchor(folder, sample.charter.digest, head)
+    return Anchor(folder, sample.founding.digest, head)
 
 
 def _void(sample: Sample, number: int, prev: str) -> list[Line]:
     """A transfer that was prepared and voided: steps of machine checks, and one checkpoint of administrator and witness."""
-    genesis, lines = sample.charter.digest, list[Line]()
+    genesis, lines = sample.founding.digest, list[Line]()
 
     def add(actor: str, body: Any) -> None:
         before = lines[-1].digest if lines else prev

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import NoReturn
 
 import click
@@ -60,10 +61,18 @@ class Ceremony(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
 
-@click.group(cls=Ceremony, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80})
+@click.group(cls=Ceremony, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80})
 @click.version_option(package_name="cold-ceremony", prog_name="ceremony")
-def cli() -> None:
-    """Move money out of cold storage: shares of shares, an HSM, one reviewed transaction, a record that anyone can check."""
+@click.option("--register", "folder", type=click.Path(path_type=Path), help="Without a command: say where this register stands.")
+@click.pass_context
+def cli(context: click.Context, folder: Path | None) -> None:
+    """Move money out of cold storage: shares of shares, an HSM, one reviewed transaction, a record that anyone can check.
+
+    Without a command: where ./register stands, what is due, what is next, who brings what."""
+    if context.invoked_subcommand is None:
+        import_module("ceremony.cli.status").show(folder)
+    elif folder is not None:
+        raise click.UsageError(f"--register goes after {context.invoked_subcommand}.")
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

@@ -93,7 +93,7 @@ def verify(folder: Path, genesis: str | None = None, head: str | None = None) ->
 def _verify(folder: Path, genesis: str | None, head: str | None) -> Verdict:
     _check_genesis(folder, genesis)
     register = Register.open(folder)
-    _check_whole(register)
+    check_whole(register)
     _check_head(register, head)
     register.check_files()
     ledger = _check_rules(register)
@@ -146,7 +146,7 @@ def _heads(register: Register) -> frozenset[str]:
     return frozenset(entry.line.prev for ceremony in register.ceremonies for entry in ceremony.state.entries)
 
 
-def _check_whole(register: Register) -> None:
+def check_whole(register: Register) -> None:
     """AUD-01: nothing is torn; AUD-05: every ceremony lies in a folder of its own, not behind a link; AUD-08: it has an opening."""
     for ceremony in register.ceremonies:
         name = ceremony.folder.name

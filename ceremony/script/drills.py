@@ -7,9 +7,10 @@ from typing import Literal
 from ceremony.base.control import Refused
 from ceremony.base.data import Digest, Malformed, decode
 from ceremony.record import entries
-from ceremony.record.drills import ATTACKS, OVERDUE, Coming, began, check_caught, day, evidence, who_must_come
+from ceremony.record.drills import ATTACKS, OVERDUE, began, check_caught, day, evidence, who_must_come
 from ceremony.record.verify import verify
 from ceremony.screen import panels
+from ceremony.screen.status import coming
 from ceremony.script.closing import adjourn
 from ceremony.script.room import Room, Steps, last_step, refusal
 from transfer.limits import moment
@@ -109,12 +110,3 @@ def close(room: Room) -> Steps:
     reason = f"next by {told.next}" if told is not None else ""
     yield ("tool", entries.Closed(outcome="drill held" if held else "drill failed", reason=reason))
     room.screen.show(coming(who_must_come(room.book)))
-
-
-def coming(found: Coming) -> tuple[str, ...]:
-    """Who must come to the next drill (DRL-02)."""
-    word = "must practise" if found.must else "to practise"
-    lines = [*panels.field(word, " ".join(found.practise) or "nobody: all have, lately")]
-    lines += panels.field("must prove" if found.must else "to prove", " ".join(found.prove) or "nobody: every share was proven, lately")
-    owed = [text for due, text in ((found.without_site, "one whole site"), (found.without_one, "one custodian at each site")) if due]
-    return (*lines, *(panels.field("a drill without", " and ".join(owed)) if owed else ()))

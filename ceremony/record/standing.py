@@ -1,0 +1,96 @@
+"""Where a register stands: what is open and next, what awaits, limits, drills, shares, dates. A fold; it verifies nothing but form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from ceremony.base.control import refuse
+from ceremony.base.data import Malformed
+from ceremony.record import entries
+from ceremony.record.charter import Charter
+from ceremony.record.drills import Coming, began, who_must_come
+from ceremony.record.ledger import CARRIED_OUT, KEY_MADE, RECEIVED
+from ceremony.record.register import Ceremony, Register
+from ceremony.record.signers import COPY
+from ceremony.record.verify import check_whole
+from transfer.limits import Policy, moment
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What everybody wants to know first. Amounts in satoshi, times in our form; None or empty where there is nothing yet."""
+
+    register: Register
+    charter: Charter
+    policy: Policy | None
+    key: str
+    """When the key in use was made; empty without one."""
+    open: Ceremony | None
+    awaiting: tuple[tuple[int, str], ...]
+    """Transfers that await their receipt: ceremony, txid."""
+    used: int
+    """Granted within the policy's window that ends now."""
+    clock: str
+    """When the last drill ended, or the key generation; empty without a key."""
+    coming: Coming | None
+    oldest: tuple[str, str] | None
+    """The position whose share was proven longest ago, and when."""
+
+
+def standing(folder: Path, now: str) -> Standing:
+    """Read the chain and compare the files; refuses as the verifier would. No signature is verified: it is no verdict."""
+    try:
+        book = Register.open(folder)
+        check_whole(book)
+        book.check_files()
+        return _standing(book, now)
+    except Malformed as error:
+        refuse("AUD-01", "a part of the register has lost its form", found=str(error), expected="the form of docs/formats.md", do=COPY)
+
+
+def _standing(book: Register, now: str) -> Standing:
+    keyed = [c for c in book.ceremonies if _outcome(c) == KEY_MADE]
+    return Standing(
+        register=book,
+        charter=book.charter,
+        policy=book.last_policy,
+        key=keyed[-1].time if keyed else "",
+        open=book.unfinished,
+        awaiting=_awaiting(book.ceremonies),
+        used=_used(book, now),
+        clock=began(book.ceremonies),
+        coming=who_must_come(book) if keyed else None,
+        oldest=_oldest(book, keyed[-1].number) if keyed else None,
+    )
+
+
+def _outcome(ceremony: Ceremony) -> str:
+    return ceremony.state.closed.outcome if ceremony.state.closed else ""
+
+
+def _awaiting(ceremonies: Iterable[Ceremony]) -> tuple[tuple[int, str], ...]:
+    waiting: dict[str, int] = {}
+    for ceremony in ceremonies:
+        if _outcome(ceremony) == CARRIED_OUT:
+            waiting |= {body.txid: ceremony.number for body in ceremony.state.all(entries.Checked)}
+        elif _outcome(ceremony) == RECEIVED:
+            for body in ceremony.state.all(entries.Sighting):
+                waiting.pop(body.txid, None)
+    return tuple((number, txid) for txid, number in waiting.items())
+
+
+def _used(book: Register, now: str) -> int:
+    if book.last_policy is None:
+        return 0
+    since = moment(now) - timedelta(days=book.last_policy.window_days)
+    return sum(spent.amount for spent in book.spent(0) if moment(spent.time) > since)
+
+
+def _oldest(book: Register, made: int) -> tuple[str, str]:
+    proven: dict[str, str] = {}
+    for ceremony in book.ceremonies[made - 1 :]:
+        proven |= {e.body.position: e.line.time for e in ceremony.state.entries if isinstance(e.body, entries.Proven)}
+    return min(((p, proven.get(p, "")) for p in book.charter.custodians), key=lambda pair: pair[1])

@@ -1,0 +1,116 @@
+"""The screen that everybody opens first: where the register stands, and what to type next. At most 24 lines of 78 columns."""
+
+from __future__ import annotations
+
+from ceremony.base.amounts import format_btc
+from ceremony.base.words import spoken
+from ceremony.record.drills import DUE, OVERDUE, Coming, day, days
+from ceremony.record.entries import Step
+from ceremony.record.standing import Standing
+from ceremony.screen.panels import WIDTH, field
+
+LINES = 24
+_WORDS = 4
+BEGIN = (
+    "No register here. A desk begins like this (`ceremony COMMAND --help` says more):",
+    "  1  ceremony charter enrol, new, sign, check     people and their keys, the charter",
+    "  2  ceremony policy new, sign, check             payees, limits, fee caps",
+    "  3  ceremony keygen --register DIR ...           the key and its shares, one sitting",
+    "  or ceremony demo DIR                            all of it, played by a rehearsed cast",
+)
+"""What bare `ceremony` says where there is no register."""
+
+
+def screen(found: Standing, now: str, where: str) -> tuple[str, ...]:
+    """One screen. `where`: the register's folder as it was typed, for what to type next."""
+    book, charter = found.register, found.charter
+    left = f"{charter.mark.upper()}  {charter.organisation}"
+    last = [c for c in book.ceremonies if c.state.closed is not None][-1:]
+    lines = [
+        left[: WIDTH - 18] + f"{now[:16].replace('T', ' ')} UTC".rjust(WIDTH - len(left[: WIDTH - 18])),
+        "".ljust(WIDTH, "="),
+        *_short("genesis", " ".join(spoken(book.genesis, _WORDS)) + " ..."),
+        *_short("last ended", f"ceremony {last[0].number} ({last[0].kind}), head " + _head(last[0].head) if last else "none"),
+        *_short("OPEN" if found.open else "open", _open(found)),
+        *_short("next", _next(found, where)),
+        *_awaiting(found),
+        *_limits(found),
+        *_clock(found, now),
+        *(coming(found.coming) if found.coming else ()),
+        *_short("oldest proof", f"{found.oldest[0]}, {found.oldest[1][:10] or 'never'}" if found.oldest else "no share yet"),
+        *_short("in force", _dates(found)),
+        *_short("custodians", "bring their medium with the sealed share, closing slip and watch; know the passphrase"),
+        *_short("officers", "sign an authorization on their laptop; the payee is called by somebody else"),
+        *_short("staff", "administrator: HSM, PIN, snapshot; witness: watch, closing slip, paper to write"),
+        "This reads the chain and the files. It is no verdict: `ceremony audit verify` verifies.",
+    ]
+    return tuple(line[:WIDTH] for line in lines)[:LINES]
+
+
+def _short(name: str, value: str) -> tuple[str, ...]:
+    """A field in one line: what is longer is cut, and the report has it whole."""
+    (line, *rest) = field(name, value)
+    return (line + " ..." if rest and len(line) + 4 <= WIDTH else line,)
+
+
+def _head(head: str) -> str:
+    return " ".join(spoken(head, _WORDS)) + " ..."
+
+
+def _open(found: Standing) -> str:
+    if found.open is None:
+        return "nothing"
+    steps = [body.title for body in found.open.state.all(Step)]
+    return f"ceremony {found.open.number} ({found.open.kind}), " + (f"after the step {steps[-1]!r}" if steps else "in its first step")
+
+
+def _next(found: Standing, where: str) -> str:
+    if found.open is not None:
+        prepared = found.open.kind == "transfer" and any(s.title == "Signing request" for s in found.open.state.all(Step))
+        return f"ceremony {'transfer' if prepared else 'resume'} --register {where} ..."
+    if not found.key:
+        return f"ceremony keygen --register {where} ..."
+    if found.awaiting:
+        return f"ceremony online receipt ..., then online close ... --register {where}"
+    return f"ceremony authorize draft ..., then prepare --register {where} ..."
+
+
+def _awaiting(found: Standing) -> tuple[str, ...]:
+    told = [f"ceremony {number}, {txid[:16]}..." for number, txid in found.awaiting]
+    more = f", and {len(told) - 2} more" if len(told) > 2 else ""
+    return _short(
+        "UNRESOLVED" if told else "unresolved", ("no receipt yet: " + "; ".join(told[:2]) + more) if told else "nothing awaits a receipt"
+    )
+
+
+def _limits(found: Standing) -> tuple[str, ...]:
+    policy = found.policy
+    if policy is None:
+        return _short("limits", "no policy yet")
+    left = max(0, policy.per_window - found.used)
+    return _short("limits", f"{format_btc(left)} left of {format_btc(policy.per_window)} in {policy.window_days} days")
+
+
+def _clock(found: Standing, now: str) -> tuple[str, ...]:
+    if not found.clock:
+        return _short("drill", "the clock begins with the key")
+    gone = days(found.clock, now)
+    if gone > OVERDUE:
+        return _short("DRILL OVERDUE", f"since {day(found.clock, OVERDUE)}: no ordinary transfer is prepared (DRL-01)")
+    state = "DUE NOW" if gone >= DUE else f"due from {day(found.clock, DUE)}"
+    return _short("drill", f"{state}, {OVERDUE - gone} days left, overdue after {day(found.clock, OVERDUE)}")
+
+
+def coming(found: Coming) -> tuple[str, ...]:
+    """Who must come to the next drill (DRL-02)."""
+    word = "must" if found.must else "to"
+    lines = [*_short(f"{word} practise", " ".join(found.practise) or "nobody: all have, lately")]
+    lines += _short(f"{word} prove", " ".join(found.prove) or "nobody: every share was proven alone, lately")
+    owed = [text for due, text in ((found.without_site, "one whole site"), (found.without_one, "one custodian at each site")) if due]
+    return (*lines, *(_short("a drill without", " and ".join(owed)) if owed else ()))
+
+
+def _dates(found: Standing) -> str:
+    policy = f"policy {found.policy.number} of {found.policy.issued[:10]}" if found.policy else "no policy"
+    key = f"key of {found.key[:10]}" if found.key else "no key"
+    return f"charter {found.charter.number} of {found.charter.issued[:10]}, {policy}, {key}"

@@ -73,7 +73,13 @@ PAPERS = {
 LABEL = "practice-hsm"
 ACCOUNT = "practice-btc"
 IMAGE = sha256(b"the image of a demonstration: there is none, and this is not its hash\n")
-DEVICES = ("046d:c31c:any:keyboard:always", "0951:1666:any:medium:asked", "1050:0407:any:key:asked")
+DEVICES = (
+    "046d:c31c:any:keyboard:always",
+    "20a0:4230:DENK0200:hsm:always",
+    "0951:1666:60A44C413E:medium:always",
+    "0951:1667:any:medium:asked",
+    "1050:0407:any:key:asked",
+)
 """What a cold host might have. Here there is none of it, which practice records."""
 AMOUNT, GREATEST_FEE = "0.75 BTC", "0.0005 BTC"
 

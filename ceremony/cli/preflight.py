@@ -20,7 +20,6 @@ from ceremony.script.preflight import check_image, no_image
 from ceremony.script.prepare import certificate_finding
 from ceremony.vault.token import check_identity, find, unload
 
-
 _WOULD = "production would refuse: "
 
 

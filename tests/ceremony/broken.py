@@ -12,6 +12,8 @@
 `clock:TIME`: the machine's clock says TIME.
 `without:MODULE.FUNCTION`: that function checks nothing.
 `swapped:KIND`: that file of the register is another one from the moment on at which people see what they are to sign.
+`host:FOLDER`: the machine is the one that the files in this folder tell of; `strict:FOLDER`: likewise, and findings about machine
+and room stop this practice ceremony as they would stop production.
 `lost:opener`: the opener is gone when the first share is to be unlocked."""
 
 from __future__ import annotations
@@ -26,9 +28,12 @@ from pathlib import Path
 from ceremony.base import files
 from ceremony.cli import cold
 from ceremony.cli import main as command
+from ceremony.machine import preflight, tree
 from ceremony.record import transcript
 from ceremony.record.keyrecord import KeyRecord
+from ceremony.record.rules import surroundings
 from ceremony.script import generate, loop, room
+from ceremony.script import preflight as script_preflight
 from ceremony.vault import process, protocol
 
 
@@ -170,6 +175,10 @@ def main() -> None:
         setattr(__import__(module, fromlist=[name]), name, lambda *_args, **_kwargs: None)
     elif fault == "swapped":
         _swapping(f"{value}.json")
+    elif fault in ("host", "strict"):
+        tree.ROOT = Path(value)
+        if fault == "strict":
+            preflight.permits = script_preflight.permits = surroundings.permits = lambda *_: False  # type: ignore[attr-defined]
     elif fault == "lost":
         _losing()
     command(sys.argv[2:])

@@ -89,8 +89,8 @@ class Host:
         link.symlink_to(os.path.relpath(target, link.parent))
 
 
-def clean(root: Path) -> Host:
-    """A host as production wants it: started from a DVD, a keyboard, an HSM, and the register's stick."""
+def clean(root: Path, register: Path = REGISTER.parent) -> Host:
+    """A host as production wants it: started from a DVD, a keyboard, an HSM, and the register's stick, mounted at `register`."""
     host = Host(root)
     host.write("sys/class/net/lo/operstate", "unknown\n")
     host.write("proc/net/fib_trie", ROUTES)
@@ -99,7 +99,7 @@ def clean(root: Path) -> Host:
     host.write("proc/cmdline", "BOOT_IMAGE=/live/vmlinuz nohibernate quiet\n")
     host.write("proc/sys/kernel/core_pattern", "core\n")
     host.write("proc/self/limits", LIMITS)
-    host.write("proc/self/mountinfo", MOUNTS)
+    host.write("proc/self/mountinfo", MOUNTS.replace(str(REGISTER.parent), str(register)))
     host.write("sys/power/state", "freeze mem\n")
     host.write("sys/bus/usb/devices/usb1/idVendor", "1d6b\n")
     host.usb("1-1", "046d", "c31c", name="Keyboard K120")

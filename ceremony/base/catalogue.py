@@ -48,8 +48,8 @@ _SET = {
     ),
     "SET-02": Control(
         "The tool's image is hashed by the witness on a second machine, as the charter has it; what the tool says of itself proves nothing",
-        ("opened",),
-        "the entry `opened` names the commit as the tool itself reports it; there is no image in this release",
+        ("boot-image", "machine"),
+        "the witness types the first eight words of the image's hash from their own paper; no image is built in this release",
     ),
     "SET-03": Control("Two clean builds of a release or a boot image give the same bytes", instead="no image is built in this release"),
     "SET-04": Control("Charter and policy have exactly their form; an unknown, missing or out-of-range field stops everything", ("file",)),
@@ -68,9 +68,9 @@ _SET = {
         "Practice or production stands in every file and entry; practice never opens production keys or the main network", ("opened",)
     ),
     "SET-09": Control(
-        "Known-answer tests run at each start of a vault process, all of them, and any failure stops it",
-        ("vault",),
-        "what runs outside the vault (UR, bech32) is tested by the test suite, not at each start",
+        "Known-answer tests of every building block run at each start, in each process that computes with it; any failure stops the tool",
+        ("self-tests",),
+        "a failure at the start of a command, before a ceremony is begun, is told and not recorded",
     ),
 }
 
@@ -186,27 +186,32 @@ _ASM = {
 
 _AIR = {
     "AIR-01": Control(
-        "A signed checklist of the room: recorders, windows, access, power, radiation, sound", instead="not in this release", excepted=True
+        "Recorders, windows, access, power, emissions and sound of the room are looked at, and the list is signed",
+        ("room-item", "signature"),
+        "the witness answers; administrator and witness sign it with the end of the phase; practice records what does not hold",
+        excepted=True,
     ),
     "AIR-02": Control(
         "Any interface but loopback, any radio and any address is refused",
         ("machine",),
-        "interfaces are listed; production refuses them; radios and addresses are not looked at",
+        "looked at before each run of the vault; a radio without a switch counts as one that is on",
     ),
     "AIR-03": Control(
-        "USB and storage devices are those of the charter's list, and there only while a step asks for them", instead="not in this release"
+        "USB, input and storage devices are those of the charter's list, and there only while a step asks for them",
+        ("machine", "stray-device", "refusal"),
+        "looked at before each run of the vault, when a prompt returns and after each entry; built-in keyboards are not in the list",
     ),
     "AIR-04": Control(
-        "The boot medium is read-only and hashed elsewhere; no swap, no hibernation, no core dumps",
+        "The boot medium is read-only, the register's medium the only writable one; no swap, no hibernation, no core dumps",
         ("machine",),
-        "swap and core dumps are listed, and production refuses them",
+        "the hash that was taken elsewhere is SET-02's",
     ),
     "AIR-05": Control(
         "The HSM is the one that the charter names, firmware and certificate stated, and no software in production",
         ("hsm",),
         "the certificate is the charter's word, for no HSM tells it; one of FIPS 140-2, or none, is a standing finding",
     ),
-    "AIR-06": Control("The HSM is enumerated before use; a key that lies in it already is refused", ("hsm",)),
+    "AIR-06": Control("The HSM is enumerated before use; a key of any class that lies in it is refused, in practice too", ("hsm",)),
     "AIR-07": Control("The whole import path is proven with a throw-away key before any share is opened", ("import-path",)),
 }
 

@@ -23,9 +23,11 @@ from ceremony.base.signatures import Signature
 from ceremony.cli import papers
 from ceremony.record.chain import Chain
 from ceremony.record.charter import OFFICERS, Charter
+from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.policy import bound
+from ceremony.record.received import account_of, check_key_record
 from ceremony.record.signed import MOST_BYTES, add_signature, read_signed
-from ceremony.screen.documents import Verdict, authorization_screen, digest, field, title, verdicts
+from ceremony.screen.documents import Balance, Verdict, authorization_screen, digest, field, title, verdicts
 from ceremony.screen.panels import payments
 from ceremony.screen.paper import pdf
 from ceremony.screen.payee import as_text, payee_slip
@@ -40,6 +42,7 @@ from transfer.authorization import (
     check_valid,
     signed_by,
 )
+from transfer.bitcoin.snapshot import Coins, Snapshot, checked
 from transfer.limits import Policy, Spent, check_limits, check_payees, moment, written
 from transfer.outstanding import Claim, check_replaces
 from transfer.revocation import Revocation, check_revocation, check_unrevoked
@@ -65,13 +68,20 @@ class Ground:
 
     `anchored` is the genesis digest that was given from outside, if one was."""
 
-    charter: Charter
+    chain: Chain
     policy: Policy
     genesis: str
     anchored: str | None
     claims: tuple[Claim, ...] | None
     revoked: Mapping[str, Revocation]
     """Digest of an authorization -> its revocation, as the register has it; empty without one."""
+    key_record: KeyRecord | None = None
+    """The one in use, where a register is at hand."""
+
+    @property
+    def charter(self) -> Charter:
+        """The charter in force."""
+        return self.chain.charter
 
     @property
     def spent(self) -> tuple[Spent, ...] | None:
@@ -98,7 +108,8 @@ def ground_of(chain: Chain, policy: Policy, genesis: str | None, register: Path 
     """The ground of signed papers, and of a copy of the register if there is one."""
     book = None if register is None else _book(register, chain.genesis)
     claims = None if book is None else book.claims(_NO_CEREMONY)
-    return Ground(chain.charter, policy, chain.genesis, genesis, claims, {} if book is None else book.revoked)
+    key_record = book.key_record if book is not None and book.has_key else None
+    return Ground(chain, policy, chain.genesis, genesis, claims, {} if book is None else book.revoked, key_record)
 
 
 at_time = click.option("--now", "at", metavar="TIME", help="Judge at this UTC time instead of now, such as 2026-11-20T09:30:00Z.")
@@ -174,16 +185,29 @@ def draft(  # noqa: PLR0913, PLR0917 (one option each)
     found = judge(drafted, ground, now)
     _stop_at_refusal(found)
     papers.write(output, drafted)
-    papers.show((*authorization_screen(drafted, policy, (), ground.spent, now), *verdicts([verdict for verdict, _ in found])))
+    papers.show((*authorization_screen(drafted, policy, (), ground.spent, None, now), *verdicts([verdict for verdict, _ in found])))
+
+
+def with_balance(command: F) -> Callable[..., object]:
+    """The options that tell what the account holds: a snapshot, and the key record unless a register is at hand."""
+
+    @click.option("--snapshot", "snapshot_path", type=papers.FILE, help="What the online host collected: shows what stays in the account.")
+    @click.option("--key-record", "key_path", type=papers.FILE, help="The key record that it is checked against, without --register.")
+    @wraps(command)
+    def run(ground: Ground, snapshot_path: Path | None, key_path: Path | None, **rest: object) -> object:
+        return command(ground=ground, coins=None if snapshot_path is None else _coins(snapshot_path, key_path, ground), **rest)
+
+    return run
 
 
 @authorize.command()
 @click.argument("file", type=papers.FILE)
 @on_ground
+@with_balance
 @at_time
-def show(file: Path, ground: Ground, at: str | None) -> None:
+def show(file: Path, ground: Ground, coins: Coins | None, at: str | None) -> None:
     """Everything that an officer must compare, on one screen, with the verdict of each check."""
-    _shown(file, ground, time(at))
+    _shown(file, ground, coins, time(at))
 
 
 @authorize.command()
@@ -191,9 +215,10 @@ def show(file: Path, ground: Ground, at: str | None) -> None:
 @click.option("--as", "person", required=True, type=click.Choice(OFFICERS))
 @papers.key
 @on_ground
-def sign(file: Path, person: str, key: Path, ground: Ground) -> None:
+@with_balance
+def sign(file: Path, person: str, key: Path, ground: Ground, coins: Coins | None) -> None:
     """Run every check, read it on one screen, and sign it."""
-    _shown(file, ground, papers.now())
+    _shown(file, ground, coins, papers.now())
     papers.sign(file, person, key, "authorization@cold-ceremony", ground.charter)
 
 
@@ -299,12 +324,30 @@ def _read(file: Path, ground: Ground, now: str) -> tuple[Authorization, tuple[st
     return wanted, papers.signers(signed), judge(wanted, ground, now)
 
 
-def _shown(file: Path, ground: Ground, now: str) -> None:
-    """The screen of an authorization, complete; a refusal stops after it."""
+def _shown(file: Path, ground: Ground, coins: Coins | None, now: str) -> None:
+    """The screen of an authorization, complete, in pages if it is more than one; a refusal stops after it."""
     wanted, signers, found = _read(file, ground, now)
-    papers.show(authorization_screen(wanted, ground.policy, signers, ground.spent, now))
-    papers.show(verdicts([verdict for verdict, _ in found]))
+    lines = authorization_screen(wanted, ground.policy, signers, ground.spent, _balance(coins, wanted), now)
+    papers.pages((*lines, *verdicts([verdict for verdict, _ in found])))
     _stop_at_refusal(found)
+
+
+def _coins(path: Path, key_path: Path | None, ground: Ground) -> Coins:
+    """A snapshot's coins, each proven by its whole previous transaction to be the account's own (TXN-09, TXN-10)."""
+    key_record = ground.key_record if key_path is None else load(KeyRecord, read_file(key_path, MOST_BYTES), key_path.name)
+    if key_record is None:
+        raise Malformed("--snapshot needs the key record: give --register, or --key-record")
+    check_key_record(key_record, ground.chain)
+    snapshot = load(Snapshot, read_file(path), path.name)
+    return checked(snapshot, account_of(key_record, snapshot.account))
+
+
+def _balance(coins: Coins | None, wanted: Authorization) -> Balance | None:
+    if coins is None:
+        return None
+    if coins.snapshot.account != wanted.account:
+        raise Malformed(f"the snapshot is of the account {coins.snapshot.account}, the authorization of {wanted.account}")
+    return Balance(coins.total, len(coins.items), coins.snapshot.height)
 
 
 def judge(wanted: Authorization, ground: Ground, now: str) -> list[tuple[Verdict, Refused | None]]:
@@ -312,8 +355,7 @@ def judge(wanted: Authorization, ground: Ground, now: str) -> list[tuple[Verdict
     charter, policy, spent = ground.charter, ground.policy, ground.spent or ()
     checks: tuple[tuple[str, str, Callable[[], object]], ...] = (
         ("AUT-01", "names this genesis, charter, policy, network and account", lambda: bound(wanted, charter, policy, ground.genesis)),
-        ("AUT-04", "valid now", lambda: check_valid(wanted, now)),
-        *((("AUT-04", "nobody has revoked it", lambda: check_unrevoked(wanted, ground.revoked)),) if ground.spent is not None else ()),
+        ("AUT-04", "valid now" + (" and not revoked" if ground.spent is not None else ""), lambda: _live(wanted, ground, now)),
         ("AUT-06", _listed_ones(wanted), lambda: check_payees(policy, wanted, now)),
         ("AUT-07", "sum, window, fee and validity are within the policy", lambda: check_limits(policy, wanted, spent, now)),
     )
@@ -321,6 +363,11 @@ def judge(wanted: Authorization, ground: Ground, now: str) -> list[tuple[Verdict
         claims = ground.claims
         checks = (*checks, ("BRD-06", "replaces what it must and nothing else", lambda: check_replaces(wanted, claims)))
     return [_verdict(*each) for each in checks]
+
+
+def _live(wanted: Authorization, ground: Ground, now: str) -> None:
+    check_valid(wanted, now)
+    check_unrevoked(wanted, ground.revoked)
 
 
 def _verdict(identifier: str, checked: str, run: Callable[[], object]) -> tuple[Verdict, Refused | None]:

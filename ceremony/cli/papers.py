@@ -6,7 +6,6 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from shutil import get_terminal_size
 from typing import TypeVar
 
 import click
@@ -59,15 +58,6 @@ def pages(*screens: Sequence[str]) -> None:
         show(lines)
         if number < len(cut) and sys.stdin.isatty():
             click.prompt(f"Page {number} of {len(cut)} [Enter]", prompt_suffix=" ", show_default=False, default="")
-
-
-def show_pages(lines: Sequence[str]) -> None:
-    """Lines on the screen; on a terminal that is too small for them, page by page."""
-    rows = max(8, get_terminal_size().lines - 2) if sys.stdout.isatty() and sys.stdin.isatty() else len(lines)
-    for at in range(0, len(lines), rows):
-        show(lines[at : at + rows])
-        if at + rows < len(lines):
-            click.prompt(f"{at + rows} of {len(lines)} lines. More: [Enter] ", prompt_suffix="", default="", show_default=False)
 
 
 def made(value: T, what: str) -> T:

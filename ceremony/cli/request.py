@@ -27,7 +27,7 @@ def review(request: Path, genesis: str) -> None:
 
     Nothing of it is shown unless all of it holds (AUT-09). `prepare --request-out` makes the folder."""
     found = requested.read(request, genesis, papers.now())
-    papers.show_pages(request_screen(found))
+    papers.pages(request_screen(found))
     click.echo("All of it was verified, from the genesis down. Compare the words by voice.")
 
 
@@ -42,7 +42,7 @@ def approve(request: Path, genesis: str, person: str, key: Path, output: Path) -
 
     It is called approval-cfo.json or approval-cto.json there, in the folder that `ceremony transfer --approvals` names."""
     found = requested.read(request, genesis, papers.now())
-    papers.show_pages(request_screen(found))
+    papers.pages(request_screen(found))
     if found.charter.officers_approve != "yes":
         click.echo("This charter does not ask officers to approve each request; the cold host takes none.")
     _agreed(person)

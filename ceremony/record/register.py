@@ -232,6 +232,11 @@ class Register:
         return made[-1]
 
     @property
+    def has_key(self) -> bool:
+        """Whether a key generation has ended with a signed key record."""
+        return any(c.state.closed is not None and c.state.closed.outcome == "key record signed" for c in self.ceremonies)
+
+    @property
     def key_ceremony(self) -> Ceremony:
         """The key generation whose set is in use."""
         return self._key_ceremony

@@ -110,12 +110,22 @@ def policy_screen(policy: Policy, signers: Sequence[str]) -> tuple[str, ...]:
     )
 
 
-def authorization_screen(
-    wanted: Authorization, policy: Policy, signers: Sequence[str], spent: Sequence[Spent] | None, now: str
-) -> tuple[str, ...]:
-    """What an officer reads before signing: payee, whole address, amount, worth, fee, limits, validity, register head, digest.
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What the account holds, by a snapshot that was checked against the key record: satoshi, in so many coins, at this block."""
 
-    `spent` is what the register has granted so far, or None where no register is at hand."""
+    amount: int
+    coins: int
+    height: int
+
+
+def authorization_screen(  # noqa: PLR0913, PLR0917 (the document, the policy, who signed, what is known besides, the moment)
+    wanted: Authorization, policy: Policy, signers: Sequence[str], spent: Sequence[Spent] | None, balance: Balance | None, now: str
+) -> tuple[str, ...]:
+    """What an officer reads before signing, in this order: payee, whole address, amount, worth, greatest fee, what stays, limits
+    before and after, validity, whose order for what, register head, digest.
+
+    `spent` is what the register has granted so far, or None where no register is at hand; `balance` None without a snapshot."""
     fee = format_btc(wanted.greatest_fee)
     return (
         title(wanted.mark, f"{'authorization' if wanted.payments else 'CONSOLIDATION'} {wanted.identifier}", signers),
@@ -123,6 +133,7 @@ def authorization_screen(
         *replaces(wanted),
         *field("worth", wanted.reference_value),
         *field("greatest fee", f"{fee}, {show_percent(wanted.greatest_fee, wanted.amount)} of the amount" if wanted.amount else fee),
+        *field("stays", _stays(wanted, balance)),
         *field("limits", f"at most {format_btc(policy.per_transfer)} per transfer"),
         *field("", _window(wanted, policy, spent, now)),
         *field("valid", f"{wanted.not_before} to {wanted.expires}"),
@@ -155,6 +166,16 @@ def verdicts(found: Sequence[Verdict]) -> tuple[str, ...]:
         start = f"{verdict.identifier:<8}{'held' if verdict.refusal is None else 'REFUSED':<9}"
         lines += textwrap.wrap(verdict.refusal or verdict.checked, WIDTH, initial_indent=start, subsequent_indent=" " * len(start))
     return tuple(lines)
+
+
+def _stays(wanted: Authorization, balance: Balance | None) -> str:
+    """What is left in the account after the amount and the greatest fee; it may be more, since the fee may be less."""
+    if balance is None:
+        return "not known here: give --snapshot"
+    held, left = f"{_bare(balance.amount)} in {balance.coins} coin(s), block {balance.height}", balance.amount - wanted.amount
+    if left < wanted.greatest_fee:
+        return f"NOT ENOUGH: the account holds {held}"
+    return f"{format_btc(left - wanted.greatest_fee)} or more, of {held}"
 
 
 def _window(wanted: Authorization, policy: Policy, spent: Sequence[Spent] | None, now: str) -> str:

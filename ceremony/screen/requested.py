@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ceremony.record.requested import Requested
 from ceremony.screen.documents import title
-from ceremony.screen.panels import field, review, words
+from ceremony.screen.panels import field, replaces, review, words
 
 
 def request_screen(found: Requested) -> tuple[str, ...]:
@@ -15,6 +15,7 @@ def request_screen(found: Requested) -> tuple[str, ...]:
     return (
         title(wanted.mark, f"request of ceremony {found.ceremony}", ("administrator", "witness")),
         *review(found.agreed.review, names),
+        *replaces(wanted),
         *field("worth", wanted.reference_value),
         *field("purpose", wanted.purpose),
         *field("authorized", f"{wanted.identifier}, by cfo and cto; {heard}"),

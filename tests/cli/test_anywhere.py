@@ -212,8 +212,8 @@ def test_one_screen_of_24_lines_in_order(good: Desk) -> None:
     lines = screen(done.stdout)
     assert len(lines) <= 24
     labels = [line.split("  ")[0] for line in lines if line[0] != " "]
-    order = ["PRACTICE", "payee", "address", "amount", "worth", "greatest fee", "limits", "valid", "from", "purpose"]
-    assert labels[:10] == order
+    order = ["PRACTICE", "payee", "address", "amount", "worth", "greatest fee", "stays", "limits", "valid", "from", "purpose"]
+    assert labels[:11] == order
     assert [line.split()[0] for line in lines[-4:]] == ["AUT-01", "AUT-04", "AUT-06", "AUT-07"]
     text = done.stdout
     for part in (
@@ -311,6 +311,26 @@ def test_with_the_register_a_revoked_authorization_is_refused(good: Desk, tmp_pa
     done = ceremony("authorize", "show", wanted, *ground, f"--register={made.register}")
     refused(done, "AUT-04")
     assert "revoked by cfo" in done.stderr
+
+
+def test_what_stays_comes_from_a_snapshot_that_the_key_record_proves(good: Desk, tmp_path: Path) -> None:
+    made = sample.write(tmp_path / "register", receipt=False)
+    desk = sample.FastDesk(made.register)
+    charter = good.put("charter.json", desk.charter(), [desk.sign(p, desk.charter(), "charter@cold-ceremony") for p in SIGNERS])
+    policy = good.put("policy.json", desk.policy(), [desk.sign(p, desk.policy(), "policy@cold-ceremony") for p in SIGNERS])
+    folder = made.register / "0002-transfer"
+    snapshot, key_record = folder / "snapshot.json", made.register / "0001-keygen" / "key-record.json"
+    show = ("authorize", "show", folder / "authorization.json", *flags({"charter": charter, "policy": policy, "now": NOW}))
+    for known in (f"--register={made.register}", f"--key-record={key_record}"):
+        done = ceremony(*show, f"--snapshot={snapshot}", known)
+        assert done.returncode == 0, done.stderr
+        assert "stays         0.14950000 BTC or more, of 0.40000000 in 2 coin(s), block 120" in screen(done.stdout)
+        assert len(screen(done.stdout)) <= 24
+    done = ceremony(*show, f"--snapshot={snapshot}")
+    assert (done.returncode, "needs the key record" in done.stderr) == (2, True)
+    lying = tmp_path / "lying.json"
+    lying.write_bytes(snapshot.read_bytes().replace(b'"amount":"20000000"', b'"amount":"90000000"', 1))
+    refused(ceremony(*show, f"--snapshot={lying}", known), "TXN-09")
 
 
 @pytest.mark.control("AUD-09")

@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "charter": ("ceremony.cli.amending:charter", "Enrol people; make, sign, check, explain and amend the charter."),
     "policy": ("ceremony.cli.amending:policy", "Make, sign, check and explain the policy: payees, limits, fee caps."),
     "authorize": ("ceremony.cli.anywhere:authorize", "Draft, show, confirm, sign, check and revoke an authorization (CFO and CTO)."),
+    "request": ("ceremony.cli.request:request", "Cold host: write the request folder for officers who approve elsewhere."),
     "review": ("ceremony.cli.request:review", "Officer's laptop: verify a prepared request and read it."),
     "approve": ("ceremony.cli.request:approve", "Officer's laptop: review a prepared request and sign an approval of it."),
     "address": ("ceremony.cli.lookup:address", "Show an own receiving address, derived twice."),

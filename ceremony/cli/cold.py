@@ -11,11 +11,12 @@ import click
 
 from ceremony.base.control import control, refuse
 from ceremony.base.data import Free, Malformed, decode
-from ceremony.base.files import locked, read_file, write_new
+from ceremony.base.files import locked, read_file
 from ceremony.base.lines import sha256
+from ceremony.cli import request
 from ceremony.machine import known_answers
 from ceremony.record import charter as charters
-from ceremony.record import entries, requested
+from ceremony.record import entries
 from ceremony.record.entries import Kind
 from ceremony.record.register import Register
 from ceremony.record.transcript import Transcript
@@ -89,7 +90,7 @@ def prepare(folder: Path, genesis: str, authorization: str, request_out: Path | 
         raise Malformed(f"{request_out}: is there already; give a new folder for the request")
     begin(folder, genesis, "transfer", {"authorization": authorization, **_without_nothing(given)}, until=PREPARED)
     if request_out is not None:
-        write_request(Register.open(folder), request_out)
+        request.write(Register.open(folder), request_out)
         click.echo(f"For the officers: {request_out}. They read it with `ceremony review` and sign with `ceremony approve`.")
     click.echo("Prepared. `ceremony transfer` goes on when the custodians are in the room.")
 
@@ -166,16 +167,6 @@ def void(folder: Path, genesis: str, reason: str, slips: str | None, **given: st
 def _without_nothing(given: dict[str, str | None]) -> dict[str, str]:
     """The options that were given."""
     return {name: value for name, value in given.items() if value is not None}
-
-
-def write_request(book: Register, folder: Path) -> None:
-    """The request folder of the transfer that is prepared, each file read back; nothing in it is secret."""
-    found = requested.contents(book)
-    folder.mkdir()
-    for name, raw in found.items():
-        write_new(folder / name, raw)
-    if {path.name: read_file(path) for path in folder.iterdir()} != found:
-        raise Malformed(f"{folder}: what was written does not read back; use another medium")
 
 
 def check_ready() -> None:

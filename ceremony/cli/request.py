@@ -1,4 +1,4 @@
-"""`ceremony review` and `ceremony approve`: a prepared request on an officer's laptop (AUT-09, SIG-02). No secrets."""
+"""`ceremony request`, `review` and `approve`: a prepared request for officers, and on their laptops (AUT-09, SIG-02). No secrets."""
 
 from __future__ import annotations
 
@@ -7,16 +7,43 @@ from pathlib import Path
 import click
 
 from ceremony.base import signatures
-from ceremony.base.data import dump
+from ceremony.base.data import Malformed, dump
+from ceremony.base.files import read_file, write_new
 from ceremony.cli import papers
 from ceremony.record import requested
 from ceremony.record.approval import as_person
 from ceremony.record.charter import OFFICERS
+from ceremony.record.register import Register
 from ceremony.record.signed import add_signature
+from ceremony.record.verify import verify
 from ceremony.screen.requested import request_screen
 
+_register = click.option("--register", "register", type=papers.FILE, required=True, help="The register's folder.")
 _folder = click.argument("request", type=papers.FILE)
 _genesis = click.option("--genesis", required=True, metavar="HEX", help="Digest of the genesis charter, from your closing slip.")
+
+
+@click.command()
+@_register
+@_genesis
+@papers.out
+def request(register: Path, genesis: str, output: Path) -> None:
+    """Write the request folder of the transfer that is prepared, for officers who approve on their laptops (OUTPUT is a new folder).
+
+    `prepare --request-out` does the same at its end; this is for when it was interrupted, or another copy is needed."""
+    verify(register, genesis)
+    write(Register.open(register), output)
+    click.echo(f"For the officers: {output}")
+
+
+def write(book: Register, folder: Path) -> None:
+    """The request folder, each file read back; nothing in it is secret."""
+    found = requested.contents(book)
+    folder.mkdir()
+    for name, raw in found.items():
+        write_new(folder / name, raw)
+    if {path.name: read_file(path) for path in folder.iterdir()} != found:
+        raise Malformed(f"{folder}: what was written does not read back; use another medium")
 
 
 @click.command()

@@ -314,8 +314,8 @@ def test_with_the_register_a_revoked_authorization_is_refused(good: Desk, tmp_pa
 
 
 def test_what_stays_comes_from_a_snapshot_that_the_key_record_proves(good: Desk, tmp_path: Path) -> None:
-    made = sample.write(tmp_path / "register", receipt=False)
-    desk = sample.FastDesk(made.register)
+    made = sample.unfinished(tmp_path / "register")
+    desk = sample.FastDesk(made.register, officers_approve="yes")
     charter = good.put("charter.json", desk.charter(), [desk.sign(p, desk.charter(), "charter@cold-ceremony") for p in SIGNERS])
     policy = good.put("policy.json", desk.policy(), [desk.sign(p, desk.policy(), "policy@cold-ceremony") for p in SIGNERS])
     folder = made.register / "0002-transfer"

@@ -14,7 +14,7 @@ import pytest
 from ceremony.base.data import canonical, dump, load
 from ceremony.base.signatures import Signature
 from ceremony.cli import papers
-from ceremony.cli.cold import write_request
+from ceremony.cli.request import write
 from ceremony.record import requested
 from ceremony.record.approval import Approval
 from ceremony.record.checkpoint import prepared
@@ -33,7 +33,7 @@ SHOWN = (PAYEE, OTHER, "0.25000000", "25000000", "0.24000000")
 def _made(tmp_path_factory: pytest.TempPathFactory) -> tuple[sample.Anchor, Path]:
     folder = tmp_path_factory.mktemp("requests")
     anchor = sample.unfinished(folder / "register")
-    write_request(Register.open(anchor.register), folder / "request")
+    write(Register.open(anchor.register), folder / "request")
     return anchor, folder / "request"
 
 
@@ -72,6 +72,14 @@ def test_a_genuine_request_is_shown_whole(anchor: sample.Anchor, request_: Path)
     assert done.stdout.startswith("PRACTICE  request of ceremony 2")
     for part in ("signed by administrator, witness", " ".join(re.findall("....", PAYEE)), "0.25000000 BTC", "exchange", "by cfo and cto"):
         assert part in done.stdout
+
+
+def test_the_folder_can_be_written_again_and_never_over_another_one(anchor: sample.Anchor, request_: Path) -> None:
+    words = ("request", "--register", anchor.register, "--genesis", anchor.genesis, "-o")
+    assert ceremony(*words, request_.parent / "again").returncode == 0
+    files = [{path.name: path.read_bytes() for path in folder.iterdir()} for folder in (request_, request_.parent / "again")]
+    assert files[0] == files[1]
+    assert ceremony(*words, request_).returncode == 2
 
 
 def test_an_officer_approves_what_the_preparation_left(anchor: sample.Anchor, request_: Path) -> None:

@@ -522,6 +522,13 @@ def test_a_revocation_of_another_authorization_or_by_nobody_who_may_stops_nothin
     assert done.returncode == 0, done.stderr
 
 
+def test_a_revocation_that_was_cut_off_before_its_signature_counts_for_nothing(tmp_path: Path) -> None:
+    cut = Play(revoked=lambda wanted: sample.revocation(wanted.digest), change=drop(T, by("cfo", "revocation")))
+    made = sample.write(tmp_path / "register", cut)
+    assert verify(made.register, made.genesis, made.head).word == "VERIFIED"
+    assert Register.open(made.register).revoked == {}
+
+
 def test_two_transfers_are_verified_and_the_second_awaits_its_receipt(tmp_path: Path) -> None:
     made = sample.write(tmp_path / "register", transfers=2)
     verdict = verify(made.register, made.genesis, made.head)

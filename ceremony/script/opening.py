@@ -142,7 +142,7 @@ def sign_opening(room: Room, person: str, text: str, other: str = RECOGNISED) ->
 
 def latecomers(room: Room) -> tuple[str, ...]:
     """Custodians who came after the roll-call, or who step in for one who was set aside; known to the witness."""
-    absent = [person for person in room.charter.custodians if person not in custodians(room)]
+    absent = [person for person in room.charter.custodians if person not in room.state.actors(entries.Present)]
     choices = "|".join(absent)
     if not absent:
         return ()

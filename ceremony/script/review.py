@@ -73,16 +73,29 @@ def _approved(room: Room, proof: Agreed, head: str, person: str) -> Steps:
 
 def approve_late(room: Room) -> Steps:
     """ASM-01, SIG-02: who came after the roll-call signs the opening, reviews, and approves the same request after the same head."""
-    for person in latecomers(room):
+    half_in = [person for person in custodians(room) if person not in room.state.signers("approval")]
+    for person in (*half_in, *latecomers(room)):
         with room.screen.working("both readers once more"):
             proof = agreed(room)
         room.screen.pages(shown(proof))
         room.medium(person)
-        room.screen.enter(f"{person}: you have read address, amount and fee, agree, and sign the opening and your approval.")
-        present, opening = sign_opening(room, person, room.statement())
-        text = dump(wanted(room, proof, _head(room), person)).decode("ascii")
-        approval = room.sign_text(person, "approval@cold-ceremony", "approval", text)
-        yield from (present, opening, (person, entries.Reviewed(request=proof.review.digest)), approval)
+        prompt = "you have read addresses, amounts and fee, agree, and sign the opening and your approval."
+        yield from answer(room, person, "approval", prompt, partial(_joins, room, proof, person))
+
+
+def _joins(room: Room, proof: Agreed, person: str) -> Steps:
+    """Both signatures first, then all four entries at once; what an interruption left of them is completed."""
+    present, opening = sign_opening(room, person, room.statement())
+    text = dump(wanted(room, proof, _head(room), person)).decode("ascii")
+    approval = room.sign_text(person, "approval@cold-ceremony", "approval", text)
+    state = room.state
+    if person not in state.actors(entries.Present):
+        yield present
+    if person not in state.signers("opening"):
+        yield opening
+    if person not in state.actors(entries.Reviewed):
+        yield (person, entries.Reviewed(request=proof.review.digest))
+    yield approval
 
 
 def _brought(room: Room, proof: Agreed) -> dict[str, Entry]:

@@ -14,6 +14,7 @@
 `swapped:KIND`: that file of the register is another one from the moment on at which people see what they are to sign.
 `host:FOLDER`: the machine is the one that the files in this folder tell of; `strict:FOLDER`: likewise, and findings about machine
 and room stop this practice ceremony as they would stop production.
+`past:ADDRESS`: an earlier ceremony paid this address.
 `lost:opener`: the opener is gone when the first share is to be unlocked."""
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from ceremony.machine import preflight, tree
 from ceremony.record import transcript
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.rules import surroundings
-from ceremony.script import generate, loop, room
+from ceremony.script import generate, lookalike, loop, room
 from ceremony.script import preflight as script_preflight
 from ceremony.vault import process, protocol
 
@@ -179,6 +180,8 @@ def main() -> None:
         tree.ROOT = Path(value)
         if fault == "strict":
             preflight.permits = script_preflight.permits = surroundings.permits = lambda *_: False  # type: ignore[attr-defined]
+    elif fault == "past":
+        lookalike.past = lambda *_: {value: "one that ceremony 1 paid"}  # type: ignore[assignment]
     elif fault == "lost":
         _losing()
     command(sys.argv[2:])

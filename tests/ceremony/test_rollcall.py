@@ -240,15 +240,18 @@ def test_places_are_others_for_the_second_reader_and_after_a_mistake() -> None:
 
 @pytest.mark.control("REC-01")
 def test_others_step_in_for_a_share_that_was_set_aside_and_the_ceremony_goes_on(approved: Stage) -> None:
-    """B2 has forgotten the passphrase; C1 and C2 come, sign in, approve, and the vault is armed anew, with their shares."""
+    """C1 comes late, and power fails while C1 signs in. B2 has forgotten the passphrase: C2 steps in, and the vault is armed anew."""
     approved.cast.passphrases["B2"] = "not the passphrase of B2 at all"
-    approved.cast.late += ["", "C1 C2"]
+    approved.cast.late += ["C1"]
+    _shown, code = rehearsal.run_broken(approved, "kill-after:present", demonstration.transfer_command(approved, "resume"))
+    assert (code, rehearsal.types(approved)[-1]) == (128 + 9, "present")
+    approved.cast.late += ["", "C2"]
     shown, code = rehearsal.run(approved, *demonstration.transfer_command(approved, "resume"))
     assert code == 0, shown[-2000:]
     assert "Too few shares are left" in shown
     found = rehearsal.entries(approved)
     armed = [e["body"]["positions"] for e in found if e["type"] == "armed"]  # type: ignore[index]
-    assert armed == [["A1", "A2", "B1", "B2"], ["A1", "A2", "B1", "C1", "C2"]]
+    assert armed == [["A1", "A2", "B1", "B2", "C1"], ["A1", "A2", "B1", "C1", "C2"]]
     for person in ("A1", "B2", "C1", "C2"):
         signed = [e["body"]["purpose"] for e in found if e["type"] == "signature" and e["actor"] == person]  # type: ignore[index]
         assert signed == ["opening", "approval", "adjournment"], "everyone signs three times"

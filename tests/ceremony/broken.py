@@ -154,6 +154,12 @@ ENTRY: dict[str, Callable[[], object]] = {
 """What happens after an entry of the type that is named."""
 
 
+def _elsewhere(host: Path, *, strict: bool) -> None:
+    tree.ROOT = host
+    if strict:
+        preflight.permits = script_preflight.permits = surroundings.permits = lambda *_: False  # type: ignore[attr-defined]
+
+
 def main() -> None:
     """Put the fault in, then run the command."""
     fault, value = sys.argv[1].split(":", 1)
@@ -177,9 +183,7 @@ def main() -> None:
     elif fault == "swapped":
         _swapping(f"{value}.json")
     elif fault in ("host", "strict"):
-        tree.ROOT = Path(value)
-        if fault == "strict":
-            preflight.permits = script_preflight.permits = surroundings.permits = lambda *_: False  # type: ignore[attr-defined]
+        _elsewhere(Path(value), strict=fault == "strict")
     elif fault == "past":
         lookalike.past = lambda *_: {value: "one that ceremony 1 paid"}  # type: ignore[assignment]
     elif fault == "lost":

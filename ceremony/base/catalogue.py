@@ -102,7 +102,6 @@ _GEN = {
 }
 
 _BAGS = "there are no bags, hand-overs or safes in this release"
-_DRILLS = "there are no drills in this release; a demonstration counts for nothing"
 
 _STO = {
     "STO-01": Control(
@@ -137,9 +136,8 @@ _STO = {
         "every share is locked under a passphrase; safes are not in this release",
     ),
     "STO-10": Control(
-        "A share can be proven healthy by itself, without any other",
-        ("proven",),
-        "the vault can do it; the command `shares check` is not in this release",
+        "A share can be proven healthy by itself, without any other: opened, compared, locked again, never combined",
+        ("alone", "proven"),
     ),
 }
 
@@ -360,9 +358,21 @@ _AUD = {
 }
 
 _DRL = {
-    "DRL-01": Control("A drill is due every quarter, and an overdue one blocks an ordinary transfer", instead=_DRILLS, excepted=True),
-    "DRL-02": Control("Within four drills everyone has taken part and every production share was proven alone", instead=_DRILLS),
-    "DRL-03": Control("Each drill injects an attack that must be caught", instead=_DRILLS),
+    "DRL-01": Control(
+        "A drill is due from day 75 and overdue at day 92; an overdue one blocks an ordinary transfer, but for one exception of 30 days",
+        ("drilled", "closed"),
+        excepted=True,
+    ),
+    "DRL-02": Control(
+        "A drill counts only with a practice transfer by this charter's own people; within four, everyone practises and proves their share",
+        ("rehearsed", "proven"),
+        "who must come is told, not refused: a drill with too few people is better than none",
+    ),
+    "DRL-03": Control(
+        "Each drill injects an attack that must be caught",
+        ("rehearsed", "drilled"),
+        "caught is what the practice register recorded as refused; the quarterly review of the access list is not asked for",
+    ),
     "DRL-04": Control(
         "Practice runs the same code as production; one table says what the mark changes",
         ("opened",),

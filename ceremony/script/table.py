@@ -97,6 +97,7 @@ AMEND = _numbered(
 
 DRILL = _numbered(
     Step("open", "Practice transfer", "staff", 5, ("DRL-02",), "drills:rehearsed"),
+    Step("open", "Room", "staff", 3, ("AIR-01",), "surroundings:checklist", blind=True),
     Step("open", "Clock and closing slips", "everyone", 5, ("ASM-04", "ASM-05", "AUD-10"), "outside:clock_and_slips", blind=True),
     Step("open", "Roll-call", "everyone", 5, ("ASM-01", "ASM-02"), "health:roll_call_of_drill", staff_signs=True),
     Step("prove", "Each share alone", "custodians", 12, ("STO-10", "SEC-01"), "health:prove"),

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from ceremony.base.control import Refused
 from ceremony.demonstration import Stage
+from ceremony.record import drills
 from ceremony.record.register import Register
 from ceremony.record.verify import verify
 from shares.envelope import Header
 from tests.ceremony import rehearsal
+from tests.ceremony.practised import practised
 from tests.ceremony.test_interruptions import KILLED, check_ended
 from tests.ceremony.test_shares import card
+from tests.record.sample import Anchor
 from tests.record.test_verify_stock import run as stock
 
 
@@ -87,3 +92,40 @@ def test_who_is_not_in_the_charter_is_asked_again(authorized: Stage) -> None:
     assert "Found I9, expected custodians of the charter" in shown
     with pytest.raises(Refused):
         verify(authorized.folder / "register", "00" * 32)
+
+
+def drill(set_: Stage, practice: Anchor) -> tuple[str, ...]:
+    given = ("--practice", str(practice.register), "--practice-genesis", practice.genesis, "--practice-head", practice.head)
+    return (*words(set_, "drill"), *given)
+
+
+@pytest.mark.control("DRL-03")
+@pytest.mark.control("DRL-02")
+@pytest.mark.control("DRL-01")
+def test_a_drill(authorized: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real people, without site C: what they practised counts, each proves their share alone; killed on the way."""
+    practice = practised(authorized, tmp_path / "practice", monkeypatch)
+    rehearsed = practised(authorized, tmp_path / "rehearsed", monkeypatch, strangers=("B1",))
+    shown, code = rehearsal.run(authorized, *drill(authorized, rehearsed))
+    assert code == 1
+    assert "DRL-02" in shown
+    assert "in ceremony 2, B1 of other names or keys" in shown.replace("\n", " ")
+    given = drill(authorized, practice)[5:]
+    for kind in ("rehearsed", "clock", "present", "alone", "unlocked", "sealing", "proven", "removed", "step", "drilled", "signature"):
+        command = (*words(authorized, "resume"),)
+        monkeypatch.setitem(authorized.cast.papers, "the practice register", str(practice.register))  # type: ignore[arg-type]
+        monkeypatch.setitem(authorized.cast.papers, "genesis", practice.genesis)  # type: ignore[arg-type]
+        monkeypatch.setitem(authorized.cast.papers, "head", practice.head)  # type: ignore[arg-type]
+        shown, code = rehearsal.run_broken(authorized, f"kill-after:{kind}", command)
+        assert (code, rehearsal.types(authorized)[-1]) == (KILLED, kind), shown[-2000:]
+    assert given
+    shown, code = rehearsal.run(authorized, *words(authorized, "resume"))
+    assert code == 0, shown[-2000:]
+    assert "to practise    C1 C2" in shown
+    check_ended(authorized, "drill held")
+    both_verify(authorized)
+    book = Register.open(authorized.folder / "register")
+    (held,) = drills.held(book.ceremonies)
+    assert (held.took_part, held.proven) == (frozenset(authorized.plot.here), frozenset(authorized.plot.here))
+    coming = drills.who_must_come(book)
+    assert (coming.practise, coming.prove, coming.without_site, coming.without_one) == (("C1", "C2"), ("C1", "C2"), False, True)

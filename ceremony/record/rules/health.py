@@ -6,7 +6,7 @@ from ceremony.record import entries
 from ceremony.record.drills import check_caught
 from ceremony.record.ledger import DRILL_FAILED, DRILL_HELD, VOID, Ledger, Sealed, sealings
 from ceremony.record.register import Ceremony
-from ceremony.record.rules import outside, people, vault
+from ceremony.record.rules import outside, people, surroundings, vault
 from ceremony.record.rules.common import STAFF, differs, equal, everyone_signed
 from ceremony.record.rules.transfer import check_secured
 
@@ -34,6 +34,7 @@ def check(ceremony: Ceremony, ledger: Ledger) -> None:
         differs("ASM-01", ceremony, "who was there", "no custodian", "one custodian at least")
     if drill:
         outside.check(ceremony, ledger.charter)
+        surroundings.check(ceremony, ledger.charter.mark)
         _check_drill(ceremony, ledger, closed.outcome)
 
 

@@ -229,6 +229,7 @@ def _notes(register: Register, ledger: Ledger) -> tuple[str, ...]:
             (any(body.attested == "not attested" for body in state.all(entries.Imported)), "the HSM's import key was not attested"),
         ]
         notes += [f"{where}: {text}" for found, text in told if found]
+        notes += [f"{where}: {found.officer} revoked {found.identifier}: {found.reason}" for _, found in ceremony.revocations()]
     for claim in ledger.claims.values():
         if claim.outstanding:
             notes.append(f"{claim.number:04d}-transfer: no receipt yet of {claim.txid}")

@@ -20,7 +20,7 @@ from ceremony.record.report import commands, report, tell
 from ceremony.record.verify import Told, Verdict, verify
 from tests.desk import PAYEE, ceremony
 from tests.record.report_page import Page, read, run
-from tests.record.sample import Anchor, Entry, FastDesk, Play, Sample, write
+from tests.record.sample import Anchor, Entry, FastDesk, Play, Sample, revocation, write
 from transfer.authorization import Authorization
 
 HOSTILE = "<script>alert(1)</script> \"'&amp; $(touch pwned) `touch pwned` </code><img src=x>"
@@ -146,9 +146,19 @@ def test_an_unfinished_transfer_says_what_may_be_signed(anchored: Anchor, tmp_pa
 
 def test_none_is_said_where_nothing_happened(tmp_path: Path) -> None:
     plain = read(_page(write(tmp_path / "register")))
-    quiet = ("I do not agree", "Refusals", "Interruptions", "Shares set aside", "Void ceremonies", "Not ended", "Without a receipt")
+    quiet = (
+        *("I do not agree", "Refusals", "Interruptions", "Shares set aside", "Void ceremonies"),
+        *("Not ended", "Without a receipt", "Replaced transactions", "Revoked authorizations"),
+    )
     assert "; ".join(f"{name}: none" for name in ("Exceptions", *quiet)) + "." in plain.text
     assert all(f"{name}none" in plain.text for name in quiet)
+
+
+def test_a_revoked_authorization_is_told_on_page_one(tmp_path: Path) -> None:
+    play = Play(revoked=lambda _wanted: revocation("ab" * 32))
+    told = read(_page(write(tmp_path / "register", play)))
+    assert "Revoked authorizations: 1." in told.text
+    assert "t-2, by cfo: the payee called it off" in told.text
 
 
 def test_every_step_stands_there_with_its_time(page: Page, anchored: Anchor) -> None:

@@ -214,6 +214,11 @@ def _unplanned(register: Register) -> dict[str, list[str]]:
         "Not ended": [name for name, end in closed if end is None],
         "Without a receipt": [t.folder for t in moved if _may_have_signed(t) and t.receipt is None and t.settled is None],
         "Replaced transactions": [f"{t.folder}: settled by {t.settled.folder}, entry {t.settled.seq}" for t in moved if t.settled],
+        "Revoked authorizations": [
+            f"{c.folder.name}, entry {seq}: {found.identifier}, by {found.officer}: {found.reason}"
+            for c in register.ceremonies
+            for seq, found in c.revocations()
+        ],
     }
 
 

@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "words": ("ceremony.cli.lookup:words", "A digest or a file as words; words compared with a digest."),
     "register": ("ceremony.cli.register:register", "The register's head, and its closing slips once more."),
     "exception": ("ceremony.cli.exceptions:exception", "Read and sign an exception form (CFO and CTO)."),
+    "script": ("ceremony.cli.scripts:script", "Show or print the script: steps with blanks, and a sheet for each role."),
     "audit": ("ceremony.cli.audit:audit", "Verify a register against its anchor; write the report."),
     "preflight": ("ceremony.cli.preflight:preflight", "Cold host: look at machine, devices and HSM, and start nothing."),
     "keygen": ("ceremony.cli.cold:keygen", "Cold host: generate the key and its shares, in one sitting."),

@@ -11,7 +11,7 @@ from ceremony.base.data import Mark
 from ceremony.base.files import write_new
 from ceremony.cli import papers
 from ceremony.record.entries import Kind
-from ceremony.screen.paper import paged, pdf
+from ceremony.screen.paper import pdf
 from ceremony.script import printed
 from ceremony.script.printed import ROLES, Role
 
@@ -38,7 +38,7 @@ def show(kind: Kind, role: Role | None) -> None:
 @papers.out
 def print_(kind: Kind, role: Role | None, mark: Mark, output: Path) -> None:
     """Write the script as a PDF (A4): numbered steps with blanks for initials and times."""
-    pages = (*((printed.sheet(role),) if role else ()), *paged(printed.script(kind)))
+    found = (*((printed.sheet(role),) if role else ()), *printed.pages(kind))
     title = f"script of a {kind}" + (f", for the {role}" if role else "")
-    write_new(output, pdf(title, pages, mark))
+    write_new(output, pdf(title, found, mark))
     click.echo(f"Written: {output}")

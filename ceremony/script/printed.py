@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from ceremony.record.entries import Kind
-from ceremony.screen.paper import COLUMNS
+from ceremony.screen.paper import COLUMNS, ROWS
 from ceremony.script.table import SCRIPTS, Step, digest
 
 Role = Literal["custodian", "officer", "administrator", "witness", "auditor"]
@@ -136,19 +136,32 @@ def sheet(role: Role) -> tuple[str, ...]:
 
 def script(kind: Kind) -> tuple[str, ...]:
     """The numbered steps of one kind of ceremony, with blanks for initials and times."""
+    return tuple(line for block in _blocks(kind) for line in block)
+
+
+def pages(kind: Kind) -> tuple[tuple[str, ...], ...]:
+    """The same on pages: no step is torn between two of them."""
+    found: list[list[str]] = [[]]
+    for block in _blocks(kind):
+        if len(found[-1]) + len(block) > ROWS:
+            found.append([])
+        found[-1] += block
+    return tuple(tuple(page) for page in found)
+
+
+def _blocks(kind: Kind) -> list[list[str]]:
     steps = SCRIPTS[kind]
-    lines = [
+    top = [
         f"# The script of a {kind}, SHA-256",
         digest(kind),
         "",
-        f"about {sum(step.minutes for step in steps)} minutes in all; initials: who did it, and the witness; time: when it was done",
+        f"about {sum(step.minutes for step in steps)} minutes in all",
+        "initials: of who did it, and of the witness; time: when it was done",
         "",
-        "#   step                            who      min   initials      time    as said?",
+        f"# {'':>3} {'step':<32}  {'who':<8} {'min':>3}   initials      time   as said?",
         "",
     ]
-    for step in steps:
-        lines += _step(step)
-    return (*lines, "", "# What was not as the script says", *("_" * COLUMNS for _ in range(6)))
+    return [top, *(_step(step) for step in steps), ["# What was not as the script says", *("_" * COLUMNS for _ in range(6))]]
 
 
 def _step(step: Step) -> list[str]:

@@ -15,7 +15,7 @@ from tests.ceremony import rehearsal
 from tests.ceremony.test_interruptions import KILLED, check_ended, vault_processes
 
 STOCK = Path(__file__).parents[2] / "scripts" / "verify-transcript.sh"
-LEAVES = [("A2, Anton Ackermann: sign the opening", "p"), ("Who leaves: ", "witness"), ("Why: ", "a call from home")]
+LEAVES = [("A2: you are Anton Ackermann: sign the opening", "p"), ("Who leaves: ", "witness"), ("Why: ", "a call from home")]
 
 
 def said(shown: str) -> str:
@@ -46,7 +46,7 @@ def test_nothing_goes_on_without_the_witness(prepared: Stage) -> None:
     assert "continued" not in rehearsal.types(prepared)
 
     cast.instead = [
-        ("B1: you have read address", "?"),
+        ("B1: you have read every address", "?"),
         (r"Who unlocks next \(A1 A2 B1\)\? ", "p"),
         (r"Who unlocks next \(A1 A2 B1\)\? ", "x"),
         (r"Who unlocks next \(A1 A2 B1\)\? ", "A1"),

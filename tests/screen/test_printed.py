@@ -1,0 +1,50 @@
+"""The printed script says what the table says, and each role has one page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from click.testing import CliRunner
+
+from ceremony.cli.scripts import script as command
+from ceremony.record.entries import Kind
+from ceremony.screen import paper
+from ceremony.script import printed
+from ceremony.script.table import SCRIPTS, digest
+from tests.screen.test_paper import text_of
+
+
+def test_every_kind_of_ceremony_has_a_script() -> None:
+    assert set(get_args(Kind)) == set(SCRIPTS)
+
+
+@pytest.mark.parametrize("kind", SCRIPTS)
+def test_every_step_stands_there_with_its_blanks(kind: Kind, tmp_path: Path) -> None:
+    shown = text_of(paper.pdf("script", printed.pages(kind), "practice"), tmp_path)
+    assert digest(kind) in shown
+    for step in SCRIPTS[kind]:
+        row = next(line for line in shown.splitlines() if line.strip().startswith(f"{step.number} {step.title[:20]}"))
+        assert "____ ____" in row
+        assert "__:__" in row
+        assert all(control in shown for control in step.controls)
+
+
+@pytest.mark.parametrize("role", printed.ROLES)
+def test_each_role_has_one_page(role: printed.Role) -> None:
+    lines = printed.sheet(role)
+    assert len(paper.paged(lines)) == 1
+    for heading in ("# You bring", "# You will be asked", "# You refuse when"):
+        assert heading in lines
+
+
+def test_the_command_writes_a_pdf_once(tmp_path: Path) -> None:
+    words = ["print", "--for", "custodian", "--mark", "practice", "-o", str(tmp_path / "sheet.pdf")]
+    done = CliRunner().invoke(command, words)
+    assert done.exit_code == 0, done.output
+    shown = text_of((tmp_path / "sheet.pdf").read_bytes(), tmp_path)
+    assert "For the custodian" in shown
+    assert "Unlock the shares" in shown
+    assert CliRunner().invoke(command, words).exception is not None, "nothing is written over"
+    assert "Unlock the shares" in CliRunner().invoke(command, ["show"]).output

@@ -115,11 +115,27 @@ def verification(folder: Path) -> list[Row]:
     return rows
 
 
+def forty_ceremonies(folder: Path) -> list[Row]:
+    """Bare `ceremony` and the verifier that begins each ceremony, on a register with 40 of them."""
+    anchor = sample.write(folder, transfers=38)
+    bare = statistics.median(seconds(lambda: quiet(CEREMONY, "--register", str(folder))) for _ in range(5))
+    words = (CEREMONY, "audit", "verify", str(folder), "--genesis", anchor.genesis, "--head", anchor.head)
+    whole = seconds(lambda: quiet(*words))
+    what = "bare `ceremony` on a register with 40 ceremonies"
+    return [(what, f"{1000 * bare:.0f} ms", "at most 2 s"), ("  the same verified whole", f"{whole:.1f} s", "")]
+
+
 def main() -> None:
     """All figures, as one table."""
     with tempfile.TemporaryDirectory(prefix="cold-ceremony-bench-") as name:
         folder = Path(name)
-        rows = [*the_demo(folder / "demo"), *help_is_quick(), *hsm_rate(folder / "hsm"), *verification(folder)]
+        rows = [
+            *the_demo(folder / "demo"),
+            *help_is_quick(),
+            *hsm_rate(folder / "hsm"),
+            *forty_ceremonies(folder / "forty"),
+            *verification(folder),
+        ]
     width = max(len(row[0]) for row in rows)
     for what, figure, bound in rows:
         print(f"{what:<{width}}  {figure:<44}  {bound}")

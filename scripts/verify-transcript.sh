@@ -271,7 +271,7 @@ def typed_back: everyone as $here  # three groups each, none of them the same
 
 def drill($b):  # it counts only if the attack was caught, in the practice register
   from_outside | after("rehearsed"; "DRL-02") | after("drilled"; "DRL-01") | need(everyone | has_all(["administrator","witness"]); "ASM-03"; "administrator or witness was not there")
-  | need($b.outcome == (if .drilled.caught == "yes" then "drill held" else "drill failed" end) and (.drilled.caught != "yes" or ([.drilled.attack] - .rehearsed == [])); "DRL-03"; "the attack was not caught");
+  | need($b.outcome == (if .drilled.caught == "yes" then "drill held" else "drill failed" end) and (.drilled.caught != "yes" or ([.drilled.attack] - (.rehearsed // []) == [])); "DRL-03"; "the attack was not caught");
 
 def closed($b):
   .closed = true | .number as $number | .out += ["C\t\($number)\t\($b.outcome)"]

@@ -39,10 +39,10 @@ def screen(found: Standing, now: str, where: str) -> tuple[str, ...]:
         *(coming(found.coming) if found.coming else ()),
         *_short("oldest proof", f"{found.oldest[0]}, {found.oldest[1][:10] or 'never'}" if found.oldest else "no share yet"),
         *_short("in force", _dates(found)),
-        *_short("custodians", "bring their medium with the sealed share, closing slip and watch; know the passphrase"),
-        *_short("officers", "sign an authorization on their laptop; the payee is called by somebody else"),
-        *_short("staff", "administrator: HSM, PIN, snapshot; witness: watch, closing slip, paper to write"),
-        "This reads the chain and the files. It is no verdict: `ceremony audit verify` verifies.",
+        *_short("custodians", "bring: own medium with the share, closing slip, watch"),
+        *_short("officers", "sign on their laptop; somebody else calls the payee"),
+        *_short("staff", "administrator: HSM, PIN, snapshot; witness: slip, watch"),
+        "Chain and files read. This is no verdict: `ceremony audit verify` verifies.",
     ]
     return tuple(line[:WIDTH] for line in lines)[:LINES]
 
@@ -71,8 +71,8 @@ def _next(found: Standing, where: str) -> str:
     if not found.key:
         return f"ceremony keygen --register {where} ..."
     if found.awaiting:
-        return f"ceremony online receipt ..., then online close ... --register {where}"
-    return f"ceremony authorize draft ..., then prepare --register {where} ..."
+        return "ceremony online receipt ..., then ceremony online close ..."
+    return "ceremony authorize draft ..., then ceremony prepare ..."
 
 
 def _awaiting(found: Standing) -> tuple[str, ...]:

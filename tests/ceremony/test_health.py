@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ceremony import demonstration
 from ceremony.base.control import Refused
 from ceremony.demonstration import Stage
 from ceremony.record import drills
@@ -94,6 +95,14 @@ def test_who_is_not_in_the_charter_is_asked_again(authorized: Stage) -> None:
         verify(authorized.folder / "register", "00" * 32)
 
 
+@pytest.mark.control("DRL-01")
+def test_an_overdue_drill_blocks_prepare(authorized: Stage) -> None:
+    shown, code = rehearsal.run_broken(authorized, "clock:2027-06-01T09:00:00Z", demonstration.prepare_command(authorized))
+    assert code == 1
+    assert "DRL-01 a drill is overdue" in shown
+    assert rehearsal.refusals(authorized) == ["DRL-01"]
+
+
 def drill(set_: Stage, practice: Anchor) -> tuple[str, ...]:
     given = ("--practice", str(practice.register), "--practice-genesis", practice.genesis, "--practice-head", practice.head)
     return (*words(set_, "drill"), *given)
@@ -110,15 +119,12 @@ def test_a_drill(authorized: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert code == 1
     assert "DRL-02" in shown
     assert "in ceremony 2, B1 of other names or keys" in shown.replace("\n", " ")
-    given = drill(authorized, practice)[5:]
+    brought = {"the practice register": str(practice.register), "genesis": practice.genesis, "head": practice.head}
+    monkeypatch.setattr(authorized.cast, "papers", {**authorized.cast.papers, **brought})
     for kind in ("rehearsed", "clock", "present", "alone", "unlocked", "sealing", "proven", "removed", "step", "drilled", "signature"):
-        command = (*words(authorized, "resume"),)
-        monkeypatch.setitem(authorized.cast.papers, "the practice register", str(practice.register))  # type: ignore[arg-type]
-        monkeypatch.setitem(authorized.cast.papers, "genesis", practice.genesis)  # type: ignore[arg-type]
-        monkeypatch.setitem(authorized.cast.papers, "head", practice.head)  # type: ignore[arg-type]
+        command = words(authorized, "resume")
         shown, code = rehearsal.run_broken(authorized, f"kill-after:{kind}", command)
         assert (code, rehearsal.types(authorized)[-1]) == (KILLED, kind), shown[-2000:]
-    assert given
     shown, code = rehearsal.run(authorized, *words(authorized, "resume"))
     assert code == 0, shown[-2000:]
     assert "to practise    C1 C2" in shown

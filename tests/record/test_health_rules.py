@@ -1,0 +1,143 @@
+"""What both verifiers hold a check of shares and a drill to: each rule broken once in a register that is else really signed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ceremony.base.control import Refused
+from ceremony.base.lines import sha256
+from ceremony.record import entries
+from ceremony.record.verify import verify
+from tests.record import sample
+from tests.record.sample import Anchor, Change, Entry, FastDesk, Play, Sample, Scribe, unchanged
+from tests.record.test_verify_stock import run as stock
+
+HERE = ("A1", "B3")
+OWN = "the passphrase of their share, which follows"
+START = "2026-11-25T09:00:00Z"
+
+
+def alone(made: Sample, scribe: Scribe, positions: Iterable[str]) -> None:
+    """Each share alone: unlocked, locked again under number 2, proven, the older one removed."""
+    made._start_vault(scribe)
+    scribe.add("tool", entries.Alone(key_record=made.key_record.digest))
+    for position in positions:
+        scribe.add(position, entries.Unlocked(position=position, number=1))
+        made._lock(scribe, position, 2)
+    scribe.add("tool", entries.VaultEnded(reason="each share was proven alone"))
+    scribe.step("Each share alone")
+
+
+def check(made: Sample, number: int, prev: str) -> str:
+    scribe = made.begin(number, "check", "check", prev, START)
+    for person in HERE:
+        scribe.add(person, entries.Present(factors=("signing key file", OWN)))
+    scribe.checkpoint("opening", HERE)
+    scribe.step("Roll-call")
+    alone(made, scribe, HERE)
+    scribe.checkpoint("adjournment", HERE)
+    scribe.step("Adjourn")
+    scribe.add("tool", entries.Closed(outcome="shares checked", reason="proven: A1 B3"))
+    return scribe.transcript.head
+
+
+def drill(made: Sample, number: int, prev: str) -> str:
+    scribe = made.begin(number, "drill", "drill", prev, START)
+    other = sha256(b"a practice register")
+    found = entries.Rehearsed(genesis=other, head=other, ceremonies=(2,), took_part=sample.ROOM, refused=("REC-03",))
+    scribe.add("tool", found)
+    scribe.step("Practice transfer")
+    scribe.from_outside(number - 1)
+    scribe.roll_call((*HERE, "administrator", "witness"))
+    scribe.step("Roll-call")
+    alone(made, scribe, HERE)
+    told = {"scenario": "site D was missing", "outcome": "nothing", "remediation": "nothing", "next": "2027-02-20"}
+    scribe.add("tool", entries.Drilled(attack="REC-03", caught="yes", **told))  # type: ignore[arg-type]
+    scribe.step("Outcome of the drill")
+    scribe.checkpoint("adjournment", (*HERE, "administrator", "witness"))
+    scribe.step("Adjourn")
+    scribe.add("tool", entries.Closed(outcome="drill held", reason=""))
+    return scribe.transcript.head
+
+
+def ended(folder: Path, what: Any, change: Change = unchanged) -> Anchor:
+    """A key generation, and this after it; `change` as for the sample."""
+    folder.mkdir()
+    made = Sample(FastDesk(folder.parent), folder, Play(change=change))
+    head = what(made, 2, made.keygen())
+    return Anchor(folder, made.charter.digest, head)
+
+
+@pytest.mark.parametrize("what", [check, drill])
+def test_both_verify_a_check_and_a_drill(what: Any, tmp_path: Path) -> None:
+    anchor = ended(tmp_path / "register", what)
+    assert verify(anchor.register, anchor.genesis, anchor.head).word == "VERIFIED"
+    done = stock(anchor.register, anchor.genesis, anchor.head)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def without(kind: type, **only: Any) -> Change:
+    """These entries are not there."""
+
+    def change(ceremony: str, actor: str, body: Any) -> Iterable[Entry]:
+        gone = ceremony != "keygen" and isinstance(body, kind) and all(getattr(body, name) == value for name, value in only.items())
+        return [] if gone else [(actor, body)]
+
+    return change
+
+
+def before(kind: type, actor_: str, extra: Any) -> Change:
+    """One entry more, before the first of a kind."""
+    left = [extra]
+
+    def change(ceremony: str, actor: str, body: Any) -> Iterable[Entry]:
+        if ceremony != "keygen" and isinstance(body, kind) and left:
+            return [(actor_, left.pop()), (actor, body)]
+        return [(actor, body)]
+
+    return change
+
+
+def other(kind: type, **fields: Any) -> Change:
+    """Entries of a kind with other fields."""
+
+    def change(ceremony: str, actor: str, body: Any) -> Iterable[Entry]:
+        return [(actor, replace(body, **fields) if ceremony != "keygen" and isinstance(body, kind) else body)]
+
+    return change
+
+
+RECOVERED = entries.Recovered(positions=HERE, spares=(), accounts=("main",))
+BROKEN = {
+    "combined": (check, "STO-10", lambda: before(entries.VaultEnded, "tool", RECOVERED)),
+    "another task of the vault": (check, "STO-10", lambda: without(entries.Alone)),
+    "two at once": (check, "STO-10", lambda: without(entries.Proven, position="A1")),
+    "shares of another set": (check, "STO-10", lambda: other(entries.Alone, key_record="00" * 32)),
+    "not locked again": (check, "SEC-01", lambda: without(entries.Proven, position="B3")),
+    "no practice": (drill, "DRL-02", lambda: without(entries.Rehearsed)),
+    "nobody practised": (drill, "DRL-02", lambda: other(entries.Rehearsed, took_part=())),
+    "nothing told": (drill, "DRL-01", lambda: without(entries.Drilled)),
+    "not caught": (drill, "DRL-03", lambda: other(entries.Rehearsed, refused=("REC-12",))),
+    "held though not caught": (drill, "DRL-03", lambda: other(entries.Drilled, caught="no")),
+    "its own witness": (drill, "ASM-02", lambda: other(entries.Present, factors=("signing key file", OWN))),
+}
+
+
+@pytest.mark.control("STO-10")
+@pytest.mark.control("DRL-01")
+@pytest.mark.control("DRL-02")
+@pytest.mark.control("DRL-03")
+@pytest.mark.parametrize("name", list(BROKEN))
+def test_each_rule_is_broken_once(name: str, tmp_path: Path) -> None:
+    what, identifier, change = BROKEN[name]
+    anchor = ended(tmp_path / "register", what, change())
+    with pytest.raises(Refused) as caught:
+        verify(anchor.register, anchor.genesis, anchor.head)
+    assert caught.value.identifier == identifier
+    done = stock(anchor.register, anchor.genesis, anchor.head)
+    assert (done.returncode, done.stderr.split(" ")[0]) == (1, identifier), done.stderr

@@ -170,6 +170,11 @@ def test_keys_found_before_use(desk: Desk, token: Token) -> None:
     other = lib.get_token(token_serial=desk.serial.encode()).open(rw=True)
     other.create_object({pkcs11.Attribute.CLASS: pkcs11.ObjectClass.DATA, pkcs11.Attribute.TOKEN: True, pkcs11.Attribute.LABEL: "note"})
     assert [(item.kind, item.label) for item in token.check_empty()] == [("DATA", "note")]
+    public, private = other.generate_keypair(pkcs11.KeyType.RSA, 2048, store=True, label="of somebody")
+    private.destroy()
+    refused = refusal(token.check_empty)
+    assert (refused.identifier, refused.found) == ("AIR-06", "PUBLIC_KEY 'of somebody'")
+    public.destroy()
     other.generate_key(pkcs11.KeyType.AES, 256, store=True, label="stray")
     refused = refusal(token.check_empty)
     assert refused.identifier == "AIR-06"
@@ -186,6 +191,30 @@ def test_import_path(desk: Desk, token: Token) -> None:
     assert refusal(token.try_import_path).identifier == "AIR-07"
     desk.fault("fail C_GenerateKeyPair")
     assert refusal(token.try_import_path).identifier == "AIR-07"
+
+
+@pytest.mark.control("AIR-07")
+@pytest.mark.parametrize(
+    ("step", "lie", "identifier"),
+    [
+        ("wrap", "fail C_GenerateKeyPair", "AIR-07"),
+        ("the import key may leave", "lie 162 1 0", "REC-08"),
+        ("unwrap of the AES key", "fail C_UnwrapKey", "AIR-07"),
+        ("the AES key may leave", "lie 162 1 1f", "REC-08"),
+        ("unwrap", "spurn", "REC-07"),
+        ("attributes read back", "lie 162 1 3", "REC-09"),
+        ("sign", "fail C_SignInit", "AIR-07"),
+        ("verify", "bend", "GEN-03"),
+        ("destroy and absence", "keep", "SEC-03"),
+    ],
+)
+def test_a_lie_at_any_step_of_the_import_path_is_refused(desk: Desk, token: Token, step: str, lie: str, identifier: str) -> None:
+    desk.fault(lie)
+    assert refusal(token.try_import_path).identifier == identifier, step
+    desk.fault()
+    token.destroy()
+    assert token.objects() == ()
+    assert token.try_import_path()[1] == tokens.CHILD_KEY  # once the HSM is as it should be
 
 
 @pytest.mark.control("REC-07")

@@ -118,7 +118,7 @@ def test_what_did_not_go_as_planned_is_on_page_one_and_in_the_verdict(page: Page
     assert "kept aside: torn-50-abcd.bytes" in page.text
     assert "C3: three wrong passphrases" in page.text
     assert "opener: memory locked not held: Operation not permitted (ceremony 2)" in page.text
-    assert "swap is on (ceremony 1)" in page.text
+    assert "AIR-04 swap is on: /dev/sda2 (ceremony 1, 2)" in page.text
 
 
 @pytest.mark.parametrize(
@@ -262,9 +262,11 @@ def _shouting(_kind: str, actor: str, body: Any) -> Iterable[Entry]:
     if isinstance(body, entries.Machine):
         refusal = entries.Refusal(identifier=HOSTILE, what=HOSTILE, found=HOSTILE, expected=HOSTILE)
         return [
+            ("tool", entries.VaultEnded(reason=HOSTILE)),
             (actor, entries.Machine(findings=(HOSTILE,), usb=(HOSTILE,), says=HOSTILE)),
             ("tool", refusal),
-            ("tool", entries.VaultEnded(reason=HOSTILE)),
+            ("tool", entries.StrayDevice(finding=HOSTILE)),
+            ("witness", entries.RoomItem(item="sound", held="no", note=HOSTILE)),
         ]
     if isinstance(body, entries.Imported):
         return [(actor, replace(body, attributes={HOSTILE: HOSTILE}))]

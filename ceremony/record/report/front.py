@@ -267,6 +267,8 @@ def _missing(body: entries.Vault) -> str:
 
 _STANDING: tuple[tuple[str, type, Callable[[Any], str]], ...] = (
     ("Production would refuse", entries.Machine, lambda b: "; ".join(b.findings)),
+    ("Devices that came", entries.StrayDevice, lambda b: b.finding),
+    ("Room", entries.RoomItem, lambda b: "" if b.held == "yes" else f"{b.item} is not held: {b.note}"),
     ("HSM", entries.Hsm, lambda b: "; ".join(b.findings)),
     ("Protection not held", entries.Vault, lambda b: "" if held(b) == len(b.protection) else _missing(b)),
     ("Import key", entries.Imported, lambda b: "" if b.attested == "attested" else f"made in the HSM, but {b.attested}"),

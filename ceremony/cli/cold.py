@@ -86,8 +86,8 @@ def keygen(folder: Path, charter: str, policy: str, module: str, slips: str | No
 def prepare(folder: Path, genesis: str, authorization: str, request_out: Path | None, **given: str | None) -> None:
     """Begin a transfer with administrator and witness alone: authorization, machine, HSM, signing request."""
     check_ready()
-    if request_out is not None and request_out.exists():
-        raise Malformed(f"{request_out}: is there already; give a new folder for the request")
+    if request_out is not None:
+        request.check_new(folder, request_out)
     begin(folder, genesis, "transfer", {"authorization": authorization, **_without_nothing(given)}, until=PREPARED)
     if request_out is not None:
         request.write(Register.open(folder), request_out)

@@ -22,6 +22,7 @@ from ceremony.record.register import Register
 from ceremony.record.signed import MOST_BYTES
 from ceremony.record.verify import verify
 from ceremony.screen.documents import digest, field
+from ceremony.screen.terminal import Terminal, check_terminal
 from transfer.bitcoin import second
 from transfer.bitcoin.account import MAX_INDEX, opened
 from transfer.request import AccountKey
@@ -40,6 +41,7 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 @click.option("--key-record", "record_path", type=papers.FILE, help="The key record, instead of the register.")
 @click.option("--digest", "record_digest", metavar="HEX", help="Digest of the key record, from a closing slip (with --key-record).")
 @click.option("--png", type=papers.FILE, help="A picture of the QR code to make.")
+@click.option("--qr", is_flag=True, help="Show the QR code on this terminal.")
 def address(  # noqa: PLR0913, PLR0917 (one option each)
     account: str,
     index: int | None,
@@ -48,6 +50,7 @@ def address(  # noqa: PLR0913, PLR0917 (one option each)
     record_path: Path | None,
     record_digest: str | None,
     png: Path | None,
+    qr: bool,
 ) -> None:
     """Show a receiving address of our own, derived by both readers from the key record.
 
@@ -63,16 +66,28 @@ def address(  # noqa: PLR0913, PLR0917 (one option each)
         at, anchored = _given(index), record_digest is not None
     found = _derived_twice(key, f"{RECEIVE}/{at}")
     papers.show(_screen(key, at, found, known=register is not None))
-    if png is not None:
-        from transfer.gap import qr  # noqa: PLC0415 (draws with libraries that not everybody has)
-
-        picture = qr.png(found.upper() if found == found.lower() else found)
-        write_new(png, picture)
-        click.echo(f"Written: {png}")
+    if png is not None or qr:
+        _draw(found.upper(), png, on_terminal=qr)
     if not anchored:
         raise Undecided(
             "CONSISTENT, NOT ANCHORED\n  do        Give --genesis or --digest from your closing slip before anybody pays to this."
         )
+
+
+def _draw(text: str, png: Path | None, *, on_terminal: bool) -> None:
+    """EXP-02: the QR code of an address (bech32 in capitals, BIP-173), as a file or on the terminal; what is shown is read back first."""
+    from transfer.gap import qr  # noqa: PLC0415 (draws with libraries that not everybody has)
+
+    if on_terminal:
+        check_terminal()
+        qr.read_back(qr.rasterise(qr.terminal_lines(text)), text)
+    if png is not None:
+        picture = qr.png(text)
+        qr.read_back(picture, text)
+        write_new(png, picture)
+        click.echo(f"Written: {png}")
+    if on_terminal:
+        Terminal().qr((text,))
 
 
 def _of_register(folder: Path, genesis: str | None, account: str, index: int | None) -> tuple[AccountKey, int]:

@@ -38,12 +38,21 @@ def request(register: Path, genesis: str, output: Path) -> None:
 
 def write(book: Register, folder: Path) -> None:
     """The request folder, each file read back; nothing in it is secret."""
+    check_new(book.folder, folder)
     found = requested.contents(book)
     folder.mkdir()
     for name, raw in found.items():
         write_new(folder / name, raw)
     if {path.name: read_file(path) for path in folder.iterdir()} != found:
         raise Malformed(f"{folder}: what was written does not read back; use another medium")
+
+
+def check_new(register: Path, folder: Path) -> None:
+    """A request folder is a new one, and never among the records, where no extra file may lie (AUD-05)."""
+    if folder.exists():
+        raise Malformed(f"{folder}: is there already; give a new folder for the request")
+    if register.resolve() in (folder.resolve(), *folder.resolve().parents):
+        raise Malformed(f"{folder}: lies in the register; give a folder outside of it")
 
 
 @click.command()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from ceremony.base.data import dump
@@ -15,6 +17,7 @@ from tests.desk import ceremony, real
 from tests.record import sample
 from transfer.bitcoin import second
 from transfer.bitcoin.account import opened
+from transfer.gap import qr
 
 DIGEST = sha256(b"a document")
 
@@ -35,9 +38,27 @@ def test_a_receiving_address_is_the_first_unused_one_derived_twice(anchor: sampl
     assert "".join(shown.split()[1:]) == expected
     assert " ".join(spoken(sha256(expected.encode()), 8)) in " ".join(done.stdout.split())
     assert max(map(len, done.stdout.splitlines()[:-1])) <= 78
-    from transfer.gap import qr  # noqa: PLC0415
-
     assert qr.read(picture.read_bytes()).lower() == expected
+
+
+def test_the_address_as_a_qr_code_on_the_terminal(anchor: sample.Anchor) -> None:
+    """On a terminal of 24 lines; what it shows was read back by both readers before."""
+    words = ["-m", "ceremony", "address", "--account=main", f"--register={anchor.register}", f"--genesis={anchor.genesis}", "--qr"]
+    child = pexpect.spawn(sys.executable, words, dimensions=(24, 80), encoding="utf-8", timeout=120)
+    child.expect(r"\[Enter\]")
+    shown = child.before
+    child.sendline("")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
+    assert (
+        sum(
+            row in shown
+            for row in qr.terminal_lines(opened(Register.open(anchor.register).key_record.account("main")).own(0, 2).address.upper())[2:-2]
+        )
+        > 10
+    )
+    assert ceremony(*words[2:]).returncode == 2  # not at a terminal
 
 
 def test_a_used_index_is_refused_and_the_next_one_named(anchor: sample.Anchor) -> None:

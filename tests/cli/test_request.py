@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from ceremony.base.control import Refused
 from ceremony.base.data import canonical, dump, load
 from ceremony.base.signatures import Signature
 from ceremony.cli import papers
@@ -80,6 +81,25 @@ def test_the_folder_can_be_written_again_and_never_over_another_one(anchor: samp
     files = [{path.name: path.read_bytes() for path in folder.iterdir()} for folder in (request_, request_.parent / "again")]
     assert files[0] == files[1]
     assert ceremony(*words, request_).returncode == 2
+
+
+def test_a_request_folder_never_lies_among_the_records(anchor: sample.Anchor) -> None:
+    inside = anchor.register / "0002-transfer" / "request"
+    done = ceremony("request", "--register", anchor.register, "--genesis", anchor.genesis, "-o", inside)
+    assert (done.returncode, "lies in the register" in done.stderr, inside.exists()) == (2, True, False)
+
+
+@pytest.mark.control("AUT-09")
+def test_every_byte_of_the_folder_counts(anchor: sample.Anchor, request_: Path) -> None:
+    """One bit anywhere, in any file: first, middle and last byte of each."""
+    for path in sorted(request_.iterdir()):
+        raw = path.read_bytes()
+        for at in {0, len(raw) // 2, len(raw) - 2}:
+            path.write_bytes(raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :])
+            with pytest.raises(Refused, match="^AUT-09 "):
+                requested.read(request_, anchor.genesis, NOW)
+        path.write_bytes(raw)
+    assert requested.read(request_, anchor.genesis, NOW).ceremony == 2
 
 
 def test_an_officer_approves_what_the_preparation_left(anchor: sample.Anchor, request_: Path) -> None:

@@ -96,7 +96,7 @@ def test_every_byte_of_the_folder_counts(anchor: sample.Anchor, request_: Path) 
         raw = path.read_bytes()
         for at in {0, len(raw) // 2, len(raw) - 2}:
             path.write_bytes(raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :])
-            with pytest.raises(Refused, match="^AUT-09 "):
+            with pytest.raises(Refused, match=r"^AUT-09 "):
                 requested.read(request_, anchor.genesis, NOW)
         path.write_bytes(raw)
     assert requested.read(request_, anchor.genesis, NOW).ceremony == 2

@@ -157,10 +157,10 @@ def storage(root: Path, present: Sequence[Usb], listed: Sequence[Device]) -> tup
     return tuple(Finding("AIR-03", "a storage device that is not of the charter's list", each, expected, DO) for each in found)
 
 
-def findings(root: Path, listed: Sequence[Device], asked: Collection[str] = ()) -> tuple[Finding, ...]:
-    """Everything that is connected and must not be, and what is missing."""
-    present = usb(root)
-    return (*strangers(present, listed, asked), *missing(present, listed), *inputs(root, listed), *storage(root, present, listed))
+def present(root: Path, listed: Sequence[Device], asked: Collection[str] = ()) -> tuple[Finding, ...]:
+    """Everything that is connected and must not be."""
+    there = usb(root)
+    return (*strangers(there, listed, asked), *inputs(root, listed), *storage(root, there, listed))
 
 
 def asked_disks(root: Path, listed: Sequence[Device], asked: Collection[str]) -> frozenset[str]:

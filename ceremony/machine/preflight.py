@@ -31,12 +31,15 @@ class Look:
         return (*self.network, *self.devices, *self.boot)
 
 
-def look(charter: Charter, register: Path | None, asked: Collection[str] = ()) -> Look:
-    """One look at this machine. `register`: its folder, if there is one. `asked`: kinds of device that a step asks for now."""
+def look(charter: Charter, register: Path | None, asked: Collection[str] = (), *, whole: bool = True) -> Look:
+    """One look at this machine. `register`: its folder, if there is one. `asked`: kinds of device that a step asks for now.
+    `whole`: what the charter says is always there must be."""
     root = tree.ROOT
+    there = devices.present(root, charter.devices, asked)
+    lacking = devices.missing(devices.usb(root), charter.devices) if whole else ()
     return Look(
         network=network.findings(root),
-        devices=devices.findings(root, charter.devices, asked),
+        devices=(*there, *lacking),
         boot=boot.findings(root, register and register.resolve(), devices.asked_disks(root, charter.devices, asked)),
         usb=tuple(f"{device.place}: {device}" for device in devices.usb(root)),
         says=boot.says(root),

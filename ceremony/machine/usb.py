@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from ceremony.machine import devices, tree
 from ceremony.machine.tree import Finding
@@ -25,7 +23,7 @@ class Watch:
     def notice(self) -> None:
         """Look, and keep what must not be there until somebody asks: a device that came and went between two entries is seen."""
         if self.listed is not None:
-            for finding in present(tree.ROOT, self.listed, self.asked):
+            for finding in devices.present(tree.ROOT, self.listed, self.asked):
                 self.noticed.setdefault(finding.sentence, finding)
 
     def look(self) -> tuple[Finding, ...]:
@@ -41,9 +39,3 @@ class Watch:
             return ()
         brought = [each for each in self.listed if each.when == "asked" and each.what in self.asked]
         return tuple(str(found) for found in devices.usb(tree.ROOT) if any(found.is_a(each) for each in brought))
-
-
-def present(root: Path, listed: Sequence[Device], asked: Collection[str]) -> tuple[Finding, ...]:
-    """What is connected and must not be; that something is missing is looked at before a ceremony, not during it."""
-    there = devices.usb(root)
-    return (*devices.strangers(there, listed, asked), *devices.inputs(root, listed), *devices.storage(root, there, listed))

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from ceremony.machine.usb import ASKED
 from ceremony.record import entries
 from ceremony.script import sitting
 from ceremony.script.closing import adjourn
@@ -71,7 +72,7 @@ def proven(room: Room) -> tuple[str, ...]:
 
 def _begin(room: Room) -> Steps:
     """The machine is looked at, and the vault begins with this one task for its life."""
-    yield from start_processes(room)
+    yield from start_processes(room, ASKED, whole=False)
     made = room.book.key_ceremony
     order = BeginHealth(
         charters=room.book.links,

@@ -10,7 +10,7 @@ from ceremony.base.mark import permits
 from ceremony.base.words import heard
 from ceremony.machine import preflight
 from ceremony.record import entries
-from ceremony.record.charter import Charter
+from ceremony.record.charter import Charter, DeviceKind
 from ceremony.screen import panels
 from ceremony.script.room import TRIES, Room, Steps
 
@@ -19,12 +19,15 @@ WORDS = 8
 NO_IMAGE = "SET-02 the charter names no boot image: nothing says what this machine started from"
 
 
-def examine(room: Room, asked: Collection[str] = ()) -> Steps:
+def examine(room: Room, asked: Collection[DeviceKind] = (), *, whole: bool = True) -> Steps:
     """AIR-02 to AIR-04: one look at the machine before each run of the vault. Production refuses at the first finding; practice
-    records all of them and shows those that are new. From here on devices are watched."""
+    records all of them and shows those that are new. From here on devices are watched.
+
+    `whole`: everything that the charter says is always there must be; at a site of their own custodians have no HSM."""
     charter = room.charter
+    room.watch.asked.update(asked)
     before = known(room)
-    found = preflight.look(charter, room.register, asked)
+    found = preflight.look(charter, room.register, asked, whole=whole)
     sentences = tuple(finding.sentence for finding in found.findings)
     yield ("tool", entries.Machine(findings=(*sentences, *no_image(charter)), usb=found.usb, says=found.says))
     room.watch.listed = charter.devices

@@ -15,7 +15,7 @@ from ceremony.base.files import read_file
 from ceremony.base.signatures import Signature
 from ceremony.machine import known_answers
 from ceremony.record import entries
-from ceremony.record.charter import TOLD, Certificate, Charter
+from ceremony.record.charter import TOLD, Certificate, Charter, DeviceKind
 from ceremony.record.drills import check_due
 from ceremony.record.exceptional import granted
 from ceremony.record.policy import bound
@@ -163,7 +163,7 @@ def machine(room: Room) -> Steps:
         yield from end_vault(room, "prepared")
 
 
-def start_vault(room: Room, asked: Collection[str] = ()) -> Steps:
+def start_vault(room: Room, asked: Collection[DeviceKind] = ()) -> Steps:
     """AIR-02, REC-10, AIR-07: look at the machine, start both vault processes, record what protects them and that every process
     passed its self-tests, open the HSM (it asks for its PIN itself), and prove its import path with a throw-away key, before any
     share is unlocked. `asked`: kinds of device that the step asks for meanwhile."""
@@ -194,11 +194,11 @@ def start_vault(room: Room, asked: Collection[str] = ()) -> Steps:
     yield ("tool", entries.ImportPath(steps=("wrap", "unwrap", *attributes, "sign", "verify", "destroy", f"{proven.remaining} remain")))
 
 
-def start_processes(room: Room, asked: Collection[str] = ()) -> Steps:
+def start_processes(room: Room, asked: Collection[DeviceKind] = (), *, whole: bool = True) -> Steps:
     """AIR-02, REC-10, SET-09: the machine is looked at, both processes of the vault begin, what protects them is recorded, and that
-    every process passed its self-tests. The HSM is not asked for anything."""
+    every process passed its self-tests. The HSM is not asked for anything. `whole`: as `preflight.examine` has it."""
     charter = room.charter
-    yield from preflight.examine(room, asked)
+    yield from preflight.examine(room, asked, whole=whole)
     room.vault = Vault.start(charter.vault_minutes)
     for name, ready in sorted(room.vault.ready.items()):
         body = entries.Vault(process=name, protection={p.name: p.state for p in ready.protection})

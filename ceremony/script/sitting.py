@@ -78,7 +78,6 @@ def _set_aside_today(room: Room) -> frozenset[str]:
 
 
 def _armed(room: Room, positions: Collection[str]) -> Steps:
-    room.watch.asked.update(ASKED)
     yield from start_vault(room, ASKED)
     orders = _orders(room, positions)
     with room.screen.working("the vault verifies everything that was signed"):

@@ -31,7 +31,8 @@ def host(tmp_path: Path) -> Host:
 def found(host: Host, asked: tuple[str, ...] = ()) -> tuple[Finding, ...]:
     return (
         *network.findings(host.root),
-        *devices.findings(host.root, LISTED, asked),
+        *devices.present(host.root, LISTED, asked),
+        *devices.missing(devices.usb(host.root), LISTED),
         *boot.findings(host.root, REGISTER),
     )
 

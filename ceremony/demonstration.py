@@ -230,13 +230,13 @@ def _account(set_: Stage) -> tuple[str, ...]:
     return ("--key-record", _key_record(set_), "--account", ACCOUNT)
 
 
-def authorize(set_: Stage, *paid: str) -> None:
+def authorize(set_: Stage, *paid: str, replaces: str = "") -> None:
     """CFO drafts, the witness calls each payee, CFO and CTO sign the same bytes. `paid`: `payee:amount`, or the words of a
-    consolidation, for which nobody is called."""
+    consolidation, for which nobody is called. `replaces`: a transaction that can then never be mined."""
     what = paid if "--consolidate" in paid else [w for each in paid or (f"example-exchange:{AMOUNT}",) for w in ("--payment", each)]
     papers = ("--charter", "office/charter.json", "--policy", "office/policy.json", *_genesis(set_))
     draft = (
-        "authorize", "draft", *papers, *what, "--greatest-fee", GREATEST_FEE,
+        "authorize", "draft", *papers, *what, *(("--replaces", replaces) if replaces else ()), "--greatest-fee", GREATEST_FEE,
         "--purpose", "settlement of the demonstration", "--reference-value", "nothing: practice coins", "--account", ACCOUNT,
         "--requester", "cfo", "--register-head", Register.open(set_.folder / "register").head, "--days", "7",
         "-o", "office/authorization.json",

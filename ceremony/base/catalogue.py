@@ -162,7 +162,6 @@ _AUT = {
     "AUT-10": Control(
         "What is granted is reserved in the same step, under the register's lock, and on disk before it is answered",
         ("authorized",),
-        "the lock on the register's folder and the synced entry do it; `spent` counts every grant that was not voided",
     ),
 }
 
@@ -301,16 +300,16 @@ _BRD = {
     "BRD-01": Control("The online host decodes and verifies everything anew and refuses what was not authorized and approved"),
     "BRD-02": Control("A broadcast without a clear answer is unresolved; only the same bytes are ever sent again"),
     "BRD-03": Control(
-        "The receipt is of the very transaction, in a block, with exactly its outputs", ("sighting",), "one node is enough in this release"
+        "The receipt is of the very transaction, with exactly its outputs, in one block that two independent nodes show", ("sighting",)
     ),
     "BRD-04": Control("Two custodians sign the receipt, one of them not the broadcaster", ("signature",)),
     "BRD-05": Control(
         "A transfer is closed by its receipt", ("sighting", "closed"), "the exception form is not in this release", excepted=True
     ),
     "BRD-06": Control(
-        "From the word SIGN on a ceremony cannot be void; its amount and coins stay reserved",
-        ("signing", "agreed"),
-        "a second authorization that must conflict with the first is not in this release",
+        "From the word SIGN on a ceremony cannot be void; until the chain settles it, amount and coins stay reserved, and another payment "
+        "to its payees must conflict with it",
+        ("signing", "agreed", "settled"),
     ),
 }
 

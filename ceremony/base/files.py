@@ -90,6 +90,18 @@ def destroy(path: Path) -> None:
     sync_folder(path.parent)
 
 
+def is_locked(folder: Path) -> bool:
+    """Whether somebody holds the lock on a folder, this process included."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold the one lock on a folder (flock on the folder itself, so that no lock file lies among the records)."""

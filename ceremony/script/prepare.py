@@ -11,7 +11,7 @@ from pathlib import Path
 from ceremony.base.amounts import format_btc
 from ceremony.base.control import control, refuse
 from ceremony.base.data import Malformed, dump, load
-from ceremony.base.files import read_file
+from ceremony.base.files import is_locked, read_file
 from ceremony.base.signatures import Signature
 from ceremony.machine import known_answers
 from ceremony.record import entries
@@ -75,6 +75,7 @@ def authorization(room: Room) -> Steps:
     room.screen.pages(panels.authorization(wanted))
     if room.state.last(entries.Authorized) is None:
         yield ("tool", _granted(proof))
+    check_granted(room.register, room.here.number, wanted.digest)
     room.screen.enter("administrator and witness: this is the transfer that you prepare.")
 
 
@@ -102,6 +103,25 @@ def _check_wanted(room: Room, book: Register, wanted: Authorization, signed: Seq
 
 def _keys(charter: Charter) -> dict[str, str]:
     return {member.person: member.key for member in charter.people}
+
+
+@control("AUT-10")
+def check_granted(register: Path, number: int, authorization: str) -> None:
+    """AUT-10: before anybody is told of a grant it is on disk, where the next one counts it, and this process alone holds the register.
+
+    The limits were counted under the same lock, so that of two requests at once the second one sees the first."""
+    book = Register.open(register)
+    ceremony = book.ceremonies[-1]
+    held, counted = is_locked(register), number in {claim.number for claim in book.claims(0)}
+    on_disk = ceremony.number == number and authorization in {body.authorization for body in ceremony.state.all(entries.Authorized)}
+    if not (held and counted and on_disk):
+        refuse(
+            "AUT-10",
+            "the grant does not hold",
+            found="no lock on the register" if not held else "no such grant on disk",
+            expected=f"authorization {authorization} on disk in ceremony {number}, under the register's lock",
+            do="Find out what else writes into the register, then resume or void this ceremony.",
+        )
 
 
 def _granted(proof: Authorized) -> entries.Authorized:

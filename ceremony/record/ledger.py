@@ -57,6 +57,8 @@ class Ledger:
     """AUT-04: digests of authorizations that an officer revoked."""
     nonces: Mapping[str, str] = field(default_factory=dict)
     """SIG-05: r in hexadecimal -> the one signature that has it, as `signature_name` gives it."""
+    paid: Mapping[str, int] = field(default_factory=dict)
+    """TXN-07: destination -> the first ceremony that was granted a payment to it, also if it was voided."""
     carried: Mapping[str, Ceremony] = field(default_factory=dict)
     """Transaction -> the transfer that carried it out."""
     drilled: str = ""
@@ -99,7 +101,9 @@ class Ledger:
         if outcome == DRILL_HELD:
             kept = replace(kept, drilled=ceremony.time)
         granted = [name for body in state.all(entries.Authorized) for name in (body.authorization, body.identifier)]
-        kept = replace(kept, used={**self.used, **dict.fromkeys(granted, ceremony.number)})
+        destinations = [payment.destination for body in state.all(entries.Authorized) for payment in body.payments]
+        paid = {**dict.fromkeys(destinations, ceremony.number), **self.paid}
+        kept = replace(kept, used={**self.used, **dict.fromkeys(granted, ceremony.number)}, paid=paid)
         if outcome == VOID or ceremony.kind != "transfer":
             return kept
         return replace(kept, carried={**kept.carried, **{body.txid: ceremony for body in state.all(entries.Checked)}})

@@ -20,7 +20,7 @@ from ceremony.record.chain import Chain
 from ceremony.record.charter import Account, Charter
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.register import Ceremony
-from ceremony.record.rules import common, order, people, vault
+from ceremony.record.rules import common, order, outside, people, typeback, vault
 from ceremony.record.signed import parse_signatures
 from ceremony.record.state import Recorded, State, fold
 from transfer.agree import check_fee, check_payment, check_place
@@ -108,7 +108,7 @@ def receive(bundle: Bundle, papers: Papers) -> Received:
     check_fee(checked.review, authorization, papers.policy)
     _tells_the_same(ceremony.state, bundle, authorization, checked)
     approved = _approved(ceremony.state, bundle, papers, authorization.digest)
-    _check_told(ceremony, approved, papers)
+    _check_told(ceremony, approved, papers, authorization)
     return Received(papers, bundle, authorization, checked, approved, _TOKEN)
 
 
@@ -260,7 +260,7 @@ def _approval(entry: Recorded) -> SignedApproval:
     return SignedApproval(approval=approval, signature=signers.as_signature(entry))
 
 
-def _check_told(ceremony: Ceremony, approved: Approved, papers: Papers) -> None:
+def _check_told(ceremony: Ceremony, approved: Approved, papers: Papers, wanted: Authorization) -> None:
     """SET-06 and the controls of the order; AUD-02: everyone who was there signed what was done, up to the checked transaction."""
     order.check(ceremony)
     vault.check(ceremony, papers.charter.hsm)
@@ -269,6 +269,8 @@ def _check_told(ceremony: Ceremony, approved: Approved, papers: Papers) -> None:
     custodians = [person for person in approved.people if person in papers.charter.custodians]
     people.check_reviewed(ceremony, custodians, approved.approval.request)
     common.everyone_signed(ceremony, (*custodians, *common.STAFF), (entries.HsmSigned, entries.Absent, entries.Checked))
+    outside.check(ceremony, papers.charter)
+    typeback.check_typed(typeback.typed(ceremony.state), [payment.destination for payment in wanted.payments], custodians)
     for entry in ceremony.state.entries:
         if isinstance(entry.body, entries.Signature) and entry.body.purpose in signers.CHECKPOINTS:
             raw = (entry.body.text or "").encode("ascii")

@@ -14,7 +14,8 @@ from ceremony.screen import panels
 from ceremony.script.room import Room, Steps
 from transfer.limits import moment, written
 
-_PERSON = r"[A-I][1-9]|cfo|cto|administrator|witness"
+_PERSON = r"[A-I][1-9]|administrator|witness"
+"""Who may read a slip: people who sign in at the roll-call, and with that what is recorded of their reading."""
 
 
 def clock_and_slips(room: Room) -> Steps:
@@ -72,7 +73,7 @@ def _slips(room: Room, ended: list[Ceremony]) -> Steps:
         so_far = ", ".join(readers(room.state, last.number)) or "nobody"
         person = room.screen.ask(
             f"Who reads their closing slip (so far: {so_far}; none if nobody else has one)? ",
-            "a position such as A1, or witness, administrator, cfo, cto; none if nobody else has their slip here",
+            "a position such as A1, or witness, or administrator; none if nobody else has their slip here",
             f"{_PERSON}|none",
         )
         if person == "none":

@@ -213,7 +213,7 @@ def slip(person: str, ceremony: int, *places: int) -> tuple[str, entries.SlipRea
     (slip("A1", 3, 1, 2, 3, 4),),
     (slip("A1", 3, 1, 2, 3, 4), slip("B1", 2, 5, 6, 7, 8)),
     (slip("A1", 3, 1, 2, 3, 4), slip("B1", 3, 4, 5, 6, 7)),
-    (slip("witness", 3, 1, 2, 3, 4), slip("cfo", 3, 5, 6, 7, 8)),
+    (slip("witness", 3, 1, 2, 3, 4), slip("administrator", 3, 5, 6, 7, 8)),
     (slip("A1", 3, 1, 2, 3), slip("witness", 3, 5, 6, 7, 8)),
 ])  # fmt: skip
 def test_too_few_or_too_old_slips_are_refused(register: Register, bodies: tuple[tuple[str, entries.SlipRead], ...]) -> None:

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from ceremony import demonstration
 from ceremony.base.control import Refused
 from ceremony.demonstration import PAYEE, Stage
 from ceremony.record import entries
+from ceremony.record.chain import Chain
+from ceremony.record.ledger import Ledger
 from ceremony.record.register import Register
+from ceremony.record.rules import transfer
 from ceremony.record.rules.typeback import check_typed, groups_of
 from ceremony.record.state import State
+from ceremony.record.verify import verify
 from ceremony.screen.payee import groups, numbered
 from ceremony.screen.terminal import Terminal
 from ceremony.script import lookalike, typeback
@@ -128,6 +134,31 @@ def test_a_short_address_is_enough_for_both_and_for_a_mistake(taken: Iterable[tu
 
 def test_the_slips_groups_are_those_that_are_asked_for() -> None:
     assert groups(PAYEE) == groups_of(PAYEE)
+
+
+def test_the_address_is_gone_from_the_screen_and_from_what_the_terminal_kept(capsys: pytest.CaptureFixture[str]) -> None:
+    screen = Terminal(lambda _: "")
+    screen._console = Console(force_terminal=True, width=80, height=24)
+    screen.screen(("PRACTICE", "== Type back"))
+    screen.show((PAYEE,))
+    capsys.readouterr()
+    screen.forget()
+    shown = capsys.readouterr().out
+    assert "\x1b[3J" in shown
+    assert "== Type back" in shown
+    assert PAYEE not in shown
+
+
+@pytest.mark.control("TXN-07")
+def test_a_verifier_sees_a_payment_to_a_look_alike_of_a_past_payee(tmp_path: Path) -> None:
+    anchor = sample.write(tmp_path / "register")
+    verify(anchor.register, anchor.genesis, anchor.head)
+    book = Register.open(anchor.register)
+    poisoned = PAYEE[:10] + "q" * (len(PAYEE) - 14) + PAYEE[-4:]
+    ledger = Ledger(genesis=book.genesis, chain=Chain(book.charters[:1])).after(book.ceremonies[0])
+    transfer.check(book.ceremonies[1], ledger, {book.genesis, book.ceremonies[0].head})
+    with pytest.raises(Refused, match="TXN-07"):
+        transfer.check(book.ceremonies[1], replace(ledger, paid={poisoned: 1}), {book.genesis, book.ceremonies[0].head})
 
 
 def test_past_and_own_addresses_are_known(tmp_path: Path) -> None:

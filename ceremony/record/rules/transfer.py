@@ -19,6 +19,7 @@ from transfer.agree import check_fee, check_payment, check_place
 from transfer.authorization import Authorization, Confirmation, binds, check_confirmation, check_officers, check_valid
 from transfer.bitcoin.reading import review
 from transfer.limits import Policy, check_limits, check_payees
+from transfer.lookalike import check_unlike
 from transfer.outstanding import check_conflicts
 from transfer.request import SigningRequest
 
@@ -77,6 +78,9 @@ def _check_authorization(ceremony: Ceremony, ledger: Ledger, known: Known, heads
         check_clock(ledger.drilled, time, excepted="DRL-01" in exceptional.granted(ceremony.state))
         check_payees(known.policy, wanted, time)
         check_limits(known.policy, wanted, ledger.spent, time)
+        past = {address: f"one that ceremony {number} paid" for address, number in ledger.paid.items()}
+        for payment in wanted.payments:
+            check_unlike(payment.destination, payment.payee, past)
     account = charter.account(wanted.account)
     bound = {"mark": charter.mark, "genesis": ledger.genesis, "charter": charter.digest, "policy": known.policy.digest}
     binds(wanted, {**bound, "chain": account.chain, "network": account.network})

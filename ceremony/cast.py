@@ -35,6 +35,8 @@ class Pace:
     follow: bool = False
     thinking: float = 0.6
     """Seconds before each answer."""
+    sees: Any = None
+    """Where all that the terminal receives goes, too (`write`, `flush`)."""
 
     def before_answer(self) -> None:
         """Let the audience read; the space bar holds the play until it is pressed again."""
@@ -136,8 +138,7 @@ class Cast:
             timeout=PATIENCE,
         )
         child.delaybeforesend = None
-        if self.pace.follow:
-            child.logfile_read = sys.stdout
+        child.logfile_read = sys.stdout if self.pace.follow else self.pace.sees
         shown: str = self._answer_all(child, pexpect)
         child.close()
         code = child.exitstatus if child.exitstatus is not None else 128 + (child.signalstatus or 0)
@@ -245,17 +246,17 @@ ANSWERS: tuple[tuple[str, Answer], ...] = (
     (r"[A-I][1-9], your own passphrase \(it does not show\), then Enter: ", _own_passphrase),
     (r"[A-I][1-9], the same once more, then Enter: ", _own_passphrase),
     (r"Enter tries it as it stands, or correct it: ", lambda _cast, _match: ""),
-    (r"([A-I][1-9]),(?: to prove your share:)? type your passphrase \(it does not show\), then Enter: ", lambda c, m: c.passphrases[m[1]]),
+    (r"([A-I][1-9]),(?: to prove it,)? type your passphrase \(it does not show\), then Enter: ", lambda c, m: c.passphrases[m[1]]),
     (r"administrator, PIN of the HSM [^\r\n]*then Enter: ", lambda c, _m: c.pin),
     (r"administrator, first half of the PIN [^\r\n]*then Enter: ", lambda c, _m: c.pin[:6]),
     (r"witness, second half of the PIN [^\r\n]*then Enter: ", lambda c, _m: c.pin[6:]),
     (r"Please (?:re)?enter (?:SO|user) PIN: ", lambda c, _m: c.pin),
     (r"(\S+), the folder of your medium: ", lambda c, m: str(c.media[m[1]])),
     (r"Path of ([^\r\n:]+): ", lambda c, m: c.papers[m[1]]),
-    (r"witness, the first (\d+) words of the boot image's SHA-256, from your own paper: ", _image_words),
+    (r"witness, the first (\d+) words of its SHA-256, from your paper: ", _image_words),
     (r"Custodian who reads the time from their own watch: ", lambda c, _m: c.custodians_here[0]),
     (r"(\S+), date and time \(UTC\) on your own watch: ", _watch),
-    (r"Who reads their closing slip \(so far: ([^;]*); [^)]*\)\? ", _who_reads),
+    (r"Who reads their slip \(so far: ([^;]*); [^)]*\)\? ", _who_reads),
     (r"(\S+), number of the ceremony on your slip: ", _slip_number),
     (r"(\S+), word (\d+) of the head on your slip: ", _slip_word),
     (r"Custodians who came later \(only Enter if nobody did\): ", lambda c, _m: c.late.pop(0) if c.late else ""),

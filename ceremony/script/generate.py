@@ -71,7 +71,7 @@ def _lock_one(room: Room, position: str) -> Steps:
         sealed = _asked(room, partial(alive(room).lock, position, number)).sealed
         yield (position, entries.Sealing(position=position, number=number, set_identifier=identifier, sha256=sha256(sealed)))
         read_back = media.hand_over(room, position, number, sealed)
-        room.screen.say(f"Written to the medium of {position} and read back. Now open it once more from there.")
+        room.screen.fresh((f"Written to the medium of {position} and read back. Now open it once more from there.",))
         if _opens(room, position, read_back):
             break
         room.screen.enter(f"{position}: this passphrase is given up. Choose another one.")

@@ -72,7 +72,7 @@ def _slips(room: Room, ended: list[Ceremony]) -> Steps:
     while not _enough(room, last.number):
         so_far = ", ".join(readers(room.state, last.number)) or "nobody"
         person = room.screen.ask(
-            f"Who reads their closing slip (so far: {so_far}; none if nobody else has one)? ",
+            f"Who reads their slip (so far: {so_far}; none if no other)? ",
             "a position such as A1, or witness, or administrator; none if nobody else has their slip here",
             f"{_PERSON}|none",
         )

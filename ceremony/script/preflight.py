@@ -58,8 +58,9 @@ def boot_image(room: Room) -> Steps:
     if charter.boot is None:
         check_image(charter, "no words: the charter names no image")
         return
+    room.screen.say("The image that this machine started from was hashed on another machine; the tool shows none of that.")
     for left in reversed(range(TRIES)):
-        prompt = f"witness, the first {WORDS} words of the boot image's SHA-256, from your own paper: "
+        prompt = f"witness, the first {WORDS} words of its SHA-256, from your paper: "
         said = room.screen.ask(prompt, f"{WORDS} words, as your other machine gave them", r"[A-Za-z]+( +[A-Za-z]+)*")
         if _is_of(charter.boot, said):
             break

@@ -83,7 +83,7 @@ class Generation:
         sealings = (self._sealings[position],)
         expected = Expected(terms=self._terms, set_identifier=self._record.set_identifier, position=position, sealings=sealings)
         envelope.check_header(Header.unpack(sealed), expected)
-        passphrase = self._talk.ask(position, "to prove your share: ")
+        passphrase = self._talk.ask(position, "to prove it, ")
         try:
             share = envelope.unseal(sealed, passphrase)
         except envelope.WrongPassphrase as error:

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from ceremony import demonstration
+from ceremony.cast import Pace
 from ceremony.demonstration import Stage
 from tests.ceremony import rehearsal
+from tests.ceremony.eyes import Eyes
 
 Copied = Callable[[], Stage]
 
@@ -22,9 +24,17 @@ def _founded(tmp_path_factory: pytest.TempPathFactory) -> Stage:
 
 
 @pytest.fixture(scope="session")
-def _authorized(_founded: Stage, tmp_path_factory: pytest.TempPathFactory) -> Stage:
+def watched() -> dict[str, Eyes]:
+    """Eyes on the plays below, by the kind of the ceremony (tests/ceremony/test_screens.py)."""
+    return {}
+
+
+@pytest.fixture(scope="session")
+def _authorized(_founded: Stage, tmp_path_factory: pytest.TempPathFactory, watched: dict[str, Eyes]) -> Stage:
     set_ = rehearsal.copy(_founded, tmp_path_factory.mktemp("authorized") / "stage")
+    set_.cast.pace = watched["keygen"] = Eyes()
     demonstration.generate(set_)
+    set_.cast.pace = Pace()
     demonstration.fund(set_)
     demonstration.snapshot(set_)
     demonstration.authorize(set_)
@@ -32,9 +42,11 @@ def _authorized(_founded: Stage, tmp_path_factory: pytest.TempPathFactory) -> St
 
 
 @pytest.fixture(scope="session")
-def _prepared(_authorized: Stage, tmp_path_factory: pytest.TempPathFactory) -> Stage:
+def _prepared(_authorized: Stage, tmp_path_factory: pytest.TempPathFactory, watched: dict[str, Eyes]) -> Stage:
     set_ = rehearsal.copy(_authorized, tmp_path_factory.mktemp("prepared") / "stage")
+    set_.cast.pace = watched["transfer"] = Eyes()
     demonstration.prepare(set_)
+    set_.cast.pace = Pace()
     return set_
 
 
@@ -48,9 +60,11 @@ def _approved(_prepared: Stage, tmp_path_factory: pytest.TempPathFactory) -> Sta
 
 
 @pytest.fixture(scope="session")
-def _carried_out(_prepared: Stage, tmp_path_factory: pytest.TempPathFactory) -> Stage:
+def _carried_out(_prepared: Stage, tmp_path_factory: pytest.TempPathFactory, watched: dict[str, Eyes]) -> Stage:
     set_ = rehearsal.copy(_prepared, tmp_path_factory.mktemp("carried-out") / "stage")
+    set_.cast.pace = watched["transfer"]
     demonstration.transfer(set_)
+    set_.cast.pace = Pace()
     return set_
 
 
@@ -86,6 +100,12 @@ def approved(_approved: Stage, tmp_path: Path) -> Stage:
 def carried_out(_carried_out: Stage, tmp_path: Path) -> Stage:
     """The bundle is out; the receipt is awaited."""
     return _copied(_carried_out, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def carried_out_once(_carried_out: Stage, tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    """The same, copied once for all tests of a module."""
+    return rehearsal.copy(_carried_out, tmp_path_factory.mktemp("carried-out-once") / "stage")
 
 
 @pytest.fixture

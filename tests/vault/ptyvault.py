@@ -20,7 +20,7 @@ import pexpect
 
 SAMPLE = r"(?s)try the keyboard first.*?, here: "
 UNLOCK = r"{}, type your passphrase \(it does not show\), then Enter: "
-PROVE = r"{}, to prove your share: type your passphrase \(it does not show\), then Enter: "
+PROVE = r"{}, to prove it, type your passphrase \(it does not show\), then Enter: "
 PIN = r"PIN of the HSM .*\(it does not show\), then Enter: "
 PATIENCE = 20
 

@@ -1,0 +1,63 @@
+"""Eyes on the terminal of a play: 80 columns and 24 lines, seen through `pyte` at each prompt, as a person would see them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+import pyte
+
+from ceremony.cast import WINDOW, Pace
+
+HEADER = re.compile(r"(PRACTICE|PRODUCTION)  (keygen|transfer|receipt)(?:, ceremony \d+)? +step (\d+) of (\d+), about (\d+) min left *")
+SGR = re.compile(r"\x1b\[([0-9;:]*)m")
+ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_PROMPTED = re.compile(r"^((?:[A-I][1-9]|administrator|witness|Path of)\b[^:]*: ).*")
+PLAIN = {"", "0", "1"}
+"""Bold, and the end of it: all that is ever done to letters."""
+
+
+@dataclass(slots=True)
+class Eyes(Pace):
+    """What was seen at each prompt, and what was wrong with it."""
+
+    screen: pyte.Screen = field(default_factory=lambda: pyte.Screen(WINDOW[1], WINDOW[0]))
+    raw: list[str] = field(default_factory=list)
+    places: list[tuple[int, int, int]] = field(default_factory=list)
+    """Step, steps and minutes left, as the header said at each prompt."""
+    headless: list[str] = field(default_factory=list)
+    """Screens with a prompt and without their header."""
+    seen: int = 0
+
+    def __post_init__(self) -> None:
+        self.sees = self
+
+    def write(self, text: str) -> None:
+        """What the terminal receives."""
+        self.raw.append(text)
+        pyte.Stream(self.screen).feed(text)
+
+    def flush(self) -> None:
+        """Nothing is kept back."""
+
+    def before_answer(self) -> None:
+        """At a prompt: everything that should stand on the screen does."""
+        self.seen += 1
+        shown = "\n".join(row.rstrip() for row in self.screen.display).rstrip()
+        header = HEADER.fullmatch(self.screen.display[0])
+        if header is not None:
+            self.places.append((int(header[3]), int(header[4]), int(header[5])))
+        elif "your new passphrase. Nobody else looks now." not in self.screen.display[0]:
+            self.headless.append(shown)
+
+    @property
+    def wide(self) -> list[str]:
+        """Lines that do not fit the screen; of what somebody typed at a prompt (words, a path) only the prompt."""
+        text = ESCAPES.sub("", "".join(self.raw)).replace("\x07", "")
+        lines = [re.sub(r".\x08|[^\n]*\r(?!\n)", "", line) for line in text.replace("\r\n", "\n").split("\n")]
+        return [line for line in lines if len(_PROMPTED.sub(r"\1", line)) > WINDOW[1]]
+
+    @property
+    def coloured(self) -> set[str]:
+        """Parts of SGR sequences that do more to letters than make them bold."""
+        return {part for codes in SGR.findall("".join(self.raw)) for part in codes.split(";")} - PLAIN

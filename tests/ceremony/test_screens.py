@@ -1,0 +1,52 @@
+"""Every screen of every kind of ceremony at 80 x 24: the header at each prompt, nothing wrapped, nothing told by colour alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from ceremony import demonstration
+from ceremony.demonstration import Stage
+from ceremony.script.table import SCRIPTS
+from tests.ceremony.eyes import Eyes
+
+KINDS = ("keygen", "transfer", "receipt")
+
+
+@pytest.fixture(scope="module")
+def eyes(watched: dict[str, Eyes], carried_out_once: Stage) -> dict[str, Eyes]:
+    """Eyes on each kind of ceremony, from its first prompt to its last one."""
+    carried_out_once.cast.pace = watched["receipt"] = Eyes()
+    demonstration.broadcast(carried_out_once)
+    demonstration.mine(carried_out_once)
+    words = demonstration.receipt_commands(carried_out_once)
+    carried_out_once.act("Receipts", *words[:-1])
+    carried_out_once.cast.pace = watched["receipt"] = Eyes()
+    carried_out_once.act("Close", words[-1])
+    return watched
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_header_is_on_the_screen_at_every_prompt(eyes: dict[str, Eyes], kind: str) -> None:
+    assert eyes[kind].seen > 0
+    assert "\n----\n".join(eyes[kind].headless) == ""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_step_and_minutes_are_those_of_the_script(eyes: dict[str, Eyes], kind: str) -> None:
+    """Each step that asks something is shown with its number, how many there are, and the minutes of what is left of the script."""
+    script = SCRIPTS[kind]
+    seen = list(dict.fromkeys(eyes[kind].places))
+    assert [place[0] for place in seen] == sorted(place[0] for place in seen)
+    assert seen[-1][0] == len(script)
+    for step, steps, minutes in seen:
+        assert (steps, minutes) == (len(script), sum(s.minutes for s in script[step - 1 :]))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_wraps(eyes: dict[str, Eyes], kind: str) -> None:
+    assert "\n".join(eyes[kind].wide) == ""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_is_told_by_colour(eyes: dict[str, Eyes], kind: str) -> None:
+    assert eyes[kind].coloured == set()

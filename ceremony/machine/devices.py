@@ -146,10 +146,10 @@ def storage(root: Path, present: Sequence[Usb], listed: Sequence[Device]) -> tup
     """Disks, sticks and cards: the boot medium and listed USB media; no other, whether it is mounted or not."""
     folder = root / "sys" / "block"
     media = {device.place for device in present for each in listed if each.what == "medium" and device.is_a(each)}
-    found = []
+    found, boots = [], boot_disks(root)
     for name in names(folder):
         made_up = _MADE_UP.fullmatch(name) is not None
-        if made_up or text(folder / name / "size") in ("", "0") or name in boot_disks(root):
+        if made_up or text(folder / name / "size") in ("", "0") or name in boots:
             continue
         if not media & set((folder / name).resolve().parts):
             found.append(f"{name}, {int(text(folder / name / 'size')) * 512:,} bytes")

@@ -17,7 +17,7 @@ from tests.ceremony import rehearsal
 from tests.ceremony.test_interruptions import check_ended
 from tests.machine.tree import Host, clean
 
-PIN = r"PIN of the HSM [^\r\n]*then Enter: "
+PIN = r"administrator, PIN of the HSM [^\r\n]*then Enter: "
 
 
 class Happening(list[tuple[str, str]]):

@@ -24,6 +24,7 @@ def first_of_all(room: Room) -> Steps:
     """AUT-04: a revocation that the command line gave comes into the record before anything else; and a transfer whose own
     authorization is revoked goes no further, while the HSM has signed nothing."""
     yield from take(room)
+    _check_whole(room)
     if room.state.file("authorization") is not None and room.state.last(entries.Signing) is None:
         check_unrevoked(room.here.load(Authorization, "authorization"), room.book.revoked)
 
@@ -49,6 +50,20 @@ def take(room: Room) -> Steps:
         yield ("tool", entries.File(name=name, kind="revocation", sha256=sha256(raw), size=len(raw)))
     yield from take_signatures(room, (own,), "revocation@cold-ceremony", "revocation", name)
     room.screen.show((*panels.field("REVOKED", found.identifier), *panels.field("by", f"{found.officer}: {found.reason}")))
+
+
+def _check_whole(room: Room) -> None:
+    """AUT-04: a revocation that was cut off before its signature counts for nothing yet, and must not be forgotten."""
+    signed = {body.file for body in room.state.all(entries.Signature) if body.purpose == "revocation"}
+    cut_off = [file.name for file in room.state.all(entries.File) if file.kind == "revocation" and file.name not in signed]
+    if cut_off:
+        refuse(
+            "AUT-04",
+            "a revocation was being taken in when this ceremony was interrupted",
+            found=f"{', '.join(cut_off)} without its signature",
+            expected="the revocation with its officer's signature",
+            do="Give it once more with --revocation. Who has it no longer ends this ceremony with `ceremony void`.",
+        )
 
 
 def check_in_time(book: Register, revocation: Revocation) -> None:

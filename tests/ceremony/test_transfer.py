@@ -70,6 +70,10 @@ def revoked(set_: Stage, officer: str = "cto") -> tuple[str, str]:
 @pytest.mark.control("AUT-04")
 def test_a_revoked_transfer_must_be_voided_and_its_authorization_stays_refused(prepared: Stage) -> None:
     option = revoked(prepared)
+    _shown, code = rehearsal.run_broken(prepared, "kill:1", (*demonstration.transfer_command(prepared), *option))
+    assert code == 128 + 9
+    shown = refused(prepared, "AUT-04", *demonstration.transfer_command(prepared, "resume"))
+    assert "without its signature" in shown
     shown = refused(prepared, "AUT-04", *demonstration.transfer_command(prepared), *option)
     assert "revoked by cto" in shown
     assert "signature" in rehearsal.types(prepared)[-2:]

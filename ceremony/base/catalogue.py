@@ -323,7 +323,7 @@ _SEC = {
     "SEC-04": Control(
         "The sanitisation of a medium is recorded: who, which, how",
         ("removed",),
-        "old sealed shares are overwritten and `removed` says so; the medium itself is not sanitised",
+        "old sealed shares are overwritten and removed, from which medium, by what and how; the medium as a whole is not sanitised",
     ),
     "SEC-05": Control(
         "A retired set is refused by name, and the tool counts which old shares can still exist",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ceremony.machine.boot import boot_disks
+from ceremony.machine.mounts import disk, holding, mounts
 from ceremony.machine.tree import Finding, names, text
 from ceremony.record.charter import ANY, Device
 
@@ -161,6 +162,14 @@ def present(root: Path, listed: Sequence[Device], asked: Collection[str] = ()) -
     """Everything that is connected and must not be."""
     there = usb(root)
     return (*strangers(there, listed, asked), *inputs(root, listed), *storage(root, there, listed))
+
+
+def medium_of(root: Path, folder: Path) -> str:
+    """Which medium a folder lies on: the USB device as its descriptors name it; if it is none, the file system."""
+    mount = holding(mounts(root), str(folder.resolve()))
+    name = disk(root, mount.device) if mount is not None else ""
+    above = (root / "sys" / "block" / name).resolve().parts if name else ()
+    return next((str(device) for device in usb(root) if device.place in above), f"no USB device: {mount or 'an unknown file system'}")
 
 
 def asked_disks(root: Path, listed: Sequence[Device], asked: Collection[str]) -> frozenset[str]:

@@ -246,10 +246,13 @@ class Proven:
 
 @record
 class Removed:
-    """An older sealed share was overwritten and removed from the medium (SEC-01)."""
+    """The actor's older sealed share was removed from their medium: which one it is, by what, and how (SEC-01, SEC-04)."""
 
     position: Position
     number: int
+    medium: Text
+    tool: Text
+    how: Text
 
 
 @record

@@ -76,8 +76,7 @@ def _lock_one(room: Room, position: str) -> Steps:
             break
         room.screen.enter(f"{position}: this passphrase is given up. Choose another one.")
     yield (position, entries.Proven(position=position, number=number, sha256=sha256(read_back)))
-    for gone in media.remove_older(room.medium(position), number):
-        yield (position, entries.Removed(position=position, number=gone))
+    yield from media.remove_older(room, position, number)
 
 
 def _opens(room: Room, position: str, sealed: bytes) -> bool:

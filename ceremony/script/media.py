@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from pathlib import Path
 
 from ceremony.base.control import Refused, control, refuse
 from ceremony.base.data import Malformed
 from ceremony.base.files import destroy, read_file, write_new
-from ceremony.script.room import TRIES, Room
+from ceremony.machine import tree
+from ceremony.machine.devices import medium_of
+from ceremony.record import entries
+from ceremony.script.room import TRIES, Room, Steps
 from shares.envelope import SEALED, Header
 
 SUFFIX = ".sealed"
+HOW = "overwritten once with zeroes, synced, removed; flash memory may keep old cells"
+"""SEC-04: what `destroy` does."""
 
 
 def name(position: str, sealing: int) -> str:
@@ -64,12 +70,35 @@ def hand_over(room: Room, position: str, sealing: int, sealed: bytes) -> bytes:
             room.screen.say(f"{position}: nothing was written. {said}\nInsert a medium that can be written, your own.")
 
 
-def remove_older(folder: Path, sealing: int) -> tuple[int, ...]:
-    """SEC-01: overwrite and remove the sealed shares of lower numbers, after the new one was proven; their numbers."""
-    gone = []
+def remove_older(room: Room, position: str, sealing: int) -> Steps:
+    """SEC-01, SEC-04: sealed shares of lower numbers than this one, which was proven, are overwritten and removed, each one recorded:
+    whose, from which medium, by what, and how."""
+    folder = room.medium(position)
     for path in sorted(folder.glob(f"*{SUFFIX}")):
         number = Header.unpack(read_file(path, SEALED)).sealing
         if number < sealing:
             destroy(path)
-            gone.append(number)
-    return tuple(gone)
+            check_gone(path, position)
+            yield (
+                position,
+                entries.Removed(
+                    position=position,
+                    number=number,
+                    medium=medium_of(tree.ROOT, folder),
+                    tool=f"cold-ceremony {version('cold-ceremony')}",
+                    how=HOW,
+                ),
+            )
+
+
+@control("SEC-04")
+def check_gone(path: Path, position: str) -> None:
+    """SEC-04: what was destroyed is no longer on its medium; a medium that keeps it is not what it seems to be."""
+    if path.exists():
+        refuse(
+            "SEC-04",
+            f"the old sealed share of {position} is still on its medium",
+            found=path.name,
+            expected="that it is gone after it was overwritten and removed",
+            do="Take this medium away and destroy it before two people; write the new share to another one.",
+        )

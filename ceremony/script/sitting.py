@@ -319,8 +319,7 @@ def lock_one(room: Room, position: str) -> Steps:
 
 def remove_older(room: Room, position: str, number: int) -> Steps:
     """SEC-01: sealed shares of lower numbers than this one, which was proven, go from the medium."""
-    for gone in media.remove_older(room.medium(position), number):
-        yield (position, entries.Removed(position=position, number=gone))
+    yield from media.remove_older(room, position, number)
 
 
 def to_remove(room: Room) -> tuple[tuple[str, int], ...]:

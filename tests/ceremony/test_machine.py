@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
 import pytest
 
@@ -141,4 +140,6 @@ def test_every_run_of_the_vault_says_which_tests_passed(carried_out: Stage) -> N
     assert len(tested) == 6
     assert len(set(tested)) == 3
     assert len(bodies(carried_out, "machine")) == 2
-    assert Path(carried_out.folder / "register").is_dir()
+    gone = bodies(carried_out, "removed")
+    assert sorted(b["position"] for b in gone) == sorted(carried_out.plot.here)
+    assert all(b["medium"].startswith("no USB device: /") and b["tool"].startswith("cold-ceremony ") for b in gone)

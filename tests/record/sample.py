@@ -391,7 +391,9 @@ class Sample:
         scribe.add(position, entries.Sealing(position=position, number=number, set_identifier=identifier, sha256=sealed))
         scribe.add(position, entries.Proven(position=position, number=number, sha256=sealed))
         if number > 1:
-            scribe.add(position, entries.Removed(position=position, number=number - 1))
+            scribe.add(
+                position, entries.Removed(position=position, number=number - 1, medium="a stick", tool="cold-ceremony", how="overwritten")
+            )
 
     def authorization(self, number: int, prev: str, act: Act) -> Authorization:
         first = datetime(2026, 11, 19, 9, tzinfo=UTC) + timedelta(days=number - 2 + self.shift)

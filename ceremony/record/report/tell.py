@@ -70,7 +70,7 @@ SENTENCES: dict[type, Callable[[Any], str]] = {
     entries.Generated: lambda b: f"secret generated from {' and '.join(b.sources)}, and split; {b.commitments} commitments recorded",
     entries.Sealing: lambda b: f"share locked, sealing number {b.number}",
     entries.Proven: lambda b: f"sealed share {b.number} read back from its medium, opened, equal to its commitment",
-    entries.Removed: lambda b: f"older sealed share {b.number} overwritten and removed",
+    entries.Removed: lambda b: f"older sealed share {b.number} removed from {b.medium}, by {b.tool}: {b.how}",
     entries.Quorums: lambda b: (
         f"quorums proven: {b.of_sites} of custodians and {b.whole} of sites were recovered, which prove all {b.stand_for}"
     ),

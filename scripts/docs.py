@@ -12,6 +12,7 @@ import sys
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -272,8 +273,24 @@ def script_table(kind: str) -> str:
     return "\n".join(rows)
 
 
-MARKED = re.compile(r"<!-- (entries|forms|fields|tree|script)(?: ([A-Za-z0-9_.:]+))? -->\n(.*?)<!-- end -->", re.DOTALL)
-MAKERS: dict[str, Callable[[str], str]] = {"entries": entries_table, "forms": forms_table, "tree": house_tree, "script": script_table}
+def screen_block(argument: str) -> str:
+    """A golden screen (docs/screens, held to what people see by tests/ceremony/test_screens.py): `KIND TITLE`, the first of that title."""
+    kind, _, title = argument.partition(" ")
+    kept = (ROOT / "docs" / "screens" / f"{kind}.txt").read_text(encoding="utf-8")
+    found = [part for part in kept.split("=== ") if part.startswith(f"{title}\n")]
+    if not found:
+        raise ValueError(f"docs/screens/{kind}.txt has no screen {title!r}")
+    return "```text\n" + found[0].removeprefix(f"{title}\n").rstrip() + "\n```"
+
+
+MARKED = re.compile(r"<!-- (entries|forms|fields|tree|script|screen)(?: ([A-Za-z0-9_.:, -]+?))? -->\n(.*?)<!-- end -->", re.DOTALL)
+MAKERS: dict[str, Callable[[str], str]] = {
+    "entries": entries_table,
+    "forms": forms_table,
+    "tree": house_tree,
+    "script": script_table,
+    "screen": screen_block,
+}
 
 
 def regenerated(text: str) -> str:
@@ -288,14 +305,17 @@ def regenerated(text: str) -> str:
     return MARKED.sub(table, text)
 
 
+def _regenerated_file(path: Path) -> str:
+    return regenerated(path.read_text(encoding="utf-8"))
+
+
 def pages(root: Path = ROOT) -> dict[Path, Callable[[], str]]:
     """Each generated document and how it is made."""
-    formats, architecture = root / "docs" / "formats.md", root / "docs" / "architecture.md"
+    marked = (root / "docs" / "formats.md", root / "docs" / "architecture.md", *sorted((root / "docs" / "guides").glob("*.md")))
     return {
         root / "docs" / "controls.md": lambda: controls_page(held(), broken(root)),
         root / "docs" / "pictures" / "demo.svg": picture,
-        formats: lambda: regenerated(formats.read_text(encoding="utf-8")),
-        architecture: lambda: regenerated(architecture.read_text(encoding="utf-8")),
+        **{path: partial(_regenerated_file, path) for path in marked},
     }
 
 

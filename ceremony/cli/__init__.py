@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
@@ -77,6 +78,19 @@ def cli(context: click.Context, folder: Path | None) -> None:
         raise click.UsageError(f"--register goes after {context.invoked_subcommand}.")
 
 
+def _say(text: str) -> None:
+    """A message to who sits there; on a terminal no word is torn at the edge, and what a refusal names stays in its column."""
+    if sys.stderr.isatty():
+        rows = (
+            textwrap.wrap(
+                line, 79, subsequent_indent=" " * (12 if line.startswith("  ") else 0), break_long_words=False, break_on_hyphens=False
+            )
+            for line in text.splitlines()
+        )
+        text = "\n".join("\n".join(row) for row in rows)
+    click.echo(text, err=True)
+
+
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command; a refusal is a message and an exit code, never a traceback."""
     try:
@@ -87,18 +101,18 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         error.show()
         code = 2
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted. Nothing is lost; `ceremony resume` goes on with a ceremony.", err=True)
+        _say("Interrupted. Nothing is lost; `ceremony resume` goes on with a ceremony.")
         code = 130
     except Refused as refusal:
-        click.echo(str(refusal), err=True)
+        _say(str(refusal))
         code = 1
     except Malformed as error:
-        click.echo(f"Cannot use this: {error}", err=True)
+        _say(f"Cannot use this: {error}")
         code = 2
     except Undecided as undecided:
-        click.echo(str(undecided), err=True)
+        _say(str(undecided))
         code = 3
     except OSError as error:
-        click.echo(f"The system refused: {error.strerror or error} ({error.filename or 'no file named'}). Nothing is lost.", err=True)
+        _say(f"The system refused: {error.strerror or error} ({error.filename or 'no file named'}). Nothing is lost.")
         code = 2
     sys.exit(code)

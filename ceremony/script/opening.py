@@ -69,10 +69,14 @@ def roll_call(room: Room) -> Steps:
     yield from sign_in(room, (*sorted(here), "administrator", "witness"))
 
 
+def present(room: Room) -> tuple[str, ...]:
+    """The positions present, in order."""
+    return tuple(sorted(set(room.state.actors(entries.Present)) & set(room.charter.custodians)))
+
+
 def custodians(room: Room) -> tuple[str, ...]:
-    """The positions present, in order, without who does not agree to what is to be done: they open no share."""
-    here = set(room.state.actors(entries.Present)) - declined(room.state)
-    return tuple(sorted(here & set(room.charter.custodians)))
+    """Likewise, without who does not agree to what is to be done: they open no share."""
+    return tuple(person for person in present(room) if person not in declined(room.state))
 
 
 def _custodians_here(room: Room) -> tuple[str, ...]:

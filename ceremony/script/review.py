@@ -16,7 +16,7 @@ from ceremony.record.signed import read_signed
 from ceremony.screen import panels
 from ceremony.script.exceptional import answer, check_agreed
 from ceremony.script.lookalike import check_past
-from ceremony.script.opening import custodians, latecomers, sign_opening
+from ceremony.script.opening import custodians, latecomers, present, sign_opening
 from ceremony.script.prepare import agreed
 from ceremony.script.room import Entry, Room, Steps
 from transfer.agree import Agreed
@@ -31,7 +31,7 @@ def review(room: Room) -> Steps:
         check_past(room, proof)
     room.screen.pages(shown(proof))
     read = "every address, every amount" if proof.review.payments else "that everything returns to us,"
-    for person in (*custodians(room), "witness"):
+    for person in (*present(room), "witness"):
         if person not in room.state.actors(entries.Reviewed) and person not in said_no_now(room.state, "review"):
             prompt = f"you have read {read} and fee, and agree."
             yield from answer(room, person, "review", prompt, partial(_reviewed, room, proof, person))
@@ -57,7 +57,8 @@ def approvals(room: Room) -> Steps:
     room.screen.show(panels.paragraph("Read the words aloud together, then each one signs an approval of exactly this request."))
     head = _head(room)
     brought = _brought(room, proof)
-    for person in approvers(room.charter, custodians(room)):
+    reviewed = [person for person in present(room) if person in room.state.actors(entries.Reviewed)]
+    for person in approvers(room.charter, reviewed):
         if person in brought and person not in room.state.signers("approval"):
             room.screen.say(f"{person} approved this very request elsewhere; the signature verifies.")
             yield brought[person]

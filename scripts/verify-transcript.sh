@@ -173,7 +173,7 @@ def signature($e):
   | need($b.blob | is("U1NIU0lH" + base64); "AUT-03"; "not the base64 of an SSH signature")
   | (if $b.purpose == "approval" then approval($e) elif $of_text then checkpoint($b) else . end)
   | .signed += [[$b.purpose, $e.actor, .said // 0, $b.file]] | (.said // 0) as $said
-  | (if $b.purpose == "return" then .back += [[$b.text, $e.actor]] | need(.paused != ""; "ASM-03"; "a return without a pause") else . end)
+  | (if $b.purpose == "return" then .back += [[$b.text, $e.actor]] | need(.paused != "" and (.said // 0) >= (.paused | tonumber? // 0); "ASM-03"; "a return without a pause, or signed before it") else . end)
   | (if $b.purpose == "phase" then .phase[$b.text] += [$e.actor]
       | if .prepared == null and .seen["agreed"] and (.phase[$b.text] | has_all(["administrator","witness"])) then .prepared = ($b.text | split("\n")[2]) else . end
     else . end) | del(.said)

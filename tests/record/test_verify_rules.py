@@ -452,7 +452,56 @@ OUTSIDE = (
     case("who read a slip was not there", "ASM-01", "ASM-01", lambda: at(T, of(E.SlipRead), lambda a, b: [("C3" if a == "A1" else a, b)])),
 )
 
-CASES = (*COMMON, *OUTSIDE, *KEYGEN, *TRANSFER, *RECEIPT)
+
+def pausing(scribe: sample.Scribe, title: str) -> None:
+    """The witness leaves during the review, and both come back."""
+    if title == "Review":
+        scribe.add("tool", E.Paused(who=("witness",), reason="a call"))
+        number = scribe.transcript.state.entries[-1].line.seq
+        scribe.checkpoint("return", STAFF)
+        scribe.add("tool", E.Continued(paused=number))
+
+
+STAFF = ("administrator", "witness")
+
+
+def paused(name: str, change: Callable[[], Change]) -> Case:
+    return Case(name, "ASM-03", "ASM-03", lambda: Play(before=pausing, change=change()))
+
+
+def back_with_old_signatures() -> Change:
+    """Both sign at their return what they signed at the opening."""
+    old: dict[str, str] = {}
+
+    def change(kind: str, actor: str, body: Any) -> Iterable[Entry]:
+        if kind == "transfer" and isinstance(body, entries.Signature) and body.text:
+            if body.purpose == "opening":
+                old[actor] = body.text
+            elif body.purpose == "return":
+                return [signed(actor, body, old[actor])]
+        return [(actor, body)]
+
+    return change
+
+
+PAUSE = (
+    paused("it went on without the witness", lambda: drop(T, by("witness", "return"))),
+    paused("it went on without anybody", lambda: at(T, of(E.Signature, purpose="return"), lambda _a, _b: [])),
+    paused(
+        "a custodian came back for the witness", lambda: at(T, by("witness", "return"), lambda _, b: [("A1", signed("A1", b, b.text)[1])])
+    ),
+    paused("both came back with old signatures", back_with_old_signatures),
+    paused("it went on without saying so", lambda: drop(T, of(E.Continued))),
+    paused("it went on after another pause", lambda: put(T, of(E.Continued), paused=3)),
+    paused("a return without a pause", lambda: drop(T, of(E.Paused))),
+    paused("a pause within a pause", lambda: at(T, of(E.Paused), twice)),
+    paused(
+        "something was done meanwhile",
+        lambda: at(T, of(E.Continued), lambda a, b: [("A1", E.SetAside(position="A1", reason="refused")), (a, b)]),
+    ),
+)
+
+CASES = (*COMMON, *OUTSIDE, *PAUSE, *KEYGEN, *TRANSFER, *RECEIPT)
 
 
 @pytest.mark.parametrize("broken", [pytest.param(case, marks=pytest.mark.control(case.control), id=str(case)) for case in CASES])
@@ -492,6 +541,13 @@ def torn_line(kind: str, actor: str, body: Any) -> Iterable[Entry]:
             (actor, body),
         ]
     return [(actor, body)]
+
+
+def test_a_pause_that_both_ended_is_verified(tmp_path: Path) -> None:
+    made = sample.write(tmp_path / "register", Play(before=pausing))
+    assert verify(made.register, made.genesis, made.head).word == "VERIFIED"
+    done = subprocess.run(["dash", str(SCRIPT), str(made.register), made.genesis, made.head], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("change", [cut_off, absence_after_a_cut_off, lambda: torn_line])

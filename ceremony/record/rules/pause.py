@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NoReturn
 
 from ceremony.base.control import control, refuse
-from ceremony.record import entries
+from ceremony.record import checkpoint, entries
 from ceremony.record.register import Ceremony
 from ceremony.record.state import Recorded, State
 
@@ -34,14 +34,14 @@ def check_back(state: State, where: str, said: str = "") -> None:
     """ASM-03: after a pause nothing goes on before administrator and witness have both signed one checkpoint of the transcript anew.
 
     `said`: why one of them did not sign now, in their own words."""
-    signed = returned(state)
-    missing = [person for person in STAFF if person not in signed]
-    if missing or len(set(signed.values())) != 1 or set(signed) - set(STAFF):
+    signed, pause = returned(state), state.since(entries.Paused).entries[:1]
+    early = [text for text in signed.values() if checkpoint.parse(text).seq < max(entry.line.seq for entry in pause)]
+    if early or set(signed) != set(STAFF) or len(set(signed.values())) != 1:
         refuse(
             "ASM-03",
             where,
             found=f"signed by {', '.join(sorted(signed)) or 'nobody'}" + (f"; {said}" if said else ""),
-            expected="administrator and witness, who are both in the room the whole time, over the same checkpoint",
+            expected="administrator and witness, who are both in the room the whole time, over the same checkpoint after the pause",
             do="Wait until both are back, then `ceremony resume`. Nothing is lost.",
         )
 

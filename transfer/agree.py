@@ -40,7 +40,7 @@ def agree(  # noqa: PLR0913, PLR0917 (what was authorized, two readings, and wha
     TXN-12."""
     same_reading(review, second)
     authorization = authorized.authorization
-    binds(authorization, {"policy": policy.digest, "mark": policy.mark, "genesis": policy.genesis, "charter": policy.charter})
+    binds(authorization, {"policy": policy.digest, "mark": policy.mark, "genesis": policy.genesis})  # a policy outlives its charter
     check_payees(policy, authorization, now)
     check_limits(policy, authorization, [spent for claim in claims for spent in claim.counts], now)
     check_place(review, authorization)

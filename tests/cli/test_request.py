@@ -23,6 +23,7 @@ from ceremony.record.register import Register
 from ceremony.record.signed import parse_signatures, read_signed
 from tests.desk import NOW, OTHER, PAYEE, ceremony
 from tests.record import sample
+from tests.record.amended import Office
 from transfer.bitcoin import second
 
 SIGN = "SIGN\n"
@@ -100,6 +101,21 @@ def test_every_byte_of_the_folder_counts(anchor: sample.Anchor, request_: Path) 
                 requested.read(request_, anchor.genesis, NOW)
         path.write_bytes(raw)
     assert requested.read(request_, anchor.genesis, NOW).ceremony == 2
+
+
+def test_a_request_under_an_amended_charter_comes_with_every_charter(tmp_path: Path) -> None:
+    """The witness has a new key, the policy is the one of the founding charter."""
+    new_key = {"witness": "new"}
+    office = Office(tmp_path / "register")
+    office.amend(office.later(new_key), new_keys=new_key)
+    scribe, _wanted, _request = office.sample.prepared(office.number, office.head)
+    folder, now = tmp_path / "request", scribe.transcript.state.entries[-1].line.time
+    write(Register.open(office.folder), folder)
+    found = requested.read(folder, office.genesis, now)
+    assert (found.ceremony, found.charter.number) == (3, 1)
+    (folder / "charter-1.json").unlink()
+    with pytest.raises(Refused, match=r"^AUT-09 "):
+        requested.read(folder, office.genesis, now)
 
 
 def test_an_officer_approves_what_the_preparation_left(anchor: sample.Anchor, request_: Path) -> None:

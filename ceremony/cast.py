@@ -259,6 +259,7 @@ ANSWERS: tuple[tuple[str, Answer], ...] = (
     (r"Who reads their slip \(so far: ([^;]*); [^)]*\)\? ", _who_reads),
     (r"(\S+), number of the ceremony on your slip: ", _slip_number),
     (r"(\S+), word (\d+) of the head on your slip: ", _slip_word),
+    (r"x fills in the form; Enter stops here: ", lambda _c, _m: ""),
     (r"Custodians who came later \(only Enter if nobody did\): ", lambda c, _m: c.late.pop(0) if c.late else ""),
     (r"Who types from the payee slip \(so far: ([^)]*)\)\? ", _who_types),
     (r"(\S+), group (\d+) of payment (\d+) on your payee slip: ", _group),

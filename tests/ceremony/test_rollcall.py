@@ -113,6 +113,19 @@ def test_slips_are_given_to_everybody_and_printed_again(carried_out: Stage) -> N
     assert Register.open(carried_out.folder / "register").head in shown
 
 
+def test_slips_that_an_interruption_left_unprinted_are_printed_later(prepared: Stage) -> None:
+    words = demonstration.transfer_command(prepared)[1:5]
+    _shown, code = rehearsal.run_broken(prepared, "kill-after:closed", ("void", *words, "--reason", "the payee called it off"))
+    assert (code, rehearsal.types(prepared)[-1]) == (128 + 9, "closed")
+    slips = prepared.folder / "slips"
+    assert not list(slips.glob("slip-0002-*"))
+    shown, code = rehearsal.run(prepared, "register", "slip", *words)
+    assert code == 0, shown
+    text = (slips / "slip-0002-B2.txt").read_text()
+    assert "(void)" in text
+    assert Register.open(prepared.folder / "register").head in text
+
+
 # --- below the terminal: the sample's register, and somebody who types ------------------------------------------------------
 
 

@@ -47,6 +47,7 @@ def test_a_slip_with_another_address_stops_the_ceremony(prepared: Stage) -> None
     assert PAYEE[:8] not in typing.replace(" ", "")
     assert "typed-back" not in rehearsal.types(prepared)
     assert rehearsal.refusals(prepared) == ["TXN-06"]
+    assert "witness: you know each of them, by sight or by their papers." in " ".join(shown.split())
 
 
 @pytest.mark.control("TXN-07")
@@ -157,6 +158,7 @@ def test_a_verifier_sees_a_payment_to_a_look_alike_of_a_past_payee(tmp_path: Pat
     poisoned = PAYEE[:10] + "q" * (len(PAYEE) - 14) + PAYEE[-4:]
     ledger = Ledger(genesis=book.genesis, chain=Chain(book.charters[:1])).after(book.ceremonies[0])
     transfer.check(book.ceremonies[1], ledger, {book.genesis, book.ceremonies[0].head})
+    assert ledger.after(book.ceremonies[1]).paid == {PAYEE: 2}
     with pytest.raises(Refused, match="TXN-07"):
         transfer.check(book.ceremonies[1], replace(ledger, paid={poisoned: 1}), {book.genesis, book.ceremonies[0].head})
 

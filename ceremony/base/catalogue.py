@@ -121,8 +121,10 @@ _STO = {
         instead="the charter has distinct positions, people and keys (SET-05); where things lie is not recorded",
     ),
     "STO-07": Control(
-        "A grant or a revocation is signed by who performs it, and a revocation forces the question: reshare, or a new key?",
-        instead="charters are not amended in this release",
+        "A charter that grants or revokes is signed as its predecessor demands, never by its subject alone; a custodian who is replaced"
+        " forces the question: reshare, or a new key?",
+        ("amended", "proposed", "granted", "revoked"),
+        "resharing itself is not in this release; a lost witness can be replaced by nobody",
     ),
     "STO-08": Control(
         "Fewer sites than the threshold lie in one jurisdiction; which jurisdictions could freeze the funds is said",

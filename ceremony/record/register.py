@@ -186,6 +186,11 @@ class Register:
         return self.charters[-1]
 
     @property
+    def charter_ceremony(self) -> Ceremony:
+        """The ceremony that took in the charter in force."""
+        return next((c for c in reversed(self.ceremonies) if c.amends), self.ceremonies[0])
+
+    @property
     def chain(self) -> Chain:
         """The charters that count, from the genesis on (their signatures are the verifier's question)."""
         return Chain(tuple(dict.fromkeys(self.charters)))
@@ -207,17 +212,23 @@ class Register:
     @cached_property
     def last_policy(self) -> Policy | None:
         """The newest policy of a ceremony that ended and was not voided; None if there is none."""
-        return self._newest_policy(self.ceremonies)
+        return self.policy_before(len(self.ceremonies) + 1)
+
+    @property
+    def policy_ceremony(self) -> Ceremony | None:
+        """The ceremony that took in the policy in force."""
+        return self._policy_ceremony(self.ceremonies)
 
     def policy_before(self, ceremony: int) -> Policy | None:
         """The policy that was in force when a ceremony began."""
-        return self._newest_policy(self.ceremonies[: ceremony - 1])
+        held = self._policy_ceremony(self.ceremonies[: ceremony - 1])
+        return held.load(Policy, "policy") if held else None
 
     @staticmethod
-    def _newest_policy(among: Sequence[Ceremony]) -> Policy | None:
+    def _policy_ceremony(among: Sequence[Ceremony]) -> Ceremony | None:
         found = (c for c in reversed(among) if c.state.file("policy") is not None)
         counts = (c for c in found if c.state.closed is not None and c.state.closed.outcome != "void")
-        return next((c.load(Policy, "policy") for c in counts), None)
+        return next(counts, None)
 
     @cached_property
     def key_record(self) -> KeyRecord:

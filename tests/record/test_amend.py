@@ -15,8 +15,10 @@ from ceremony.record import entries
 from ceremony.record.chain import cool_off_ends
 from ceremony.record.charter import OFFICERS
 from ceremony.record.register import Register
+from ceremony.record.report import commands, report
 from ceremony.record.verify import verify
 from tests.record.amended import QUORUM, SUCCESSORS, Office
+from tests.record.report_page import read, run
 from tests.record.sample import Entry, Play
 from transfer.limits import Payee
 
@@ -320,3 +322,18 @@ def test_the_proposal_is_told_with_its_time(office: Office) -> None:
     (told,) = (e for e in Register.open(office.folder).ceremonies[-1].state.entries if isinstance(e.body, entries.Proposed))
     assert told.body.lost in OFFICERS
     assert told.body.not_before == cool_off_ends(told.line.time, 48)
+
+
+def test_each_command_of_the_report_holds_by_the_charter_of_its_time(office: Office) -> None:
+    office.transfer()
+    office.receipt(of=2)
+    office.amend(
+        office.later(NEW_A1, {"A1": "Another Person"}),
+        office.policy(per_transfer=90_000_000, charter=office.later(NEW_A1, {"A1": "Another Person"}).digest),
+        new_keys=NEW_A1,
+    )
+    office.transfer()
+    found = verify(office.folder, office.genesis, office.head)
+    page = read(report(Register.open(office.folder), found))
+    rest = [command for command in page.checks if command != commands.SETUP]
+    assert [(command, shown) for command, code, shown in run(commands.SETUP, rest, office.folder) if code != 0] == []

@@ -15,8 +15,7 @@ from ceremony.record.transcript import NAME
 
 def ceremonies(register: Register) -> Html:
     """One part for each ceremony."""
-    charter = register.charter
-    return join(*(_ceremony(c, charter) for c in register.ceremonies))
+    return join(*(_ceremony(c, charter) for c, charter in zip(register.ceremonies, register.charters, strict=False)))
 
 
 def title_of(ceremony: Ceremony) -> str:

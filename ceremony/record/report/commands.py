@@ -10,11 +10,20 @@ from collections.abc import Iterable
 from ceremony.record.entries import ALL
 
 SETUP = r"""d=$(mktemp -d)
-jq -r '.people[] | .person + " " + .key' 0001-keygen/charter.json > "$d/signers"
 same() { [ "$1" = "$2" ] && echo same || { echo "DIFFERENT: $1"; return 1; }; }
 entry() { sed -n "$2p" "$1/transcript.jsonl" | jq -r "$3"; }
 bytes() { tr a-f A-F | basenc --base16 -d; }
-signed() { # folder, entry: the signature in this entry is by its actor's key of the charter, of the kind given
+law() { # folder, entry: the charter that was in force when this entry was made
+  law=0001-keygen/charter.json
+  for later in *-amend; do
+    [ -e "$later/charter.json" ] && [ "${later%%-*}" -le "${1%%-*}" ] || continue
+    at=$(jq -r 'select(.type == "amended").seq' "$later/transcript.jsonl")
+    if [ "$later" = "$1" ]; then [ -z "$at" ] || [ "$2" -le "$at" ] || law=$later/charter.json
+    elif [ -n "$at" ] && [ "$(tail -n 1 "$later/transcript.jsonl" | jq -r .body.outcome)" = amended ]; then law=$later/charter.json
+    fi
+  done; }
+signed() { # folder, entry: the signature in this entry is by its actor's key of the charter in force then, of the kind given
+  law "$1" "$2"; jq -r '.people[] | .person + " " + .key' "$law" > "$d/signers"
   sed -n "$2p" "$1/transcript.jsonl" > "$d/entry"
   jq -r '.body.blob, .actor, .body.file // ""' "$d/entry" > "$d/said"
   sed -n 1p "$d/said" | fold -w 70 |

@@ -14,18 +14,23 @@ from transfer.limits import Policy
 
 def constitution(register: Register) -> Html:
     """Charter, people with the fingerprints of their keys, and the policy in force."""
-    charter = register.charter
+    charter, path = register.charter, f"{register.charter_ceremony.folder.name}/charter.json"
     return section(
-        "Charter and policy", _charter(charter), el("h3", "People"), _people(charter), el("h3", "Policy in force"), _policy(register)
+        "Charter and policy",
+        _charter(charter, path),
+        el("h3", "People"),
+        _people(charter, path),
+        el("h3", "Policy in force"),
+        _policy(register),
     )
 
 
-def _charter(charter: Charter) -> Html:
+def _charter(charter: Charter, path: str) -> Html:
     sites = (f"{s.letter} {s.name}, {s.jurisdiction}: {s.threshold} of its custodians" for s in charter.sites)
     accounts = (f"{a.name}: {a.chain}, {a.network}, {a.path}" for a in charter.accounts)
     freezing = ", ".join(freezers(charter)) or "none"
     rows: list[tuple[str, Node]] = [
-        ("Charter", join(digest(charter.digest), check(commands.sha256_is("0001-keygen/charter.json", charter.digest)))),
+        ("Charter", join(f"number {charter.number} ", digest(charter.digest), check(commands.sha256_is(path, charter.digest)))),
         ("Quorum", f"{charter.site_threshold} of {len(charter.sites)} sites, each by its own threshold"),
         ("Sites", lines(sites)),
         ("Could freeze", f"{freezing} (jurisdictions without whose sites no quorum is left)"),
@@ -35,18 +40,18 @@ def _charter(charter: Charter) -> Html:
     return fields(rows)
 
 
-def _people(charter: Charter) -> Html:
+def _people(charter: Charter, path: str) -> Html:
     sites = {s.letter: f"{s.name}, {s.jurisdiction}" for s in charter.sites}
     rows = [
         (m.person, m.name, sites.get(m.person[0], "-") if m.person in charter.custodians else "-", el("code", fingerprint(m.key)))
         for m in charter.people
     ]
-    shown = "jq -r '.people[] | .key + \" \" + .person' 0001-keygen/charter.json | ssh-keygen -lf -"
+    shown = "jq -r '.people[] | .key + \" \" + .person' " + path + " | ssh-keygen -lf -"
     return join(table(("Position", "Name", "Site", "Key"), rows), check(shown))
 
 
 def _policy(register: Register) -> Html:
-    held = next((c for c in reversed(register.ceremonies) if c.state.file("policy") is not None), None)
+    held = register.policy_ceremony
     if held is None:
         return el("p", "None is in the register yet.")
     rules = held.load(Policy, "policy")

@@ -22,12 +22,15 @@ PURPOSES = (
 
 def people(register: Register) -> Html:
     """Who approved and who was present, for each transfer; who was present at each key generation."""
-    charter = register.charter
     parts: list[Node] = []
     for transfer in facts.transfers(register):
-        parts += [el("h3", f"Ceremony {transfer.ceremony.number}: transfer"), _transfer(transfer, charter)]
+        parts += [
+            el("h3", f"Ceremony {transfer.ceremony.number}: transfer"),
+            _transfer(transfer, register.charters[transfer.ceremony.number - 1]),
+        ]
     for ceremony in register.ceremonies:
         if ceremony.kind == "keygen":
+            charter = register.charters[ceremony.number - 1]
             present = named(charter, ceremony.state.actors(entries.Present))
             parts += [el("h3", f"Ceremony {ceremony.number}: key generation"), el("p", "Present: ", present, ".", class_="whole")]
     return section("Who", *parts)

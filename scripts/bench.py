@@ -117,7 +117,7 @@ def verification(folder: Path) -> list[Row]:
 
 def forty_ceremonies(folder: Path) -> list[Row]:
     """Bare `ceremony` and the verifier that begins each ceremony, on a register with 40 of them."""
-    anchor = sample.write(folder, transfers=38)
+    anchor = sample.settled(folder, 40)
     bare = statistics.median(seconds(lambda: quiet(CEREMONY, "--register", str(folder))) for _ in range(5))
     words = (CEREMONY, "audit", "verify", str(folder), "--genesis", anchor.genesis, "--head", anchor.head)
     whole = seconds(lambda: quiet(*words))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +11,7 @@ from ceremony.base.data import Malformed
 from ceremony.record import entries
 from ceremony.record.charter import Charter
 from ceremony.record.drills import Coming, began, who_must_come
-from ceremony.record.ledger import CARRIED_OUT, KEY_MADE, RECEIVED
+from ceremony.record.ledger import KEY_MADE
 from ceremony.record.register import Ceremony, Register
 from ceremony.record.signers import COPY
 from ceremony.record.verify import check_whole
@@ -30,7 +29,7 @@ class Standing:
     """When the key in use was made; empty without one."""
     open: Ceremony | None
     awaiting: tuple[tuple[int, str], ...]
-    """Transfers that await their receipt: ceremony, txid."""
+    """BRD-06: transfers that may still be mined and have no receipt: ceremony, txid (empty until it is assembled)."""
     used: int
     """Granted within the policy's window that ends now."""
     clock: str
@@ -59,7 +58,7 @@ def _standing(book: Register, now: str) -> Standing:
         policy=book.last_policy,
         key=keyed[-1].time if keyed else "",
         open=book.unfinished,
-        awaiting=_awaiting(book.ceremonies),
+        awaiting=tuple((claim.number, claim.txid) for claim in book.claims(0) if claim.outstanding),
         used=_used(book, now),
         clock=began(book.ceremonies),
         coming=who_must_come(book) if keyed else None,
@@ -69,17 +68,6 @@ def _standing(book: Register, now: str) -> Standing:
 
 def _outcome(ceremony: Ceremony) -> str:
     return ceremony.state.closed.outcome if ceremony.state.closed else ""
-
-
-def _awaiting(ceremonies: Iterable[Ceremony]) -> tuple[tuple[int, str], ...]:
-    waiting: dict[str, int] = {}
-    for ceremony in ceremonies:
-        if _outcome(ceremony) == CARRIED_OUT:
-            waiting |= {body.txid: ceremony.number for body in ceremony.state.all(entries.Checked)}
-        elif _outcome(ceremony) == RECEIVED:
-            for body in ceremony.state.all(entries.Sighting):
-                waiting.pop(body.txid, None)
-    return tuple((number, txid) for txid, number in waiting.items())
 
 
 def _used(book: Register, now: str) -> int:

@@ -76,7 +76,7 @@ def _next(found: Standing, where: str) -> str:
 
 
 def _awaiting(found: Standing) -> tuple[str, ...]:
-    told = [f"ceremony {number}, {txid[:16]}..." for number, txid in found.awaiting]
+    told = [f"ceremony {number}, {txid[:16] or 'not assembled yet'}..." for number, txid in found.awaiting]
     more = f", and {len(told) - 2} more" if len(told) > 2 else ""
     return _short(
         "UNRESOLVED" if told else "unresolved", ("no receipt yet: " + "; ".join(told[:2]) + more) if told else "nothing awaits a receipt"
@@ -111,6 +111,6 @@ def coming(found: Coming) -> tuple[str, ...]:
 
 
 def _dates(found: Standing) -> str:
-    policy = f"policy {found.policy.number} of {found.policy.issued[:10]}" if found.policy else "no policy"
-    key = f"key of {found.key[:10]}" if found.key else "no key"
-    return f"charter {found.charter.number} of {found.charter.issued[:10]}, {policy}, {key}"
+    policy = f"policy {found.policy.number} {found.policy.issued[:10]}" if found.policy else "no policy"
+    key = f"key {found.key[:10]}" if found.key else "no key"
+    return f"charter {found.charter.number} {found.charter.issued[:10]}, {policy}, {key}"

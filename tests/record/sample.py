@@ -653,6 +653,17 @@ def unfinished(folder: Path, play: Play | None = None) -> Anchor:
     return Anchor(folder, sample.founding.digest, scribe.transcript.head)
 
 
+def settled(folder: Path, count: int) -> Anchor:
+    """A register of `count` ceremonies: a key generation, then a transfer every other day, each with its receipt."""
+    folder.mkdir()
+    made = Sample(FastDesk(folder), folder)
+    head, first = made.keygen(), datetime.strptime(START["transfer"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    for number in range(2, count + 1):
+        later = written(first + timedelta(days=number - 3, hours=6))
+        head = made.receipt(number, head, of=number - 1, start=later) if number % 2 else made.transfer(number, head)
+    return Anchor(folder, made.charter.digest, head)
+
+
 def given(folder: Path) -> Anchor:
     """The register that the tamper suite works on: the sample, or a copy of what a demonstration left in the folder TAMPER_DEMO."""
     if "TAMPER_DEMO" not in os.environ:

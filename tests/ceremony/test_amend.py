@@ -144,6 +144,8 @@ def test_a_charter_and_a_policy_are_amended_and_a_transfer_follows(authorized: S
     assert "this is not the key of A1" in shown
     use_new_key(after, "A1")
     after.act("Transfer", demonstration.transfer_command(after, "resume"))
+    alone = ("--charter", GENESIS, "--policy", POLICY, *genesis(after), "--key-record", "register/0001-keygen/key-record.json")
+    refused(after, "AUT-01", "online", "receive", "outbound", *alone)  # the online host needs every charter
     demonstration.broadcast(after)
     demonstration.mine(after)
     demonstration.receipt(after)

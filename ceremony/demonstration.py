@@ -227,7 +227,7 @@ def snapshot(set_: Stage) -> None:
 
 
 def _account(set_: Stage) -> tuple[str, ...]:
-    return ("--key-record", _key_record(set_), "--account", ACCOUNT)
+    return ("--key-record", key_record(set_), "--account", ACCOUNT)
 
 
 def authorize(set_: Stage, *paid: str, replaces: str = "") -> None:
@@ -328,7 +328,7 @@ def budget(set_: Stage, number: int) -> tuple[str, ...]:
 
 def _papers(set_: Stage) -> tuple[str, ...]:
     signed = ("--charter", "office/charter.json", "--policy", "office/policy.json")
-    return (*signed, *_genesis(set_), "--key-record", _key_record(set_))
+    return (*signed, *_genesis(set_), "--key-record", key_record(set_))
 
 
 _RECEIPT = "online/receipt.json"
@@ -355,7 +355,7 @@ def _genesis(set_: Stage) -> tuple[str, str]:
     return ("--genesis", sha256((set_.folder / "office" / "charter.json").read_bytes()))
 
 
-def _key_record(set_: Stage) -> str:
+def key_record(set_: Stage) -> str:
     (path,) = set_.folder.glob("register/*-keygen/key-record.json")
     return str(path.relative_to(set_.folder))
 

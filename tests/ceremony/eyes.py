@@ -10,6 +10,7 @@ import pyte
 from ceremony.cast import WINDOW, Pace
 
 HEADER = re.compile(r"(PRACTICE|PRODUCTION)  (keygen|transfer|receipt)(?:, ceremony \d+)? +step (\d+) of (\d+), about (\d+) min left *")
+TITLE = re.compile(r"== (.+?) =+")
 SGR = re.compile(r"\x1b\[([0-9;:]*)m")
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _PROMPTED = re.compile(r"^((?:[A-I][1-9]|administrator|witness|Path of)\b[^:]*: ).*")
@@ -28,6 +29,8 @@ class Eyes(Pace):
     headless: list[str] = field(default_factory=list)
     """Screens with a prompt and without their header."""
     seen: int = 0
+    leaves: list[tuple[str, str]] = field(default_factory=list)
+    """The step's title and the whole screen, at each prompt."""
 
     def __post_init__(self) -> None:
         self.sees = self
@@ -49,6 +52,8 @@ class Eyes(Pace):
             self.places.append((int(header[3]), int(header[4]), int(header[5])))
         elif "your new passphrase. Nobody else looks now." not in self.screen.display[0]:
             self.headless.append(shown)
+        titled = TITLE.match(self.screen.display[1])
+        self.leaves.append((titled[1] if titled else self.leaves[-1][0] if self.leaves else "", shown))
 
     @property
     def wide(self) -> list[str]:

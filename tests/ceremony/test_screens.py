@@ -7,6 +7,7 @@ import pytest
 from ceremony import demonstration
 from ceremony.demonstration import Stage
 from ceremony.script.table import SCRIPTS
+from tests.ceremony import golden
 from tests.ceremony.eyes import Eyes
 
 KINDS = ("keygen", "transfer", "receipt")
@@ -50,3 +51,14 @@ def test_nothing_wraps(eyes: dict[str, Eyes], kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_nothing_is_told_by_colour(eyes: dict[str, Eyes], kind: str) -> None:
     assert eyes[kind].coloured == set()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_kept_screens_are_what_people_see(eyes: dict[str, Eyes], kind: str) -> None:
+    """`python -m tests.ceremony.golden` keeps them anew. Read what changed: it is what people read."""
+    assert golden.text_of(eyes[kind].leaves) == (golden.SCREENS / f"{kind}.txt").read_text(encoding="utf-8")
+
+
+def test_the_kept_screens_of_an_officer_are_what_is_shown(authorized: Stage) -> None:
+    for kind, text in golden.outputs(authorized).items():
+        assert text == (golden.SCREENS / f"{kind}.txt").read_text(encoding="utf-8")

@@ -248,7 +248,7 @@ def authorize(set_: Stage, *paid: str, replaces: str = "") -> None:
     signed = [("authorize", "sign", "office/authorization.json", "--as", p, "--key", key(p), *papers) for p in ("cfo", "cto")]
     heard = () if "--consolidate" in paid else ("--confirmation", "office/confirmation.json")
     check = ("authorize", "check", "office/authorization.json", *papers, *heard)
-    holds = ("--snapshot", "online/snapshot.json", "--key-record", _key_record(set_))
+    holds = ("--snapshot", "online/snapshot.json", "--key-record", key_record(set_))
     show = ("authorize", "show", "office/authorization.json", *papers, *(holds if (set_.folder / holds[1]).exists() else ()))
     set_.act("Authorization", draft, show, *([confirm] if heard else []), *signed, check)
 

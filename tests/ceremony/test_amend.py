@@ -15,6 +15,7 @@ from ceremony.record import entries
 from ceremony.record.register import Register
 from ceremony.record.verify import verify
 from tests.ceremony import rehearsal
+from tests.ceremony.test_interruptions import KILLED
 from tests.ceremony.test_transfer import refused
 
 STOCK = Path(__file__).parents[2] / "scripts" / "verify-transcript.sh"
@@ -150,6 +151,23 @@ def test_a_charter_and_a_policy_are_amended_and_a_transfer_follows(authorized: S
     demonstration.mine(after)
     demonstration.receipt(after)
     verified(after)
+
+
+@pytest.mark.control("SET-06")
+def test_an_amendment_that_is_killed_again_and_again_is_taken_in_once(authorized: Stage) -> None:
+    new_key(authorized, "A1", "Agnes Amato")
+    amend_charter(authorized, "--enrolment", "office/enrolment-A1-new.json")
+    signs(authorized, "cfo", "cto", "witness")
+    authorized.cast.papers = {**authorized.cast.papers, "the signed charter": CHARTER}
+    words, code, kills = take(authorized, "--charter", CHARTER), KILLED, 0
+    while code == KILLED:
+        shown, code = rehearsal.run_broken(authorized, "kill:2", words)  # it gets one entry further each time
+        words, kills = ("resume", "--register", "register", *genesis(authorized)), kills + (code == KILLED)
+    assert code == 0, shown[-2000:]
+    assert kills > 5
+    found = rehearsal.types(authorized)
+    assert [found.count(kind) for kind in ("revoked", "granted", "amended", "closed")] == [1, 1, 1, 1]
+    verified(authorized)
 
 
 @pytest.mark.control("STO-07")

@@ -9,9 +9,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from ceremony.base import signatures
 from ceremony.base.control import Refused
 from ceremony.base.data import Malformed, dump, load
-from ceremony.record.chain import SignedCharter
+from ceremony.base.lines import sha256
+from ceremony.record.chain import SignedCharter, Succession
 from ceremony.record.charter import SIGNERS, Charter
 from ceremony.record.checkpoint import Statement
 from ceremony.vault.orders import Armed, ArmedOnce, Orders, verify_orders
@@ -226,6 +228,50 @@ def test_amended_charter_needs_its_predecessor(world: World) -> None:
     assert refused(under(world, amended(world, vault_minutes=20, site_threshold=3))) == "STO-07"
     with pytest.raises(Malformed):
         verify_orders(replace(orders, charters=()))
+
+
+QUORUM = ("A1", "A2", "B1", "B2")
+
+
+def succeeded(world: World, once_more: tuple[str, ...] = ("cto", "witness", *QUORUM), **changes: Any) -> SignedCharter:
+    """The charter that replaces a lost CFO, signed by the others, and once more after the cool-off."""
+    successor = signatures.public_key_of(world.key("successor").with_suffix(".pub"))
+    people = tuple(replace(m, name="Successor", key=successor) if m.person == "cfo" else m for m in world.charter.people)
+    link = amended(world, ("cto", "witness", *QUORUM), people=people)
+    said: dict[str, Any] = {
+        "mark": "practice",
+        "genesis": world.charter.digest,
+        "charter": sha256(link.charter),
+        "proposed": "44" * 32,
+        "proposed_at": "2026-11-01T09:00:00Z",
+        "cool_off_hours": 48,
+        "issued": "2026-11-03T09:00:00Z",
+    }
+    raw = dump(Succession(**{**said, **changes}))
+    return replace(link, succession=raw, succession_signatures=world.all_sign(once_more, "succession", raw))
+
+
+@pytest.mark.control("STO-07")
+def test_a_lost_officer_is_succeeded(world: World) -> None:
+    """The vault reads it from signatures alone: the same quorum twice, and a cool-off between."""
+    orders = under(world, succeeded(world))
+    raw = orders.authorization
+    by_successor = signatures.sign("cfo", "authorization@cold-ceremony", raw, world.key("successor"))
+    assert refused(orders) == "AUT-03"  # the lost key still signs
+    good = replace(orders, authorization_signatures=(by_successor, world.sign("cto", "authorization", raw)))
+    assert verify_orders(good).charter.member("cfo").name == "Successor"
+    assert refused(replace(good, charters=good.charters[:1])) == "AUT-03"  # not before it counts
+    (genesis, later) = good.charters
+    assert refused(replace(good, charters=(genesis, replace(later, succession=None, succession_signatures=())))) == "STO-07"
+    for wrong in (
+        succeeded(world, ("cto", "witness", "A1", "A2", "B1")),
+        succeeded(world, ("witness", *QUORUM)),
+        succeeded(world, ("cto", *QUORUM)),
+        succeeded(world, issued="2026-11-03T08:59:59Z"),
+        succeeded(world, charter="55" * 32),
+        succeeded(world, genesis="55" * 32),
+    ):
+        assert refused(replace(good, charters=(genesis, wrong))) == "STO-07"
 
 
 @pytest.mark.parametrize(

@@ -137,7 +137,7 @@ def _check_excepted(room: Room) -> None:
 
 
 def _without(room: Room) -> str:
-    waiting = [str(c.number) for c in room.book.ceremonies if _awaits(c)]
+    waiting = [str(claim.number) for claim in room.book.claims(room.here.number) if claim.outstanding]
     if WITHOUT not in room.given:
         expected = "a transfer that awaits its receipt: " + (", ".join(waiting) or "there is none")
         room.given[WITHOUT] = room.screen.ask("Number of the transfer without a receipt: ", expected, "|".join(waiting) or r"\d{99}")

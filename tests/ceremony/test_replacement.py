@@ -97,6 +97,9 @@ def signed(_founded: Stage, tmp_path_factory: pytest.TempPathFactory) -> tuple[S
 
         demonstration.snapshot(set_)
         demonstration.authorize(set_, "example-exchange:0.4 BTC")
+        papers = ("--charter", "office/charter.json", "--policy", "office/policy.json", *demonstration._genesis(set_))
+        said["shown"], code = rehearsal.run(set_, "authorize", "show", "office/authorization.json", *papers, "--register", "register")
+        assert code == 1, said["shown"]
         said["refused"], code = rehearsal.run(set_, *demonstration.prepare_command(set_))
         assert code == 1, said["refused"]
         words = ("--register", "register", *demonstration._genesis(set_), "--reason", "it must replace the first one")
@@ -132,6 +135,7 @@ def test_a_second_payment_must_name_and_replace_the_first(signed: tuple[Stage, P
     set_, _, said = signed
     book = Register.open(set_.folder / "register")
     first, second = book.claims(0)
+    assert "BRD-06" in said["shown"], "the officers see it on their laptop, too"
     refused = " ".join(said["refused"].split())
     assert "BRD-06 a signed transfer to the same payee is outstanding" in refused
     assert f"--replaces {first.txid}" in refused

@@ -74,7 +74,7 @@ class Outbound:
         self.desk.changes = self.policy or {}
         self.desk.put_charter()
         self.desk.put_policy()
-        self.sample = OnChain(self.desk, self.folder / "register", Play(change=self.change), self.coins)
+        self.sample = OnChain(self.desk, self.folder / "register", Play(change=self.change), coins=self.coins)
         self.head = self.sample.transfer(2, self.sample.keygen())
         self.put_key_record()
 

@@ -27,6 +27,7 @@ from tests.record.amended import Office
 from transfer.bitcoin import second
 
 SIGN = "SIGN\n"
+LATER = "2026-11-21T10:00:00Z"
 SHOWN = (PAYEE, OTHER, "0.25000000", "25000000", "0.24000000")
 """What must not be seen of a request that does not hold: addresses and amounts."""
 
@@ -289,3 +290,25 @@ def test_only_read_makes_the_proof(anchor: sample.Anchor, request_: Path) -> Non
         requested.Requested(found.agreed, found.charter, found.approval, object())
     signed = parse_signatures((request_ / "checkpoint.signatures").read_bytes(), "checkpoint")
     assert all(isinstance(each, Signature) for each in signed)
+
+
+@pytest.mark.control("BRD-06")
+def test_a_replacement_is_shown_with_what_it_replaces_and_not_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(papers, "now", lambda: LATER)
+    anchor, folder = sample.replacing(tmp_path / "register"), tmp_path / "request"
+    write(Register.open(anchor.register), folder)
+    (first, _) = Register.open(anchor.register).claims(0)
+    done = review(anchor, folder)
+    assert done.returncode == 0, done.stderr
+    shown = "".join(done.stdout.split())
+    assert f"REPLACES{first.txid},whichcanthenneverbemined" in shown
+    replaced = folder / "replaced-0.tx"
+    raw = replaced.read_bytes()
+    for change in (raw[:5] + bytes([raw[5] ^ 1]) + raw[6:], None):
+        if change is None:
+            replaced.unlink()
+        else:
+            replaced.write_bytes(change)
+        with pytest.raises(Refused, match=r"^AUT-09 ") as error:
+            requested.read(folder, anchor.genesis, LATER)
+        assert error.value.found.startswith("BRD-06")

@@ -664,6 +664,15 @@ def settled(folder: Path, count: int) -> Anchor:
     return Anchor(folder, made.charter.digest, head)
 
 
+def replacing(folder: Path) -> Anchor:
+    """A register in which one transfer is outstanding, and another one is prepared that replaces it."""
+    folder.mkdir()
+    sample = Sample(TwoPayees(folder, officers_approve="yes"), folder)
+    head = sample.transfer(2, sample.keygen(), Act())
+    scribe, _wanted, _request = sample.prepared(3, head, Act(replaces=(2,), coins=2, wanted=EXCHANGE))
+    return Anchor(folder, sample.founding.digest, scribe.transcript.head)
+
+
 def given(folder: Path) -> Anchor:
     """The register that the tamper suite works on: the sample, or a copy of what a demonstration left in the folder TAMPER_DEMO."""
     if "TAMPER_DEMO" not in os.environ:

@@ -15,6 +15,7 @@ from ceremony.record.register import Register
 from ceremony.record.verify import verify
 from tests.record import sample
 from tests.record.sample import EXCHANGE, FUND, Act, Anchor, Entry, Play
+from transfer.limits import check_limits
 from transfer.outstanding import SETTLED_DEPTH
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "verify-transcript.sh"
@@ -157,6 +158,23 @@ def test_a_deep_receipt_that_settles_nothing_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Refused) as error:
         verify(made.register, made.genesis, made.head)
     assert error.value.identifier == "BRD-06"
+
+
+@pytest.mark.control("AUT-07")
+def test_the_window_has_room_again_when_the_chain_has_settled(tmp_path: Path) -> None:
+    """0.25, its replacement of 0.15, then 0.15: within a window of 0.4 only when the first can never be mined."""
+    desk = sample.TwoPayees(tmp_path)
+    policy, wanted = desk.policy(per_window=40_000_000, per_transfer=40_000_000), desk.authorization(**FUND)
+    now = "2026-11-23T10:00:00Z"
+    for confirmations, fits in ((SHALLOW, False), (DEEP, True)):
+        acts = (FIRST, REPLACEMENT, Act(of=3, confirmations=confirmations))
+        spent = book(sample.write_acts(tmp_path / str(confirmations), acts)).spent(0)
+        if fits:
+            check_limits(policy, wanted, spent, now)
+            continue
+        with pytest.raises(Refused) as error:
+            check_limits(policy, wanted, spent, now)
+        assert error.value.identifier == "AUT-07"
 
 
 @pytest.mark.control("BRD-03")

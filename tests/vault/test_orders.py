@@ -20,6 +20,7 @@ from ceremony.vault.orders import Armed, ArmedOnce, Orders, verify_orders
 from tests.desk import altered
 from tests.vault.world import AMOUNT, GREATEST_FEE, PAYEE, POSITIONS, World
 from transfer.authorization import Authorization
+from transfer.bitcoin import tx
 from transfer.bitcoin.build import Order
 from transfer.bitcoin.sighash import sighashes
 
@@ -314,3 +315,30 @@ def test_no_changed_charter_arms(world: World) -> None:
     for raw in (flip(genesis.charter), genesis.charter + b"\n"):
         with pytest.raises((Refused, Malformed)):
             verify_orders(replace(world.good, charters=(replace(genesis, charter=raw),)))
+
+
+def transaction(*coins: tuple[str, int]) -> tx.Transaction:
+    """One that spends these coins; signatures do not matter here."""
+    return tx.Transaction(
+        2, tuple(tx.TxIn(txid, vout, b"", 0xFFFFFFFD) for txid, vout in coins), (tx.TxOut(1_000, b"\x00\x14" + bytes(20)),), 0
+    )
+
+
+def replacing(world: World, *txids: str) -> Orders:
+    """Orders whose authorization names these transactions."""
+    other = World(world.folder)
+    other.__dict__["authorization"] = replace(world.authorization, replaces=txids)
+    return other.good
+
+
+@pytest.mark.control("BRD-06")
+def test_the_vault_sees_for_itself_that_a_replacement_conflicts(world: World) -> None:
+    spent = [(i.txid, i.vout) for i in verify_orders(world.good).review.inputs]
+    rival, second = transaction(spent[0], ("ab" * 32, 0)), transaction(spent[1])
+    orders = replacing(world, rival.txid, second.txid)
+    armed = verify_orders(load(Orders, dump(replace(orders, replaced=(rival.stripped, second.stripped)))))
+    assert armed.authorization.replaces == (rival.txid, second.txid)
+    for replaced in ((), (rival.stripped,), (rival.stripped, transaction(spent[2]).stripped)):
+        assert refused(replace(orders, replaced=replaced)) == "BRD-06"
+    stranger = transaction(("ab" * 32, 0))
+    assert refused(replace(replacing(world, stranger.txid), replaced=(stranger.stripped,))) == "BRD-06"

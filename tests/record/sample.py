@@ -279,6 +279,8 @@ class Sample:
     folder: Path
     play: Play = field(default_factory=Play)
     book: Register | None = None
+    rivals: bool = False
+    """Whether transfers of this register replace one another, so that a receipt may settle several."""
 
     founding: Charter = field(init=False)
     charter: Charter = field(init=False)
@@ -566,7 +568,7 @@ class Sample:
         folder = self.folder / f"{of:04d}-transfer"
         signed = parse(bytes.fromhex((folder / "transaction.hex").read_text().strip()))
         later = written(datetime(2026, 12, 20, tzinfo=UTC) + timedelta(days=max(0, number - 30)))
-        claims = {claim.number: claim for claim in Register.open(self.folder).claims(number)}
+        claims = {claim.number: claim for claim in Register.open(self.folder).claims(number)} if self.rivals else {}
         scribe = self.begin(number, "receipt", "receipt", prev, start or later)
         document = Receipt(
             mark="practice",
@@ -637,7 +639,7 @@ def write(folder: Path, play: Play | None = None, *, transfers: int = 1, receipt
 def write_acts(folder: Path, acts: Sequence[Act], play: Play | None = None) -> Anchor:
     """A register in which these ceremonies follow the key generation, numbered from 2, a day apart."""
     folder.mkdir()
-    sample = Sample(TwoPayees(folder), folder, play or Play())
+    sample = Sample(TwoPayees(folder), folder, play or Play(), rivals=True)
     head = sample.keygen()
     for number, act in enumerate(acts, start=2):
         start = written(datetime.strptime(START["transfer"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC) + timedelta(days=number - 2))

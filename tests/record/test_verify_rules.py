@@ -391,7 +391,7 @@ TRANSFER = (
     document("a snapshot with another field", "AUD-01", None, "snapshot.json", lambda raw: raw.replace(b'"rate"', b'"ratee"')),
     Case("an r twice in one signing", "SIG-05", "SIG-05", lambda: Play(nonce=7, apart=0)),
     Case("an r of an earlier transfer", "SIG-05", "SIG-05", lambda: Play(nonce=7), transfers=2),
-    Case("coins of an earlier transfer", "BRD-06", None, lambda: Play(coins=2), transfers=2),
+    Case("coins of an earlier transfer", "BRD-06", "BRD-06", lambda: Play(coins=2), transfers=2),
     Case(
         "a custodian approves after the preparation alone", "SIG-02", "SIG-02", lambda: Play(change=approved_early("A1"), officers="room")
     ),

@@ -28,7 +28,7 @@ from ceremony.record.policy import bound
 from ceremony.record.received import account_of, check_key_record
 from ceremony.record.signed import MOST_BYTES, add_signature, read_signed
 from ceremony.screen.documents import Balance, Verdict, authorization_screen, digest, field, title, verdicts
-from ceremony.screen.panels import payments
+from ceremony.screen.panels import as_lines, paid
 from ceremony.screen.paper import pdf
 from ceremony.screen.payee import as_text, payee_slip
 from transfer.authorization import (
@@ -273,7 +273,7 @@ def check(file: Path, confirmation_path: Path | None, ground: Ground, at: str | 
             *verdicts([Verdict("AUT-08", told) for told in _heard_by(said)]),
         )
     )
-    papers.show((f"VALID at {now}", *payments(wanted)))
+    papers.show((f"VALID at {now}", *as_lines(paid(wanted))))
     papers.anchored(ground.anchored)
 
 
@@ -302,7 +302,7 @@ def revoke(file: Path, person: str, key: Path, reason: str, charter_paths: tuple
         ),
         "revocation",
     )
-    papers.show((title(wanted.mark, f"REVOKE authorization {wanted.identifier}", papers.signers(signed)), *payments(wanted)))
+    papers.show((title(wanted.mark, f"REVOKE authorization {wanted.identifier}", papers.signers(signed)), *as_lines(paid(wanted))))
     papers.show((*field("because", reason), *digest(wanted.digest)))
     papers.confirmed()
     signature = signatures.sign(person, "revocation@cold-ceremony", dump(revocation), key)

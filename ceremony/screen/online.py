@@ -8,7 +8,7 @@ from ceremony.base.amounts import format_btc, grouped
 from ceremony.base.data import Mark
 from ceremony.record.received import Received
 from ceremony.screen.documents import title
-from ceremony.screen.panels import CONSOLIDATION, field, payments, replaces, words
+from ceremony.screen.panels import CONSOLIDATION, as_lines, field, paid, replaces, words
 from transfer.bitcoin.snapshot import Snapshot
 from transfer.outstanding import SETTLED_DEPTH, Claim
 from transfer.receipt import Receipt
@@ -40,7 +40,7 @@ def received_screen(found: Received) -> tuple[str, ...]:
     change = "; ".join(f"{format_btc(output.amount)} to own {output.path}" for output in review.change) or "none"
     return (
         f"{wanted.mark.upper()}  outbound bundle of ceremony {found.bundle.manifest.ceremony}",
-        *payments(wanted),
+        *as_lines(paid(wanted)),
         *replaces(wanted),
         *field("fee", f"{format_btc(review.fee)} ({review.rate} sat per 1,000 vB)"),
         *field("back to us", change),

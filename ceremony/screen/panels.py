@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -12,7 +12,7 @@ from ceremony.base.catalogue import CATALOGUE
 from ceremony.base.words import spoken_rows
 from shares.plan import Plan
 from transfer.authorization import Authorization
-from transfer.review import Review
+from transfer.review import Payment, Review
 
 WIDTH = 78
 
@@ -71,33 +71,43 @@ def paragraph(text: str) -> tuple[str, ...]:
     return tuple(textwrap.wrap(text, WIDTH))
 
 
-def authorization(wanted: Authorization) -> tuple[str, ...]:
-    """What the officers signed."""
+Block = tuple[str, ...]
+"""Lines that stay on one page: a payee never stands apart from the address."""
+
+
+def authorization(wanted: Authorization) -> tuple[Block, ...]:
+    """What the officers signed, to be shown in pages."""
     return (
-        *payments(wanted),
-        *field("worth", wanted.reference_value),
-        *field("greatest fee", format_btc(wanted.greatest_fee)),
-        *replaces(wanted),
-        *field("purpose", wanted.purpose),
-        *field("valid", f"{wanted.not_before} to {wanted.expires}"),
+        *paid(wanted),
+        (
+            *field("worth", wanted.reference_value),
+            *field("greatest fee", format_btc(wanted.greatest_fee)),
+            *replaces(wanted),
+            *field("purpose", wanted.purpose),
+            *field("valid", f"{wanted.not_before} to {wanted.expires}"),
+        ),
     )
 
 
-def payments(wanted: Authorization) -> tuple[str, ...]:
+def paid(wanted: Authorization) -> tuple[Block, ...]:
     """Each payment that was authorized: who, where, how much; their sum if they are several. Of a consolidation, that nobody is paid."""
     if not wanted.payments:
-        return (*field("payees", "none: a consolidation"), *field("amount", CONSOLIDATION), *field("coins", f"at most {wanted.coins}"))
+        return ((*field("payees", "none: a consolidation"), *field("amount", CONSOLIDATION), *field("coins", f"at most {wanted.coins}")),)
     several = len(wanted.payments) > 1
-    lines = [
-        line
-        for number, each in enumerate(wanted.payments, start=1)
-        for line in (
+    blocks = [
+        (
             *field(f"payee {number}" if several else "payee", each.payee),
             *field("address", grouped(each.destination)),
             *field("amount", format_btc(each.amount)),
         )
+        for number, each in enumerate(wanted.payments, start=1)
     ]
-    return (*lines, *(field("sum", f"{format_btc(wanted.amount)} in {len(wanted.payments)} payments") if several else ()))
+    return (*blocks, *([field("sum", f"{format_btc(wanted.amount)} in {len(wanted.payments)} payments")] if several else ()))
+
+
+def as_lines(blocks: Iterable[Block]) -> tuple[str, ...]:
+    """The lines of all blocks."""
+    return tuple(line for block in blocks for line in block)
 
 
 def replaces(wanted: Authorization) -> tuple[str, ...]:
@@ -133,42 +143,59 @@ def _sums(wanted: Authorization) -> tuple[str, ...]:
 _SHOWN = 4
 
 
-def review(seen: Review, names: Mapping[str, str] = MappingProxyType({})) -> tuple[str, ...]:
-    """What the bytes of the signing request say, and nothing else (TXN-02). `names`: address -> the payee's name in the policy."""
-    lines: list[str] = []
-    for number, paid in enumerate(seen.payments, start=1):
-        if paid.address in names:
-            lines += field(f"payee {number}" if len(seen.payments) > 1 else "payee", names[paid.address])
-        lines += payment(paid.amount, paid.address)
-    if not seen.payments:
-        lines += field("PAY", CONSOLIDATION)
-    if len(seen.payments) > 1:
-        total = sum(paid.amount for paid in seen.payments)
-        lines += field("PAY IN ALL", f"{format_btc(total)} in {len(seen.payments)} payments")
-    for change in seen.change:
-        lines += [*field("back to us", format_btc(change.amount)), *field(f"own {change.path}", grouped(change.address))]
-    lines += [
-        *field("fee", f"{format_btc(seen.fee)} ({seen.rate} sat per 1,000 vB)"),
-        *field("spends", f"{len(seen.inputs)} coin(s), {format_btc(sum(i.amount for i in seen.inputs))} in all"),
-        *field("network", f"{seen.chain} {seen.network}, account {seen.account}"),
-        *field("locktime", f"{seen.locktime}; sequence {', '.join(sorted({f'{s:08x}' for s in seen.sequences}))}; version {seen.version}"),
+def review(seen: Review, names: Mapping[str, str] = MappingProxyType({})) -> tuple[Block, ...]:
+    """What the bytes of the signing request say, and nothing else (TXN-02), to be shown in pages.
+
+    `names`: address -> the payee's name in the policy, in the order of the authorization, in which payments are shown and
+    numbered then, as on the payee slip; those of other addresses come after them."""
+    order = {address: at for at, address in enumerate(names)}
+    found = sorted(seen.payments, key=lambda paid: (order.get(paid.address, len(order)), paid.index))
+    total = sum(paid.amount for paid in found)
+    several = [field("PAY IN ALL", f"{format_btc(total)} in {len(found)} payments")] if len(found) > 1 else []
+    back = [
+        line
+        for change in seen.change
+        for line in (*field("back to us", format_btc(change.amount)), *field(f"own {change.path}", grouped(change.address)))
     ]
-    return tuple(lines)
+    return (
+        *(_paid(paid, number, len(found), names) for number, paid in enumerate(found, start=1)),
+        *(several if found else [field("PAY", CONSOLIDATION)]),
+        tuple(back),
+        (
+            *field("fee", f"{format_btc(seen.fee)} ({seen.rate} sat per 1,000 vB)"),
+            *field("spends", f"{len(seen.inputs)} coin(s), {format_btc(sum(i.amount for i in seen.inputs))} in all"),
+            *field("network", f"{seen.chain} {seen.network}, account {seen.account}"),
+            *field(
+                "locktime", f"{seen.locktime}; sequence {', '.join(sorted({f'{s:08x}' for s in seen.sequences}))}; version {seen.version}"
+            ),
+        ),
+    )
+
+
+def _paid(paid: Payment, number: int, count: int, names: Mapping[str, str]) -> Block:
+    """One output that leaves the account, under its payee's name if there is one."""
+    label = f"payee {number}" if count > 1 else "payee"
+    return (*(field(label, names[paid.address]) if paid.address in names else ()), *payment(paid.amount, paid.address))
 
 
 def board(plan: Plan, opened: Collection[str], invited: Collection[str]) -> tuple[str, ...]:
-    """Sites and custodians: which shares are open, who is here, what is still missing."""
+    """Sites and custodians: which shares are open, who is here, what is still missing; up to nine sites of nine fit the screen."""
+    wide = max(site.members for site in plan.sites) <= _SPELT_OUT
+    names, legend = (_WORDS, ()) if wide else (_LETTERS, ("  O open, w waiting, - not here",))
     rows = []
     for site in plan.sites:
-        cells = []
-        for number in range(1, site.members + 1):
-            position = f"{site.letter}{number}"
-            state = "OPEN" if position in opened else "waiting" if position in invited else "-"
-            cells.append(f"{position} {state:<8}")
+        positions = [f"{site.letter}{number}" for number in range(1, site.members + 1)]
+        states = (names[0 if p in opened else 1 if p in invited else 2] for p in positions)
+        cells = "  ".join(f"{position} {state}" for position, state in zip(positions, states, strict=True))
         count = sum(position[0] == site.letter for position in opened)
-        rows.append(f"  {'  '.join(cells)} {count} of {site.threshold}{'  site open' if count >= site.threshold else ''}")
+        rows.append(f"  {cells} {count} of {site.threshold}{'  site open' if count >= site.threshold else ''}")
     enough = sum(sum(p[0] == s.letter for p in opened) >= s.threshold for s in plan.sites)
-    return (*rows, f"  sites open: {enough} of {plan.site_threshold} needed")
+    return (*rows, *legend, f"  sites open: {enough} of {plan.site_threshold} needed")
+
+
+_SPELT_OUT = 4
+"""Custodians of a site, each with a word; with more of them, letters and a legend."""
+_WORDS, _LETTERS = ("OPEN    ", "waiting ", "-       "), ("O", "w", "-")
 
 
 def listed(title: str, items: Sequence[str]) -> tuple[str, ...]:

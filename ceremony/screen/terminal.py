@@ -179,10 +179,11 @@ class Terminal:
             except Back:
                 continue
 
-    def pages(self, lines: Sequence[str], *, back: bool = False) -> None:
-        """Lines that may be more than a screen: Enter shows the next page, `b` the one before it (`back`: before the first, Back)."""
-        rows = self._room_for_lines
-        leaves = [list(lines[at : at + rows]) for at in range(0, len(lines), rows)] or [[]]
+    def pages(self, lines: Sequence[str | Sequence[str]], *, back: bool = False) -> None:
+        """Lines that may be more than a screen: Enter shows the next page, `b` the one before it (`back`: before the first, Back).
+
+        Lines that are given together (a payee with its address) stay on one page."""
+        leaves = _leaves(lines, self._room_for_lines)
         at = 0
         while at < len(leaves):
             self.fresh(leaves[at])
@@ -311,3 +312,17 @@ class Terminal:
 
 
 _INTERLUDES: dict[str, type[Exception]] = {"p": Pausing, "x": Excepting}
+
+
+def _leaves(lines: Sequence[str | Sequence[str]], rows: int) -> list[list[str]]:
+    """The lines of each page, at most `rows` of them; one page at least. What is given together and longer than a page is cut."""
+    leaves: list[list[str]] = [[]]
+    for item in lines:
+        block = [item] if isinstance(item, str) else list(item)
+        if leaves[-1] and len(leaves[-1]) + len(block) > rows:
+            leaves.append([])
+        for line in block:
+            if len(leaves[-1]) == rows:
+                leaves.append([])
+            leaves[-1].append(line)
+    return leaves

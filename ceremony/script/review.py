@@ -43,11 +43,11 @@ def _reviewed(room: Room, proof: Agreed, person: str) -> Steps:
     yield (person, entries.Reviewed(request=proof.review.digest))
 
 
-def shown(proof: Agreed) -> tuple[str, ...]:
+def shown(proof: Agreed) -> tuple[panels.Block, ...]:
     """What for, then what the bytes say, each payment with the name that the policy has for its address."""
     wanted = proof.authorized.authorization
     names = {payment.destination: payment.payee for payment in wanted.payments}
-    return (*panels.field("purpose", wanted.purpose), *panels.replaces(wanted), *panels.review(proof.review, names))
+    return (panels.field("purpose", wanted.purpose), panels.replaces(wanted), *panels.review(proof.review, names))
 
 
 def approvals(room: Room) -> Steps:

@@ -24,6 +24,8 @@ from ceremony.record.state import State
 from ceremony.record.transcript import Transcript
 from ceremony.screen.terminal import Terminal
 from ceremony.script.table import SCRIPTS
+from transfer.request import AccountKey
+from transfer.review import Decoded
 
 if TYPE_CHECKING:
     from ceremony.vault.process import Vault
@@ -78,6 +80,8 @@ class Room:
     vault: Vault | None = None
     watch: Watch = field(default_factory=Watch)
     """What is connected, once the machine was looked at (AIR-03)."""
+    readings: dict[tuple[str, AccountKey], Decoded] = field(default_factory=dict)
+    """Digest of a signing request, account -> what the second reader found in it."""
     _charter: Charter | None = None
     _book: Register | None = None
 

@@ -117,6 +117,10 @@ def opened(room: Room) -> tuple[str, ...]:
     return tuple(sorted({u.position for u in room.state.since(entries.Armed, entries.Alone).all(entries.Unlocked)}))
 
 
+_TOLD = 18
+"""Positions that one line of a prompt has room for."""
+
+
 def _board(room: Room, invited: Collection[str], *, quorum: bool = False) -> Steps:
     """Shares in any order, until everyone who is invited has unlocked or was set aside.
 
@@ -127,8 +131,8 @@ def _board(room: Room, invited: Collection[str], *, quorum: bool = False) -> Ste
         room.screen.fresh(panels.board(room.charter.plan, opened(room), waiting))
         position = waiting[0]
         if len(waiting) > 1:
-            choices = "|".join(waiting)
-            position = room.screen.ask(f"Who unlocks next ({' '.join(waiting)})? ", "one of the positions that wait", choices)
+            choices, told = "|".join(waiting), " ".join(waiting) if len(waiting) <= _TOLD else f"{len(waiting)} wait, as above"
+            position = room.screen.ask(f"Who unlocks next ({told})? ", "one of the positions that wait", choices)
         yield from unlock_one(room, position)
     room.screen.fresh(panels.board(room.charter.plan, opened(room), ()))
 

@@ -357,6 +357,7 @@ def _genesis(set_: Stage) -> tuple[str, str]:
 
 
 def key_record(set_: Stage) -> str:
+    """Where the key record lies, seen from the stage."""
     (path,) = set_.folder.glob("register/*-keygen/key-record.json")
     return str(path.relative_to(set_.folder))
 

@@ -282,7 +282,7 @@ TRANSFER = (
     case("one officer", "AUT-02", "AUD-02", lambda: drop(T, by("cfo", "authorization"))),
     case("no confirmation", "AUT-08", "AUD-02", lambda: drop(T, by("witness", "confirmation"))),
     confirmed("confirmed by the requester", "AUT-08", "AUT-08", checker="cfo"),
-    confirmed("another amount confirmed", "AUT-08", None, amount=1),
+    confirmed("another amount confirmed", "AUT-08", "AUT-08", amount=1),
     wanted("of another policy", "AUT-01", None, policy="ab" * 32),
     wanted("expired", "AUT-04", None, expires="2026-11-20T09:00:00Z"),
     wanted("an unknown payee", "AUT-06", None, payee="someone"),

@@ -22,6 +22,8 @@ PATIENCE = 180
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 Answer = Callable[["Cast", re.Match[str]], str]
+Deed = Callable[[Any], None]
+"""Something done to the running command (a `pexpect.spawn`): a signal, a key that is no line."""
 
 
 class Fluffed(Exception):
@@ -111,8 +113,9 @@ class Cast:
     own: Mapping[str, str] = field(default_factory=dict)
     """Passphrases that people bring themselves instead of taking the offered words."""
     pace: Pace = field(default_factory=Pace)
-    instead: list[tuple[str, str]] = field(default_factory=list)
-    """What somebody does instead of what was rehearsed, in this order: at the next prompt like this, they type that, once."""
+    instead: list[tuple[str, str | Deed]] = field(default_factory=list)
+    """What somebody does instead of what was rehearsed, in this order: at the next prompt like this, they type that, once, or do
+    something to the command itself."""
     budget: dict[str, Typed] = field(default_factory=dict)
     """Person -> what they were asked and typed: the budget of a ceremony is counted."""
 
@@ -159,6 +162,11 @@ class Cast:
             shown.append(_ESCAPES.sub("", child.after))
             self.pace.before_answer()
             text = self.instead.pop(0)[1] if found < 0 else ANSWERS[found][1](self, child.match)
+            if not isinstance(text, str):
+                text(child)
+                if child.closed:
+                    return "".join(shown).replace("\r", "")
+                continue
             self._count(shown, text)
             child.sendline(text)
 
@@ -273,7 +281,7 @@ ANSWERS: tuple[tuple[str, Answer], ...] = (
     (r"administrator, what (?:came of it|is to be mended \(or: nothing\)): ", lambda _c, _m: "nothing unexpected"),
     (r"administrator, date of the next drill \(by (\S+)\): ", lambda _c, m: m[1]),
     (r"administrator, (genesis|head) of the practice register, from its closing slip: ", lambda c, m: c.papers[m[1]]),
-    (r"Type (SIGN|CLOSE|VOID|BROADCAST)(?: to sign this, anything else to stop)?: ", lambda _c, m: m[1]),
+    (r"Type (UNLOCK|SIGN|CLOSE|VOID|BROADCAST)(?: to sign this, anything else to stop)?: ", lambda _c, m: m[1]),
     (r"type SIGN to approve exactly this[^\r\n]*: ", lambda _c, _m: "SIGN"),
     (r"the last 8 characters of the address as (\S+) reads them: ", lambda c, m: c.hears[m[1]][-8:]),
     (r"x fills in the form; Enter stops here: ", lambda _c, _m: ""),

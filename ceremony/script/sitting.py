@@ -39,6 +39,7 @@ def unlock(room: Room) -> Steps:
         invited = [p for p in _approved(room) if p not in _set_aside_today(room)]
         check_enough(room, invited)
         yield from _armed(room, invited)
+        room.screen.word("UNLOCK", "From the first share on, nobody leaves before all are locked again.")
         yield from _board(room, invited, quorum=True)
         if room.charter.plan.enough(opened(room)):
             return
@@ -185,15 +186,15 @@ def _set_aside(room: Room, position: str, reason: str) -> Entry:
 
 
 def _step_in(room: Room, position: str) -> str:
-    """Who of the same site can unlock in their place: only somebody who is here, approved, and has not been asked yet."""
-    site = [p for p in room.charter.custodians if p[0] == position[0] and p != position]
-    fresh = [p for p in site if p in custodians(room) and p not in (*aside(room), *opened(room))]
-    if fresh:
-        return f"At site {position[0]} can step in, and is here: {' '.join(fresh)}."
-    away = [p for p in site if p not in custodians(room)]
-    if away:
-        return f"Nobody else of site {position[0]} is here; {' '.join(away)} could come to another ceremony."
-    return f"Site {position[0]} has nobody else."
+    """Who of the same site can unlock in their place: who is here and was not asked yet; if these are too few, who may still come."""
+    letter = position[0]
+    site = [p for p in room.charter.custodians if p[0] == letter and p != position]
+    left = [p for p in site if p in custodians(room) and p not in aside(room)]
+    fresh = " ".join(p for p in left if p not in opened(room))
+    if len(left) >= next(s.threshold for s in room.charter.sites if s.letter == letter):
+        return f"Site {letter} can still open" + (f": {fresh} can step in, and is here." if fresh else ".")
+    away = " or ".join(p for p in site if p not in custodians(room))
+    return f"Site {letter} cannot open with those who are here" + (f"; {away} may come and step in." if away else ", and has nobody else.")
 
 
 @control("REC-03")

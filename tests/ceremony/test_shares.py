@@ -103,7 +103,9 @@ def test_three_wrong_passphrases_set_a_custodian_aside_and_lose_nothing(approved
     before = card(approved, "B2").read_bytes()
     shown, code = unlock(approved)
     assert code == 1
-    assert "B2 is set aside for today; nothing is lost" in shown
+    said = " ".join(shown.split())
+    assert "B2 is set aside for today; nothing is lost. Site B cannot open with those who are here, and has nobody else." in said
+    assert "(2 tries left)" in said
     assert rehearsal.refusals(approved) == ["REC-01"]
     assert card(approved, "B2").read_bytes() == before
     approved.cast.passphrases["B2"] = right

@@ -97,6 +97,17 @@ def test_a_machine_without_git_holds_ceremonies(monkeypatch: pytest.MonkeyPatch)
     assert loop.commit() == "unknown"
 
 
+@pytest.mark.parametrize("halves", ["yes", "no"])
+def test_the_charter_says_whether_two_people_type_half_the_pin_each(halves: str) -> None:
+    asked: list[tuple[str, ...]] = []
+    hsm = SimpleNamespace(label="vault", serial="1")
+    vault = SimpleNamespace(open_token=lambda *words: asked.append(words))
+    room: Any = SimpleNamespace(path=lambda *_: "module.so", screen=Terminal(typing()), vault=vault)
+    charter: Any = SimpleNamespace(hsm=hsm, pin_halves=halves)
+    prepare._open_token(room, charter)
+    assert asked == [("module.so", "vault", "1", halves)]
+
+
 def test_a_payment_to_the_last_change_address_leaves_others() -> None:
     book: Any = SimpleNamespace(ceremonies=(), key_ceremony=SimpleNamespace(number=1))
     coins = (SimpleNamespace(path="1/9999"), SimpleNamespace(path="1/0"), SimpleNamespace(path="0/1"))

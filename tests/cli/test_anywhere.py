@@ -717,8 +717,10 @@ def test_the_charter_shows_whose_key_is_whose(good: Desk) -> None:
 
 
 def test_a_made_charter_is_the_one_that_was_asked_for(desk: Desk, tmp_path: Path) -> None:
-    done = charter_new(desk, tmp_path / "charter.json", **{"kdf": "strong", "vault-minutes": 45, "officers-approve": "yes"})
+    done = charter_new(
+        desk, tmp_path / "charter.json", **{"kdf": "strong", "vault-minutes": 45, "officers-approve": "yes", "pin-halves": "yes"}
+    )
     assert done.returncode == 0, done.stderr
     made = load(Charter, (tmp_path / "charter.json").read_bytes(), "charter")
-    assert made == replace(desk.charter(), issued=made.issued, kdf="strong", vault_minutes=45, officers_approve="yes")
+    assert made == replace(desk.charter(), issued=made.issued, kdf="strong", vault_minutes=45, officers_approve="yes", pin_halves="yes")
     assert "able to freeze the funds: CH" in done.stdout

@@ -124,9 +124,9 @@ def test_killed_hung_up_and_interrupted_at_a_passphrase_and_with_a_key_loaded(ap
 
 
 CLUMSY = [
-    ("administrator, PIN of the HSM", "000000"),
+    ("administrator, PIN of the HSM", "31415926"),
     ("Who unlocks next", "nobody"),
-    ("type your passphrase", "the wrong words"),
+    (r"B2, type your passphrase[^\r\n]*Enter: ", "the wrong words"),
     (SIGN, "sign"),
     (SIGN, "SIGN "),
     (r"A1: sign the adjournment\.", "yes"),
@@ -141,7 +141,7 @@ def test_a_clumsy_hand_is_told_and_asked_again(approved: Stage) -> None:
     shown, code = rehearsal.run(approved, *demonstration.transfer_command(approved, "resume"))
     assert (code, approved.cast.instead) == (0, []), shown[-2000:]
     assert "Traceback" not in shown
-    assert "000000" not in shown
+    assert "31415926" not in shown
     assert "the wrong words" not in shown
     assert shown.count("That is not what is asked for here.") == 4
     assert "Nothing to go back to here" in shown

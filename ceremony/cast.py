@@ -284,8 +284,7 @@ ANSWERS: tuple[tuple[str, Answer], ...] = (
     (r"Type (UNLOCK|SIGN|CLOSE|VOID|BROADCAST)(?: to sign this, anything else to stop)?: ", lambda _c, m: m[1]),
     (r"type SIGN to approve exactly this[^\r\n]*: ", lambda _c, _m: "SIGN"),
     (r"the last 8 characters of the address as (\S+) reads them: ", lambda c, m: c.hears[m[1]][-8:]),
-    (r"x fills in the form; Enter stops here: ", lambda _c, _m: ""),
     (r"sign this exception here \[Enter\], or f if it was signed elsewhere: ", lambda _c, _m: ""),
-    (r"\[Enter\] ", lambda _c, _m: ""),
+    (r"\[Enter(?: or n)?\] ", lambda _c, _m: ""),
 )
 """What is on the screen, and what the person it speaks to types."""

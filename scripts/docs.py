@@ -274,13 +274,15 @@ def script_table(kind: str) -> str:
 
 
 def screen_block(argument: str) -> str:
-    """A golden screen (docs/screens, held to what people see by tests/ceremony/test_screens.py): `KIND TITLE`, the first of that title."""
-    kind, _, title = argument.partition(" ")
+    """A golden screen (docs/screens, held to what people see by tests/ceremony/test_screens.py): `KIND TITLE`, and which one of that
+    title if it is not the first."""
+    match = re.fullmatch(r"(\w+) (.+?)(?: (\d+))?", argument)
+    if match is None:
+        raise ValueError(f"not a screen: {argument!r}")
+    kind, title, number = match[1], match[2], int(match[3] or 1)
     kept = (ROOT / "docs" / "screens" / f"{kind}.txt").read_text(encoding="utf-8")
-    found = [part for part in kept.split("=== ") if part.startswith(f"{title}\n")]
-    if not found:
-        raise ValueError(f"docs/screens/{kind}.txt has no screen {title!r}")
-    return "```text\n" + found[0].removeprefix(f"{title}\n").rstrip() + "\n```"
+    found = [part for part in re.split(r"^=== ", kept, flags=re.MULTILINE) if part.startswith(f"{title}\n")]
+    return "```text\n" + found[number - 1].removeprefix(f"{title}\n").rstrip() + "\n```"
 
 
 MARKED = re.compile(r"<!-- (entries|forms|fields|tree|script|screen)(?: ([A-Za-z0-9_.:, -]+?))? -->\n(.*?)<!-- end -->", re.DOTALL)

@@ -170,7 +170,7 @@ class Terminal:
         why = f"{explain} " if explain else ""
         while True:
             text = self.ask(
-                f"{person}: {prompt} [Enter] ", "Enter alone, or n", "n?", f"{why}Enter agrees; n does not, and asks for the reason."
+                f"{person}: {prompt} [Enter or n] ", "Enter alone, or n", "n?", f"{why}Enter agrees; n does not, and asks for the reason."
             )
             if not text:
                 return ""

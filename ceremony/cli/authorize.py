@@ -174,7 +174,7 @@ def draft(  # noqa: PLR0913, PLR0917 (one option each)
         payments=_payments(policy, given, listed),
         coins=(coins or MOST_COINS) if consolidate else None,
         greatest_fee=parse_amount(options["greatest_fee"], "--greatest-fee"),
-        replaces=replaces,
+        replaces=tuple("".join(txid.split()) for txid in replaces),
         purpose=options["purpose"],
         reference_value=options["reference_value"],
         requester=charter.member(options["requester"]).person,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from ceremony.base.amounts import format_btc, grouped
 from ceremony.base.data import Mark
@@ -51,8 +51,8 @@ def received_screen(found: Received) -> tuple[str, ...]:
     )
 
 
-def standing(seen: Look) -> str:
-    """Where a transaction stands, in one line."""
+def standing(seen: Look, spelt: Callable[[str], str] = str) -> str:
+    """Where a transaction stands, in one line. `spelt`: how transactions are written; plain ones can be copied."""
     rival = seen.deepest
     if seen.seen is not None and seen.confirmations:
         return f"in block {seen.seen.height}, {seen.confirmations} confirmation(s)"
@@ -61,7 +61,8 @@ def standing(seen: Look) -> str:
     if rival is None:
         return f"unknown to this node, and no other spend of its coins seen; tip {seen.tip.height}"
     place = "waits to be mined" if rival.height is None else f"is in block {rival.height}, {rival.confirmations} confirmation(s)"
-    return f"CONFLICTED: {rival.txid}, which spends {rival.coin}, {place}"
+    of, _, vout = rival.coin.partition(":")
+    return f"CONFLICTED: {spelt(rival.txid)}, which spends {spelt(of)}:{vout}, {place}"
 
 
 def undecided(seen: Look, txid: str) -> str:
@@ -84,11 +85,11 @@ def undecided(seen: Look, txid: str) -> str:
 
 def reconciled(claim: Claim, seen: Look, known: Mapping[str, int]) -> tuple[str, ...]:
     """One transfer that holds something back: what the chain says of it, and what to do. `known`: transaction -> its transfer."""
-    payees = ", ".join(payment.payee for payment in claim.payments) or CONSOLIDATION
     return (
-        f"transfer {claim.number}  {format_btc(sum(spent.amount for spent in claim.spent))}, {len(claim.coins)} coin(s), {payees}",
+        f"transfer {claim.number}  {format_btc(sum(spent.amount for spent in claim.spent))}, {len(claim.coins)} coin(s)",
+        *field("payees", ", ".join(payment.payee for payment in claim.payments) or "none"),
         *(field("txid", grouped(claim.txid)) if claim.txid else ()),
-        *field("chain", standing(seen)),
+        *field("chain", standing(seen, grouped)),
         *field("do", _advice(claim, seen, known)),
     )
 

@@ -182,6 +182,16 @@ def test_watching_from_nowhere_into_a_block(host: Host, monkeypatch: pytest.Monk
     assert host.watch("--once")[0] == 0
 
 
+def test_somebody_stops_watching(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ceremony.cli.online.wait", stop)
+    code, out, err = host.watch()
+    assert (code, "unknown to this node" in out) == (130, True)
+    assert "Nothing is lost" in err
+
+
 def test_watching_a_transaction_whose_coins_another_one_spends(host: Host) -> None:
     txid = spent_elsewhere(host)
     for options in (("--once",), ("--until", 1)):

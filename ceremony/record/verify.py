@@ -217,6 +217,8 @@ def _notes(register: Register, ledger: Ledger) -> tuple[str, ...]:
         where, state = ceremony.folder.name, ceremony.state
         refused = Counter(body.identifier for body in state.all(entries.Refusal))
         findings = sum(len(body.findings) for body in state.all(entries.Machine))
+        undecided = [body.person for body in state.all(entries.Revoked) if body.decision == "undecided"]
+        proposed = state.last(entries.Proposed)
         told = [
             (state.closed is None, "INCOMPLETE: it has not ended"),
             (state.closed is not None and state.closed.outcome == VOID, f"void: {state.closed.reason if state.closed else ''}"),
@@ -225,6 +227,11 @@ def _notes(register: Register, ledger: Ledger) -> tuple[str, ...]:
             (bool(state.actors(entries.Disagreed)), f"did not agree: {', '.join(state.actors(entries.Disagreed))}"),
             (bool(list(state.all(entries.Excepted))), f"excepted: {', '.join(sorted({b.control for b in state.all(entries.Excepted)}))}"),
             (bool(state.actors(entries.SetAside)), f"set aside: {', '.join(state.actors(entries.SetAside))}"),
+            (bool(undecided), f"not decided for {', '.join(undecided)}: reshare, or a new key? (STO-07)"),
+            (
+                proposed is not None,
+                f"a charter is proposed that replaces the {proposed.lost}, from {proposed.not_before} on" if proposed else "",
+            ),
             (findings > 0, f"{findings} finding(s) about the machine"),
             (any(body.attested == "not attested" for body in state.all(entries.Imported)), "the HSM's import key was not attested"),
         ]

@@ -214,6 +214,8 @@ def test_a_lost_officer_is_succeeded_after_the_cool_off(office: Office) -> None:
     charter = office.later(NEW_CFO, {"cfo": "New Officer"})
     office.propose(charter, start=PROPOSED)
     assert verdict(office) == "VERIFIED"
+    told = " ".join(verify(office.folder, office.genesis, office.head).notes)
+    assert "a charter is proposed that replaces the cfo, from 2026-11-24T09:00:12Z on" in told
     assert Register.open(office.folder).charter.number == 0
     office.succeed(charter, office.succession(charter, LATE), start=LATE, new_keys=NEW_CFO)
     office.transfer()

@@ -54,6 +54,7 @@ _register = click.option("--register", "folder", type=papers.FILE, required=True
 @click.option("--kdf", type=click.Choice(["standard", "strong", "light"]))
 @click.option("--vault-minutes", type=int)
 @click.option("--officers-approve", type=click.Choice(["yes", "no"]))
+@click.option("--pin-halves", type=click.Choice(["yes", "no"]))
 @papers.out
 def amend(  # noqa: PLR0913, PLR0917 (one for each repeatable option)
     chain: tuple[Path, ...],

@@ -122,6 +122,9 @@ def _holds(charter: Charter) -> tuple[str, ...]:
         *(f"The key holds the account {a.name}: {a.chain}, {a.network} network, {a.path}." for a in charter.accounts),
         f"Keys of a transfer are used in one HSM and no other: {hsm.label}, serial {hsm.serial}, "
         f"{hsm.manufacturer} {hsm.model}, {certificate}.",
+        "The PIN of the HSM is typed in two halves, by administrator and witness."
+        if charter.pin_halves == "yes"
+        else "One person types the whole PIN of the HSM.",
         f"The cold host: {'its boot image is fixed' if charter.boot else 'no boot image is fixed'}, and {devices}; any other is refused.",
         f"Each share is locked under its custodian's own passphrase (profile {charter.kdf}). No share is open "
         f"longer than {charter.vault_minutes} minutes.",
@@ -201,12 +204,13 @@ def policy_explained(policy: Policy) -> tuple[str, ...]:
             f"Money can go to {_number(len(policy.payees), 'payee')} and to nobody else:",
             *(line for payee in policy.payees for line in _payee(payee, policy)),
             cool_off,
-            f"One transfer pays at most {format_btc(policy.per_transfer)}, without its fee. {over} is refused.",
+            f"One transfer pays at most {format_btc(policy.per_transfer)}, all its payments together, without its fee. {over} is refused.",
             f"All transfers of any {_number(policy.window_days, 'day')} together pay at most "
             f"{format_btc(policy.per_window)}. {week} is refused; "
             "what was authorized counts whether the chain has it or not.",
             f"The fee of one transfer is at most {format_btc(policy.greatest_fee)}, and at most "
             f"{policy.greatest_rate} satoshi per 1,000 virtual bytes.",
+            "Coins may be gathered at an address of our own within the same fees: that pays nobody and counts against no limit.",
             f"An authorization lives at most {_number(policy.validity_days, 'day')}, and is used once.",
             "Nobody who runs a ceremony can go beyond this. Only CFO, CTO and witness together can, with a new policy.",
         ),

@@ -160,7 +160,7 @@ def test_a_policy_explains_itself_with_exact_amounts(desk: Desk) -> None:
         "exchange (Exchange), on the regtest network, from 2026-11-03T09:00:00Z on, at",
         "bcrt 1qw5 08d6 qejx tdg4 y5r3 zarv ary0 c5xw 7kyg t080",
         "can be paid 2 days after the policy that first lists it, not before.",
-        "One transfer pays at most 1.00000000 BTC, without its fee. 1.00000001 BTC is refused.",
+        "One transfer pays at most 1.00000000 BTC, all its payments together, without its fee. 1.00000001 BTC is refused.",
         "All transfers of any 7 days together pay at most 2.00000000 BTC. 2.00000001 BTC is refused",
         "at most 0.00100000 BTC, and at most 200000 satoshi per 1,000 virtual bytes.",
     ):

@@ -38,6 +38,8 @@ class Plot:
     here: tuple[str, ...]
     payees: Mapping[str, str] = field(default_factory=lambda: {"example-exchange": PAYEE})
     """Name in the policy -> address."""
+    fees: tuple[str, str] = ("0.0005 BTC", "0.001 BTC")
+    """The greatest fee: of one authorization, and in the policy."""
     officers_approve: str = "no"
     """Whether CFO and CTO approve each request, too."""
 
@@ -83,7 +85,7 @@ DEVICES = (
     "1050:0407:any:key:asked",
 )
 """What a cold host might have. Here there is none of it, which practice records."""
-AMOUNT, GREATEST_FEE = "0.75 BTC", "0.0005 BTC"
+AMOUNT = "0.75 BTC"
 
 
 @dataclass(slots=True)
@@ -208,7 +210,7 @@ def sign_policy(set_: Stage) -> None:
     new = (
         "policy", "new", "--charter", "office/charter.json", *payees,
         "--cool-off-hours", "0", "--per-transfer", "1 BTC", "--window-days", "7", "--per-window", "2 BTC",
-        "--greatest-fee", "0.001 BTC", "--greatest-rate", "100000", "--validity-days", "14", "-o", "office/policy.json",
+        "--greatest-fee", set_.plot.fees[1], "--greatest-rate", "100000", "--validity-days", "14", "-o", "office/policy.json",
     )  # fmt: skip
     check = ("--charter", "office/charter.json", *_genesis(set_))
     signed = [("policy", "sign", "office/policy.json", "--as", p, "--key", key(p), *check) for p in ("cfo", "cto", "witness")]
@@ -236,7 +238,7 @@ def authorize(set_: Stage, *paid: str, replaces: str = "") -> None:
     what = paid if "--consolidate" in paid else [w for each in paid or (f"example-exchange:{AMOUNT}",) for w in ("--payment", each)]
     papers = ("--charter", "office/charter.json", "--policy", "office/policy.json", *_genesis(set_))
     draft = (
-        "authorize", "draft", *papers, *what, *(("--replaces", replaces) if replaces else ()), "--greatest-fee", GREATEST_FEE,
+        "authorize", "draft", *papers, *what, *(("--replaces", replaces) if replaces else ()), "--greatest-fee", set_.plot.fees[0],
         "--purpose", "settlement of the demonstration", "--reference-value", "nothing: practice coins", "--account", ACCOUNT,
         "--requester", "cfo", "--register-head", Register.open(set_.folder / "register").head, "--days", "7",
         "-o", "office/authorization.json",

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from ceremony import demonstration
@@ -18,7 +19,11 @@ from ceremony.cast import Pace
 from ceremony.record.register import Register
 from ceremony.script.table import SCRIPTS, number_of
 from tests import softhsm
+from tests.ceremony import rehearsal
 from tests.record import sample
+from transfer.bitcoin.address import address_of
+from transfer.bitcoin.sighash import sighashes
+from transfer.request import SigningRequest
 
 ROOT = Path(__file__).parents[1]
 CEREMONY = str(ROOT / ".venv" / "bin" / "ceremony")
@@ -57,7 +62,73 @@ def the_demo(folder: Path) -> list[Row]:
     sitting = shown.split(f"step {signing} of {steps}", 1)[1].split("assemble the transaction", 1)[0]
     machine = sum(float(t) for t in re.findall(r"done \((\d+\.\d) s\)", sitting))
     rows.append(("last share to destroyed key, machine time", f"{machine:.1f} s", "at most 10 s"))
+    rows += [("machine time of the transfer, by phase", "", ""), *phases(shown)]
     return [*rows, *((f"the transfer asks of each: {line}" if at == 0 else f"  {line}", "", "") for at, line in enumerate(budget))]
+
+
+def phases(shown: str) -> list[Row]:
+    """What the screen says of machine time, summed up for each phase of a transfer."""
+    parts = re.split(r"step (\d+) of \d+", shown)
+    spent: dict[str, float] = {step.phase: 0.0 for step in SCRIPTS["transfer"]}
+    for number, part in zip(parts[1::2], parts[2::2], strict=True):
+        spent[SCRIPTS["transfer"][int(number) - 1].phase] += sum(_worked(part).values())
+    return [(f"  {phase}", f"{took:.1f} s", "") for phase, took in spent.items()]
+
+
+def _worked(shown: str) -> dict[str, float]:
+    """What the machine did while people waited -> seconds."""
+    found: dict[str, float] = {}
+    for what, took in re.findall(r"  ([^\r\n]+?) \.\.\. done \((\d+\.\d) s\)", shown):
+        found[what] = found.get(what, 0.0) + float(took)
+    return found
+
+
+PARTS = {
+    "HSM": ("import path", "child keys into the HSM", "the HSM signs", "destroy every key"),
+    "both readers": ("readers", "read by"),
+    "the vault's own check": ("the vault verifies",),
+    "writing and reading back": ("write",),
+}
+"""Part of a transfer's machine time -> words by which the screen tells of it."""
+
+
+def a_thousand_inputs(folder: Path) -> list[Row]:
+    """1,000 coins at 1,000 addresses, 100 payments, end to end at the light KDF profile, and where the machine's time goes."""
+    payees = {f"payee-{n}": address_of(b"\x00\x14" + n.to_bytes(20, "big"), "regtest") for n in range(1, 101)}
+    stage = demonstration.stage(
+        folder, "light", Pace(), lambda _: None, replace(rehearsal.SMALL, payees=payees, fees=("0.005 BTC", "0.01 BTC"))
+    )
+    demonstration.found(stage)
+    demonstration.generate(stage)
+    demonstration.fund(stage, "0.001 BTC", 1000)
+    started = time.perf_counter()
+    demonstration.snapshot(stage)
+    demonstration.authorize(stage, *(f"{name}:0.00995 BTC" for name in payees))
+    shown = "".join(
+        (stage.act("Prepare", demonstration.prepare_command(stage)), stage.act("Transfer", demonstration.transfer_command(stage)))
+    )
+    for act in demonstration.AFTER_TRANSFER:
+        act(stage)
+    demonstration.verify(stage)
+    whole = time.perf_counter() - started
+    book = Register.open(stage.folder / "register")
+    request, account = SigningRequest("bitcoin", book.ceremonies[1].raw("request")), book.key_record.accounts[0]
+    inputs = len(sighashes(request, account))
+    worked = _worked(shown)
+    rows = [(f"{inputs:,} inputs, 100 payments, from snapshot to verdict", f"{whole:.1f} s", "")]
+    rows += [
+        (f"  {title}", f"{took:.1f} s ({100 * took / whole:.0f} %)", "") for title, took in stage.seconds.items() if title in _AFTER_FUNDS
+    ]
+    total = sum(worked.values())
+    rows.append(("  of the ceremony, machine time", f"{total:.1f} s", ""))
+    for part, words in PARTS.items():
+        took = sum(t for what, t in worked.items() if any(word in what for word in words))
+        rows.append((f"    {part}", f"{took:.1f} s ({100 * took / total:.0f} %)", ""))
+    rows.append((f"    all {inputs:,} digests to be signed, once", f"{seconds(lambda: sighashes(request, account)):.2f} s", ""))
+    return rows
+
+
+_AFTER_FUNDS = ("Snapshot", "Authorization", "Prepare", "Transfer", "Receive and broadcast", "Receipt and close", "Report and verdict")
 
 
 def help_is_quick() -> list[Row]:
@@ -133,6 +204,7 @@ def main() -> None:
             *the_demo(folder / "demo"),
             *help_is_quick(),
             *hsm_rate(folder / "hsm"),
+            *a_thousand_inputs(folder / "thousand"),
             *forty_ceremonies(folder / "forty"),
             *verification(folder),
         ]

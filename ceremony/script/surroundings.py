@@ -12,11 +12,11 @@ from ceremony.screen.terminal import REASON, Back
 from ceremony.script.room import Room, Steps
 
 MEANING: Mapping[RoomCheck, str] = {
-    "recorders": "no telephone, camera, microphone or watch that records is in the room",
-    "windows": "nobody sees in, and no window or mirror shows screen or keyboard",
-    "access": "the door is locked, and only those who are on the list come in",
-    "power": "the machine runs from a supply of its own; nothing unknown is on it",
-    "emissions": "nothing that transmits is near, and the shielding is as agreed",
+    "recorders": "no telephone, camera, microphone or recording watch is here",
+    "windows": "nobody sees in; no window or mirror shows screen or keyboard",
+    "access": "the door is locked; only those who are listed come in",
+    "power": "the machine has a supply of its own, nothing unknown on it",
+    "emissions": "nothing that transmits is near; shielding is as agreed",
     "sound": "what is said and typed here is not heard outside",
 }
 """What each item asks, in one line."""

@@ -87,6 +87,8 @@ def test_production_refuses_one_thing_after_the_other(authorized: Stage, host: H
         [
             (r"witness: all of this holds[^\r\n]*\[Enter\] ", "6", nothing),
             (r"witness, sound, what does not hold: ", "the window to the yard is open", nothing),
+            (r"witness: all of this holds[^\r\n]*\[Enter\] ", "", nothing),
+            (r"x fills in the form; Enter stops here: ", "", nothing),
         ]
     )
     shown = refused(authorized, host, "AIR-01")

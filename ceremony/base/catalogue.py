@@ -122,7 +122,7 @@ _STO = {
     ),
     "STO-07": Control(
         "A charter that grants or revokes is signed as its predecessor demands, never by its subject alone; a custodian who is replaced"
-        " forces the question: reshare, or a new key?",
+        " raises the question whether to reshare or to make a new key",
         ("amended", "proposed", "granted", "revoked"),
         "resharing itself is not in this release; a lost witness can be replaced by nobody",
     ),

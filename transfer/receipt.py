@@ -86,11 +86,11 @@ def check_independent(nodes: Sequence[str], mark: Mark) -> str:
         refuse("BRD-03", "one node was given twice", found=", ".join(nodes), expected="different nodes", do="Name another node.")
     if len(nodes) >= LEAST_NODES:
         return ""
-    if not permits(mark, "one node"):
+    if not nodes or not permits(mark, "one node"):
         refuse(
             "BRD-03",
             "too few nodes looked",
-            found=", ".join(nodes),
+            found=", ".join(nodes) or "none",
             expected="two or more that do not depend on each other",
             do="Give a second node with --node, run by somebody else or reached another way.",
         )

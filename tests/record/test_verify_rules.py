@@ -420,11 +420,13 @@ RECEIPT = (
         "receipt.json",
         lambda raw: raw.replace(b'"amount":"25000000"', b'"amount":"25000001"'),
     ),
+    document("a receipt of one node twice", "BRD-03", None, "receipt.json", lambda raw: _with(raw, nodes=["practice chain"] * 2)),
+    document("a receipt of no node", "BRD-03", None, "receipt.json", lambda raw: _with(raw, nodes=[])),
     document("a receipt of no confirmation", "BRD-03", None, "receipt.json", lambda raw: _with(raw, confirmations="0")),
 )
 
 
-def _with(raw: bytes, **fields: str) -> bytes:
+def _with(raw: bytes, **fields: object) -> bytes:
     return canonical({**json.loads(raw), **fields})
 
 

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ceremony.base.control import Refused
-from tests.desk import NOW, OTHER, Desk
+from tests.desk import NOW, OTHER, PAYEE, Desk
+from transfer import authorization as papers
 from transfer.agree import Agreed, agree, check_fee, same_reading
 from transfer.authorization import Authorization, Authorized, signed_by
 from transfer.bitcoin import second
@@ -170,3 +171,62 @@ def test_the_policy_is_asked_again(desk: Desk, seen: Review) -> None:
     assert judged(desk, wanted(desk, policy=other.digest), seen, policy=other).identifier == "AUT-07"
     assert judged(desk, wanted(desk), seen, spent=[Spent(NOW, 200_000_000)]).identifier == "AUT-07"
     assert judged(desk, wanted(desk, destination=OTHER), seen).identifier == "AUT-06"
+
+
+def held(seen: Review, **changes: Any) -> Claim:
+    """A signed transfer of 120,000 sat to the same payee that spends the first coin of this request."""
+    first = f"{seen.inputs[0].txid}:{seen.inputs[0].vout}"
+    paid = (papers.Payment(payee="exchange", destination=PAYEE, amount=120_000),)
+    values = {"number": 2, "payments": paid, "coins": (first,), "txid": "11" * 32, "signed": True, **changes}
+    return Claim(**values)
+
+
+AWAY = (f"{'ab' * 32}:0",)
+ELSEWHERE = (papers.Payment(payee="fund", destination=OTHER, amount=120_000),)
+NAMED = {"replaces": ("11" * 32,)}
+MUST_CONFLICT: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "a second payment to the payee, not named": ({}, {"coins": AWAY}),
+    "the payee under another name": ({}, {"coins": AWAY, "payments": (papers.Payment(payee="other", destination=PAYEE, amount=1),)}),
+    "the payee at another address": ({}, {"coins": AWAY, "payments": (papers.Payment(payee="exchange", destination=OTHER, amount=1),)}),
+    "a coin that another transfer holds": ({}, {"payments": ELSEWHERE}),
+    "a coin of a transfer that is prepared": ({}, {"payments": ELSEWHERE, "signed": False}),
+    "a coin that was spent for good": ({}, {"payments": ELSEWHERE, "confirmations": 9}),
+    "named, and no coin of it is spent": (NAMED, {"coins": AWAY}),
+    "named, and it has its receipt": (NAMED, {"confirmations": 1}),
+    "named, and it can never be mined": (NAMED, {"replaced_by": "22" * 32}),
+    "named, and never signed": (NAMED, {"signed": False}),
+    "named, and unknown": (NAMED, {"txid": "33" * 32, "payments": ELSEWHERE, "coins": AWAY}),
+}
+
+
+@pytest.mark.control("BRD-06")
+@pytest.mark.parametrize("name", MUST_CONFLICT)
+def test_what_could_be_mined_beside_an_outstanding_transfer_is_refused(desk: Desk, seen: Review, name: str) -> None:
+    changes, claim = MUST_CONFLICT[name]
+    authorization = proof(desk, wanted(desk, **changes))
+    refused = refusal(lambda: agree(authorization, seen, seen.decoded, desk.policy(), (held(seen, **claim),), NOW))
+    assert refused.identifier == "BRD-06"
+
+
+@pytest.mark.parametrize(
+    ("changes", "claim"),
+    [
+        (NAMED, {}),
+        (NAMED, {"payments": ELSEWHERE}),
+        ({}, {"payments": ELSEWHERE, "coins": AWAY}),
+        ({}, {"coins": AWAY, "confirmations": 1}),
+        ({}, {"replaced_by": "22" * 32}),
+    ],
+    ids=["replaced", "another payee's, replaced", "another payee, other coins", "mined before", "never to be mined"],
+)
+def test_what_can_never_be_mined_beside_it_agrees(desk: Desk, seen: Review, changes: dict[str, Any], claim: dict[str, Any]) -> None:
+    agree(proof(desk, wanted(desk, **changes)), seen, seen.decoded, desk.policy(), (held(seen, **claim),), NOW)
+
+
+@pytest.mark.control("BRD-06")
+def test_whoever_replaces_one_of_two_rivals_replaces_both(desk: Desk, seen: Review) -> None:
+    rivals = (held(seen), held(seen, number=3, txid="22" * 32, payments=ELSEWHERE))
+    named = proof(desk, wanted(desk, **NAMED))
+    assert refusal(lambda: agree(named, seen, seen.decoded, desk.policy(), rivals, NOW)).what.startswith("a rival of what it replaces")
+    both = proof(desk, wanted(desk, replaces=("11" * 32, "22" * 32)))
+    agree(both, seen, seen.decoded, desk.policy(), rivals, NOW)

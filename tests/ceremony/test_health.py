@@ -97,6 +97,7 @@ def test_who_is_not_in_the_charter_is_asked_again(authorized: Stage) -> None:
 
 @pytest.mark.control("DRL-01")
 def test_an_overdue_drill_blocks_prepare(authorized: Stage) -> None:
+    authorized.cast.instead = [("x fills in the form; Enter stops here: ", "")]
     shown, code = rehearsal.run_broken(authorized, "clock:2027-06-01T09:00:00Z", demonstration.prepare_command(authorized))
     assert code == 1
     assert "DRL-01 a drill is overdue" in shown

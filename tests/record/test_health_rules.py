@@ -12,6 +12,8 @@ import pytest
 from ceremony.base.control import Refused
 from ceremony.base.lines import sha256
 from ceremony.record import entries
+from ceremony.record.register import Register
+from ceremony.record.report import report
 from ceremony.record.verify import verify
 from tests.record import sample
 from tests.record.sample import Anchor, Change, Entry, FastDesk, Play, Sample, Scribe, unchanged
@@ -76,7 +78,10 @@ def ended(folder: Path, what: Any, change: Change = unchanged) -> Anchor:
 @pytest.mark.parametrize("what", [check, drill])
 def test_both_verify_a_check_and_a_drill(what: Any, tmp_path: Path) -> None:
     anchor = ended(tmp_path / "register", what)
-    assert verify(anchor.register, anchor.genesis, anchor.head).word == "VERIFIED"
+    verdict = verify(anchor.register, anchor.genesis, anchor.head)
+    assert verdict.word == "VERIFIED"
+    page = report(Register.open(anchor.register), verdict).decode()
+    assert "each alone, and never combined" in page
     done = stock(anchor.register, anchor.genesis, anchor.head)
     assert (done.returncode, done.stderr) == (0, "")
 

@@ -1,0 +1,58 @@
+"""Bare `ceremony`: what everybody opens first."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.record import sample
+
+
+def bare(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "ceremony", *words]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_without_a_register_it_says_how_to_begin_in_five_lines(tmp_path: Path) -> None:
+    done = bare(tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(done.stdout.splitlines()) == 5
+    assert "ceremony keygen" in done.stdout
+
+
+def test_it_says_where_a_register_stands_here_and_elsewhere(tmp_path: Path) -> None:
+    sample.write(tmp_path / "register")
+    here, there = bare(tmp_path), bare(tmp_path, "--register", str(tmp_path / "register"))
+    assert (here.returncode, here.stderr) == (0, "")
+    lines = here.stdout.splitlines()
+    assert lines[1:] == there.stdout.splitlines()[1:]  # the first one has the time
+    assert len(lines) < 24
+    assert max(map(len, lines)) <= 78
+    for said in ("PRACTICE  Desk Ltd", "ceremony 3 (receipt)", "left of 2.00000000 BTC", "to practise", "no verdict"):
+        assert said in here.stdout
+
+
+def test_of_a_damaged_register_it_says_what_the_verifier_says(tmp_path: Path) -> None:
+    register = sample.write(tmp_path / "register").register
+    (register / "0003-receipt" / "extra").write_bytes(b"")
+    done = bare(tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("AUD-05 ")
+    for path in register.glob("*/transcript.jsonl"):
+        path.write_bytes(b"\xff\n")
+        done = bare(tmp_path)
+        assert (done.returncode, done.stdout, done.stderr[:4]) == (1, "", "AUD-"), done.stderr
+
+
+def test_an_empty_folder_is_no_register(tmp_path: Path) -> None:
+    (tmp_path / "register").mkdir()
+    done = bare(tmp_path)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_its_option_is_not_that_of_a_command(tmp_path: Path) -> None:
+    done = bare(tmp_path, "--register", "register", "audit")
+    assert done.returncode == 2
+    assert "--register goes after audit" in done.stderr

@@ -223,6 +223,7 @@ def _notes(register: Register, ledger: Ledger) -> tuple[str, ...]:
             (state.closed is None, "INCOMPLETE: it has not ended"),
             (state.closed is not None and state.closed.outcome == VOID, f"void: {state.closed.reason if state.closed else ''}"),
             (bool(refused), "refused and then mended: " + ", ".join(f"{name} ({count})" for name, count in sorted(refused.items()))),
+            (any(True for _ in state.all(entries.Paused)), f"paused {sum(1 for _ in state.all(entries.Paused))} time(s)"),
             (any(True for _ in state.all(entries.Resumed)), f"interrupted {sum(1 for _ in state.all(entries.Resumed))} time(s)"),
             (bool(state.actors(entries.Disagreed)), f"did not agree: {', '.join(state.actors(entries.Disagreed))}"),
             (bool(list(state.all(entries.Excepted))), f"excepted: {', '.join(sorted({b.control for b in state.all(entries.Excepted)}))}"),

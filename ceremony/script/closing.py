@@ -9,11 +9,13 @@ from pathlib import Path
 from ceremony.base.amounts import grouped
 from ceremony.base.data import Malformed, dump
 from ceremony.base.files import read_file, write_new
+from ceremony.base.lines import sha256
 from ceremony.record import entries, exceptional, slip
 from ceremony.record.register import Ceremony, Register
 from ceremony.record.signed import signatures_path
 from ceremony.record.transcript import MAX_TRANSCRIPT, NAME
 from ceremony.screen import panels, paper
+from ceremony.screen.terminal import Excepting, Pausing
 from ceremony.script.exceptional import answer
 from ceremony.script.prepare import end_vault
 from ceremony.script.room import Room, Steps, last_step
@@ -47,6 +49,8 @@ def carry_out(room: Room) -> Steps:
     """EXP-01, EXP-02: the outbound bundle and the QR frames of the signed transaction, each read back before it counts. A
     transaction above 20 kB goes on the stick alone."""
     out = room.path("out", "a new folder for the outbound bundle")
+    if _written_already(room, out):
+        return  # people paused, or were cut off, while they signed that it is done
     checked = room.state.last(entries.Checked)
     assert checked is not None  # noqa: S101 (signing is done)
     raw = bytes.fromhex(room.raw("transaction").decode("ascii").strip())
@@ -58,7 +62,7 @@ def carry_out(room: Room) -> Steps:
     if frames:
         with room.screen.working(f"draw {len(frames)} QR frame(s), each read back by two readers"):
             _draw(_frames(out), frames)
-        room.screen.qr(frames)
+        _show(room, frames)
     else:
         room.screen.say(f"Use the stick: {len(raw)} bytes are too many for QR codes (at most {ur.MAX_PAYLOAD}).")
     room.screen.show((*panels.field("txid", grouped(checked.txid)), *panels.words("bundle", written.digest)))
@@ -68,6 +72,21 @@ def carry_out(room: Room) -> Steps:
 
 READERS = ("zxing-cpp", "zbar")
 """Who read each QR frame back."""
+
+
+def _written_already(room: Room, out: Path) -> bool:
+    """Whether what lies there is the bundle whose export is recorded."""
+    exported, manifest = room.state.last(entries.Exported), out / bundle.MANIFEST
+    return exported is not None and manifest.is_file() and sha256(read_file(manifest)) == exported.bundle
+
+
+def _show(room: Room, frames: tuple[str, ...]) -> None:
+    """Who pauses between two frames gets a new bundle afterwards, of the longer transcript, in another folder."""
+    try:
+        room.screen.qr(frames)
+    except (Pausing, Excepting):
+        del room.given["out"]
+        raise
 
 
 def _fresh(out: Path) -> Path:

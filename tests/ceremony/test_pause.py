@@ -51,12 +51,16 @@ def test_nothing_goes_on_without_the_witness(prepared: Stage) -> None:
         (r"Who unlocks next \(A1 A2 B1\)\? ", "x"),
         (r"Who unlocks next \(A1 A2 B1\)\? ", "A1"),
         ("Type SIGN: ", "p"),
+        (r"phase 'carry out'[^\[]*administrator: sign", "p"),
+        ("Who leaves: ", "B1 B2"),
+        ("Why: ", "a train"),
     ]
     shown, code = rehearsal.run(prepared, *resume)
     assert (code, cast.instead) == (0, []), shown[-2000:]
     assert said(shown).count("Not now: shares are open.") == 3
     assert "Everyone reads whom this pays" in said(shown)
-    assert rehearsal.types(prepared).count("paused") == rehearsal.types(prepared).count("continued") == 1
+    assert rehearsal.types(prepared).count("paused") == rehearsal.types(prepared).count("continued") == 2
+    assert rehearsal.types(prepared).count("exported") == 1, "what was carried out is not carried out again"
     check_ended(prepared, "carried out")
     book = Register.open(prepared.folder / "register")
     done = subprocess.run(

@@ -547,7 +547,9 @@ def torn_line(kind: str, actor: str, body: Any) -> Iterable[Entry]:
 
 def test_a_pause_that_both_ended_is_verified(tmp_path: Path) -> None:
     made = sample.write(tmp_path / "register", Play(before=pausing))
-    assert verify(made.register, made.genesis, made.head).word == "VERIFIED"
+    verdict = verify(made.register, made.genesis, made.head)
+    assert verdict.word == "VERIFIED"
+    assert "0002-transfer: paused 1 time(s)" in verdict.notes
     done = subprocess.run(["dash", str(SCRIPT), str(made.register), made.genesis, made.head], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 

@@ -100,7 +100,8 @@ def _officers(charter: Charter) -> tuple[str, ...]:
         f"Neither opens a share. {approve}",
         f"{name['administrator']} (administrator) runs the machine and {name['witness']} (witness) watches; "
         "both sign what was done. Neither opens a "
-        "share. Without either of them no ceremony is held.",
+        "share. Without either of them no ceremony is held, and none goes on while one of them is away.",
+        *(("Each of these two types one half of the HSM's PIN: neither opens the HSM alone.",) if charter.pin_halves == "yes" else ()),
     )
 
 

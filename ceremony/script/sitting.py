@@ -39,7 +39,7 @@ def unlock(room: Room) -> Steps:
         invited = [p for p in _approved(room) if p not in _set_aside_today(room)]
         check_enough(room, invited)
         yield from _armed(room, invited)
-        room.screen.word("UNLOCK", "From the first share on, nobody leaves before all are locked again.")
+        room.screen.word("UNLOCK", "Nobody leaves now before all shares are locked again.")
         yield from _board(room, invited, quorum=True)
         if room.charter.plan.enough(opened(room)):
             return

@@ -109,7 +109,7 @@ def test_what_moved_is_told_whole_and_exactly(page: Page, anchored: Anchor) -> N
 def test_people_are_told_by_position_and_name(page: Page) -> None:
     front = page.text[page.text.index("Who") : page.text.index("What did not go")]
     assert all(f"{person}Person {person}" in front for person in ("A1", "A2", "B1", "B3", "C1", "C2", "witness", "cfo", "cto"))
-    assert "Payee confirmed by witness Person witness, who asked Zoe (telephone" in front
+    assert "Every payee confirmed by witness Person witness, who asked Zoe for exchange (telephone" in front
 
 
 def test_what_did_not_go_as_planned_is_on_page_one_and_in_the_verdict(page: Page, anchored: Anchor) -> None:
@@ -202,7 +202,7 @@ def test_each_command_on_the_page_holds(page: Page, anchored: Anchor) -> None:
 
 LIES = (
     ("0001-keygen/charter.json", "Desk Ltd", "Desk Inc", 'same "$(sha256sum < 0001-keygen/charter.json'),
-    ("0002-transfer/authorization.json", "25000000", "25000001", 'same "$(jq -r'),
+    ("0002-transfer/authorization.json", "25000000", "25000001", "same \"$(jq -r '.payments[0].amount"),
     ("0002-transfer/authorization.json", "25000000", "25000001", "signed_by 0002-transfer authorization"),
     ("0002-transfer/authorization.json", "25000000", "25000001", "(cd 0002-transfer"),
     ("0002-transfer/transcript.jsonl", '"frames":"2"', '"frames":"3"', 'same "$({ sha256sum'),

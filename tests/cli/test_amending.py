@@ -208,6 +208,32 @@ def test_a_policy_says_yes_or_no_to_an_authorization(desk: Desk) -> None:
     assert (done.returncode, "AUT-04  REFUSED" in done.stdout) == (1, True)
 
 
+@pytest.mark.control("BRD-06")
+def test_what_the_register_holds_back_counts(tmp_path: Path) -> None:
+    """With a copy of the register, what was granted and signed before counts here, too."""
+    office = Office(tmp_path / "register")
+    office.transfer()
+    for kind, value in (("charter", office.sample.founding), ("policy", office.sample.policy)):
+        office.desk.folder = tmp_path
+        office.desk.put(f"{kind}.json", value, [office.desk.sign(p, value, f"{kind}@cold-ceremony") for p in SIGNERS])
+    wanted = office.sample.desk.authorization(
+        genesis=office.genesis, charter=office.genesis, policy=office.sample.policy.digest, register_head=office.head,
+        not_before="2026-12-01T09:00:00Z", expires="2026-12-05T09:00:00Z",
+    )  # fmt: skip
+    path = tmp_path / "authorization.json"
+    path.write_bytes(dump(wanted))
+    given = ("--charter", tmp_path / "charter.json", "--genesis", office.genesis, "--against", path, "--now", "2026-12-01T09:30:00Z")
+    check_ = ("policy", "check", tmp_path / "policy.json", *given)
+    assert (
+        ceremony(*check_)
+        .stdout.splitlines()[-1]
+        .startswith("YES: this policy lets it pass; what was spent before is counted on the cold host")
+    )
+    done = ceremony(*check_, "--register", office.folder)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (1, "NO: this policy refuses it."), done.stdout + done.stderr
+    assert "BRD-06  REFUSED  a signed transfer to the same payee is outstanding" in done.stdout
+
+
 # --- succession ------------------------------------------------------------------------------------------------------------
 
 

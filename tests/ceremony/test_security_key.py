@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from ceremony.base import signatures
 from ceremony.base.control import Refused
 from ceremony.base.data import Malformed
+from ceremony.record.state import State
 from ceremony.screen.terminal import Terminal
 from ceremony.script.room import Room
 from tests.desk import Desk
@@ -72,8 +74,8 @@ def room(desk: Desk, medium: Path, public: str, mark: str, *typed: Callable[[], 
         return ""
 
     people = tuple(m if m.person != "A1" else type(m)(person="A1", name=m.name, key=public) for m in desk.charter().people)
-    nothing: Any = None
-    made = Room(Terminal(read), medium, "", nothing, {}, media={"A1": medium})
+    empty: Any = SimpleNamespace(state=State(()))
+    made = Room(Terminal(read), medium, "", empty, {}, media={"A1": medium})
     made._charter = desk.charter(people=people, mark=mark)
     return made
 

@@ -4,8 +4,7 @@
 `kill-after:TYPE`: likewise after its first entry of this type.
 `kill-step:TITLE`: likewise after the entry of the step with this title.
 `kill-file:N`: it kills itself when its N-th file is written, but has not its name yet; `kill-filed:N`: when it has.
-`full:N`: from its N-th write on (an entry or a file) the disk is full, and half of what was to be written is there.
-`hangup:TYPE`, `interrupt:TYPE`: the terminal is closed, or Ctrl-C comes, after its first entry of this type.
+`full:N`: from its N-th write on (an entry or a file) the disk is full, and half of it is there; `read-only:N`: none of it.
 `lose-opener:TYPE`, `lose-hsm:TYPE`: that process of the vault is killed after its first entry of this type.
 `unplugged:TYPE`: the HSM (tests/vault/shim.c) answers nothing more after its first entry of this type.
 `torn:N`: it kills itself in the middle of writing its N-th entry.
@@ -70,20 +69,20 @@ def _killing_at_file(at: int, *, named: bool) -> None:
     files._appear = counted  # type: ignore[assignment]
 
 
-def _full_from(at: int) -> None:
+def _full_from(at: int, number: int) -> None:
     written = 0
 
     def check(path: Path) -> None:
         nonlocal written
         written += 1
         if written >= at:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+            raise OSError(number, os.strerror(number), str(path))
 
     def append(path: Path, raw: bytes) -> None:
         try:
             check(path)
         except OSError:
-            if written == at:
+            if written == at and number == errno.ENOSPC:
                 files.append_line(path, raw[: len(raw) // 2])
             raise
         files.append_line(path, raw)
@@ -147,8 +146,6 @@ def _losing() -> None:
 
 ENTRY: dict[str, Callable[[], object]] = {
     "kill-after": _die,
-    "hangup": lambda: os.kill(os.getpid(), signal.SIGHUP),
-    "interrupt": lambda: os.kill(os.getpid(), signal.SIGINT),
     "unplugged": _unplug,
 }
 """What happens after an entry of the type that is named."""
@@ -167,8 +164,8 @@ def main() -> None:
         _killing(int(value), torn=fault == "torn")
     elif fault in ("kill-file", "kill-filed"):
         _killing_at_file(int(value), named=fault == "kill-filed")
-    elif fault == "full":
-        _full_from(int(value))
+    elif fault in ("full", "read-only"):
+        _full_from(int(value), errno.ENOSPC if fault == "full" else errno.EROFS)
     elif fault in ENTRY:
         _after(f'"type":"{value}"', ENTRY[fault])
     elif fault == "kill-step":

@@ -18,7 +18,19 @@ from ceremony.cli.authorize import authorize
 from ceremony.record import charter as charters
 from ceremony.record import policy as policies
 from ceremony.record.chain import replaced_officer
-from ceremony.record.charter import SIGNERS, Account, Certificate, Charter, Device, Enrolment, Hsm, Member, SignedEnrolment, Site
+from ceremony.record.charter import (
+    SIGNERS,
+    Account,
+    Certificate,
+    Charter,
+    Device,
+    Enrolment,
+    Hsm,
+    Member,
+    SignedEnrolment,
+    Site,
+    StandingException,
+)
 from ceremony.record.signed import MOST_BYTES, read_signed
 from ceremony.screen.documents import charter_screen, keys_screen, machine_screen, policy_screen
 from ceremony.screen.explain import charter_difference, charter_explained, policy_difference, policy_explained
@@ -69,6 +81,14 @@ def enrol(person: str, name: str, key: Path, output: Path) -> None:
 @click.option("--kdf", type=click.Choice(["standard", "strong", "light"]), default="standard", show_default=True)
 @click.option("--vault-minutes", type=int, default=60, show_default=True)
 @click.option("--officers-approve", type=click.Choice(["yes", "no"]), default="no", show_default=True)
+@click.option(
+    "--exception",
+    "excepted",
+    nargs=4,
+    multiple=True,
+    metavar="STO-08 EXPECTED HAPPENED DECIDED",
+    help="What the charter excepts, with its reasons; CFO and CTO sign it with the charter.",
+)
 @click.option("--pin-halves", type=click.Choice(["yes", "no"]), default="no", show_default=True, help="Two people type half the PIN each.")
 @papers.out
 def new(  # noqa: PLR0913, PLR0917 (one for each repeatable option)
@@ -76,6 +96,7 @@ def new(  # noqa: PLR0913, PLR0917 (one for each repeatable option)
     sites: tuple[str, ...],
     accounts: tuple[str, ...],
     devices: tuple[str, ...],
+    excepted: tuple[tuple[str, str, str, str], ...],
     hsm_certificate: str,
     output: Path,
     **options: object,
@@ -92,11 +113,15 @@ def new(  # noqa: PLR0913, PLR0917 (one for each repeatable option)
         "people": members(enrolments),
         "accounts": tuple(_account(text) for text in accounts),
         "hsm": hsm,
+        "exceptions": tuple(StandingException(**dict(zip(_FORM, words, strict=True))) for words in excepted) or None,  # type: ignore[arg-type]
         "devices": tuple(sorted(map(device, devices), key=lambda d: (d.vendor, d.product, d.serial))),
     }
     made = charters.parse(dump(Charter(**fields)), output.name)  # type: ignore[arg-type]
     papers.write(output, made)
     papers.pages(machine_screen(made), charter_screen(made, ()))
+
+
+_FORM = ("control", "expected", "happened", "decided")
 
 
 @charter.command("sign")

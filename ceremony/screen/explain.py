@@ -85,7 +85,11 @@ def _countries(charter: Charter) -> tuple[str, ...]:
     freeze = [
         f"{name} has {counts[name]} of them and could freeze the funds: without its sites no quorum is left." for name in freezers(charter)
     ]
-    return (compel, *(freeze or ["No country alone can freeze the funds: without its sites enough are left."]))
+    excepted = [
+        f"The charter makes an exception to {made.control}. Expected: {made.expected}. So it is: {made.happened}. Decided: {made.decided}."
+        for made in charter.exceptions or ()
+    ]
+    return (compel, *excepted, *(freeze or ["No country alone can freeze the funds: without its sites enough are left."]))
 
 
 def _officers(charter: Charter) -> tuple[str, ...]:

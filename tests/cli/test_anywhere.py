@@ -416,6 +416,20 @@ def test_a_jurisdiction_that_could_compel_a_quorum(desk: Desk, tmp_path: Path) -
     refused(charter_new(desk, tmp_path / "charter.json", site=sites), "STO-08")
 
 
+def test_officers_may_except_a_jurisdiction_in_the_charter_that_they_sign(desk: Desk, tmp_path: Path) -> None:
+    sites = ["A:Geneva:CH:2", "B:Zurich:CH:2", "C:Basel:CH:2", "D:Lisbon:PT:2"]
+    form = ("--exception", "STO-08", "at most two sites in one country", "a third vault in CH", "D moves to NO by March; cover is bought")
+
+    def new(*words: str) -> Any:
+        return ceremony(*words, *form)
+
+    done = charter_new(desk, tmp_path / "charter.json", new, site=sites)
+    assert done.exit_code == 0, done.output
+    assert "EXC. STO-08" in done.output
+    explained = " ".join(ceremony("charter", "explain", tmp_path / "charter.json").output.split())
+    assert "makes an exception to STO-08. Expected: at most two sites in one country." in explained
+
+
 @pytest.mark.control("GEN-05")
 @pytest.mark.parametrize(
     "change", [{"site-threshold": 1}, {"site-threshold": 5}, {"site": ["A:a:CH:1", "B:b:CH:2", "C:c:NO:2", "D:d:PT:2"]}]

@@ -10,6 +10,7 @@ from ceremony.base.amounts import format_btc, grouped
 from ceremony.base.catalogue import CATALOGUE
 from ceremony.base.words import spoken
 from ceremony.record import entries, exceptional
+from ceremony.record.charter import Charter
 from ceremony.record.ledger import VOID
 from ceremony.record.register import Register
 from ceremony.record.report import commands, facts
@@ -208,6 +209,12 @@ def _unplanned(register: Register) -> dict[str, list[str]]:
     told = {name: [_where(p) + tell(p) for p in facts.places(register, kind)] for name, (kind, tell) in _TOLD.items()}
     closed = [(c.folder.name, c.state.closed) for c in register.ceremonies]
     moved = facts.transfers(register)
+    for charter, where in _charters(register):
+        told["Exceptions"] += [
+            f"{where}: {made.control} ({CATALOGUE[made.control].rule}). Expected: {made.expected}. Happened: {made.happened}. "
+            f"Decided by who signed charter {charter.number}: {made.decided}"
+            for made in charter.exceptions or ()
+        ]
     return {
         **told,
         "Void ceremonies": [f"{name}: {end.reason}" for name, end in closed if end is not None and end.outcome == VOID],
@@ -220,6 +227,12 @@ def _unplanned(register: Register) -> dict[str, list[str]]:
             for seq, found in c.revocations()
         ],
     }
+
+
+def _charters(register: Register) -> list[tuple[Charter, str]]:
+    """Every charter that came into the register, and the ceremony that took it in."""
+    taken = (c for c in register.ceremonies if c.state.file("charter") is not None)
+    return [(c.load(Charter, "charter"), c.folder.name) for c in taken]
 
 
 def _where(place: Place) -> str:

@@ -424,9 +424,9 @@ def test_officers_may_except_a_jurisdiction_in_the_charter_that_they_sign(desk: 
         return ceremony(*words, *form)
 
     done = charter_new(desk, tmp_path / "charter.json", new, site=sites)
-    assert done.exit_code == 0, done.output
-    assert "EXC. STO-08" in done.output
-    explained = " ".join(ceremony("charter", "explain", tmp_path / "charter.json").output.split())
+    assert done.returncode == 0, done.stderr
+    assert "EXC. STO-08" in done.stdout
+    explained = " ".join(ceremony("charter", "explain", tmp_path / "charter.json").stdout.split())
     assert "makes an exception to STO-08. Expected: at most two sites in one country." in explained
 
 

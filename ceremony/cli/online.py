@@ -166,14 +166,14 @@ def watch(  # noqa: PLR0913, PLR0917 (what is watched, where, how long)
     Exit code 0: in a block, deep enough (--once: at all). 3: it waits, another transaction spends its coins, or nobody knows."""
     found, _ = _received(folder, given)
     txid, coins, told = found.checked.txid, spent_by(found.checked.raw), ""
-    click.echo(f"txid {txid}: {_leaves(found.authorization)}")
+    papers.show((f"txid {txid}", f"  {_leaves(found.authorization)}"))
     while True:
         with _right_node(node_name, cookie, found.account) as node:
             seen = look(node, txid, coins, since)
         if seen.seen is not None:
             check_same((Shown(_seen_on(node_name), seen.tip, seen.seen),), found.checked)
         if (now := screens.standing(seen)) != told:
-            click.echo(f"{papers.now()[11:19]}  {now}")
+            papers.show(screens.at_time(papers.now(), now))
             told = now
         if seen.confirmations >= (1 if once else until):
             return

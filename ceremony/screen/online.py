@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 
 from ceremony.base.amounts import format_btc, grouped
 from ceremony.base.data import Mark
 from ceremony.record.received import Received
 from ceremony.screen.documents import title
-from ceremony.screen.panels import CONSOLIDATION, as_lines, field, paid, replaces, words
+from ceremony.screen.panels import CONSOLIDATION, WIDTH, as_lines, field, paid, replaces, words
 from transfer.bitcoin.snapshot import Snapshot
 from transfer.outstanding import SETTLED_DEPTH, Claim
 from transfer.receipt import Receipt
@@ -63,6 +64,11 @@ def standing(seen: Look, spelt: Callable[[str], str] = str) -> str:
     place = "waits to be mined" if rival.height is None else f"is in block {rival.height}, {rival.confirmations} confirmation(s)"
     of, _, vout = rival.coin.partition(":")
     return f"CONFLICTED: {spelt(rival.txid)}, which spends {spelt(of)}:{vout}, {place}"
+
+
+def at_time(time: str, line: str) -> tuple[str, ...]:
+    """One line of a watch under its clock time, wrapped; a transaction's identifier stays whole."""
+    return tuple(textwrap.wrap(f"{time[11:19]}  {line}", WIDTH, subsequent_indent=" " * 10, break_long_words=False))
 
 
 def undecided(seen: Look, txid: str) -> str:

@@ -54,7 +54,8 @@ class Desk:
     def online(self, command: str, number: int, *options: str) -> tuple[str, int]:
         self.take(number)
         papers = demonstration._papers(self.stage)
-        return rehearsal.run(self.stage, "online", command, "outbound", *papers, *self.stage.node, *options)
+        told, code = rehearsal.run(self.stage, "online", command, "outbound", *papers, *self.stage.node, *options)
+        return " ".join(told.split()), code
 
     def receive(self, number: int) -> None:
         """Receipt and close of this transfer."""
@@ -65,7 +66,8 @@ class Desk:
 
     def reconcile(self) -> tuple[str, int]:
         words = ("--register", "register", *demonstration._genesis(self.stage), *self.stage.node)
-        return rehearsal.run(self.stage, "online", "reconcile", *words)
+        told, code = rehearsal.run(self.stage, "online", "reconcile", *words)
+        return " ".join(told.split()), code
 
     def verified(self) -> None:
         """Both verifiers say VERIFIED."""

@@ -177,7 +177,7 @@ def test_watching_from_nowhere_into_a_block(host: Host, monkeypatch: pytest.Monk
     monkeypatch.setattr("ceremony.cli.online.wait", pass_by)
     code, out, err = host.watch("--until", 2)
     assert (code, err) == (0, "")
-    told = [line.partition("  ")[2] for line in out.splitlines()[1:]]
+    told = [line.partition("  ")[2] for line in out.splitlines()[2:]]
     assert [line.partition(",")[0] for line in told] == ["in the node's mempool", "in block 103", "in block 103"]
     assert host.watch("--once")[0] == 0
 
@@ -198,7 +198,8 @@ def test_watching_a_transaction_whose_coins_another_one_spends(host: Host) -> No
         code, out, err = host.watch(*options)
         assert (code, err[:11]) == (3, "CONFLICTED:")
         assert f"{txid}, which spends" in " ".join(err.split())
-        assert "1 confirmation(s)" in out
+        assert "1 confirmation(s)" in " ".join(out.split())
+        assert max(map(len, out.splitlines())) <= 80
 
 
 def spent_elsewhere(host: Host) -> str:

@@ -19,6 +19,8 @@ from typing import Any
 WINDOW = (24, 80)
 PATIENCE = 180
 """Seconds without a prompt after which the cast gives up."""
+SEEN = 8_000
+"""Characters that the cast looks back for a prompt: it stands at the end of what is shown, and no longer one is answered."""
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 Answer = Callable[["Cast", re.Match[str]], str]
@@ -139,6 +141,8 @@ class Cast:
             dimensions=WINDOW,
             encoding="utf-8",
             timeout=PATIENCE,
+            maxread=65_536,
+            searchwindowsize=SEEN,
         )
         child.delaybeforesend = None
         child.logfile_read = sys.stdout if self.pace.follow else self.pace.sees

@@ -10,10 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ceremony.base.control import Refused
+from ceremony.vault.orders import matches
 from tests.desk import NOW, OTHER, PAYEE, Desk
 from transfer import authorization as papers
-from transfer.agree import Agreed, agree, check_fee, same_reading
+from transfer.agree import Agreed, agree, check_fee, check_payment, same_reading
 from transfer.authorization import Authorization, Authorized, signed_by
+from transfer.authorization import Payment as Paid
 from transfer.bitcoin import second
 from transfer.bitcoin.build import build
 from transfer.bitcoin.reading import review
@@ -230,3 +232,62 @@ def test_whoever_replaces_one_of_two_rivals_replaces_both(desk: Desk, seen: Revi
     assert refusal(lambda: agree(named, seen, seen.decoded, desk.policy(), rivals, NOW)).what.startswith("a rival of what it replaces")
     both = proof(desk, wanted(desk, replaces=("11" * 32, "22" * 32)))
     agree(both, seen, seen.decoded, desk.policy(), rivals, NOW)
+
+
+# Several payments, and none
+
+
+def several(desk: Desk, *paid: tuple[str, str, int], **changes: Any) -> Authorization:
+    """An authorization of these payments (payee, address, amount)."""
+    payments = tuple(Paid(payee=name, destination=address, amount=amount) for name, address, amount in paid)
+    return desk.authorization(payments=payments, account="treasury", **changes)
+
+
+@pytest.mark.control("TXN-01")
+def test_each_payment_stands_in_the_request_once(desk: Desk) -> None:
+    paid = (("exchange", PAYEE, 60_000), ("other", OTHER, 30_000))
+    good = several(desk, *paid)
+    made = build(ACCOUNT, coins(100_000, 80_000), order(payments=tuple((address, amount) for _, address, amount in paid)))
+    both = review(made, ACCOUNT)
+    check_payment(both, good)
+    check_payment(replace(both, payments=both.payments[::-1]), good)
+    first, second_ = both.payments
+    for payments in ((first,), (first, second_, second_), (first, first), (first, replace(second_, amount=30_001)), ()):
+        assert refusal(lambda payments=payments: check_payment(replace(both, payments=payments), good)).identifier == "TXN-01"  # type: ignore[misc]
+    swapped = several(desk, ("exchange", PAYEE, 30_000), ("other", OTHER, 60_000))
+    assert refusal(lambda: check_payment(both, swapped)).identifier == "TXN-01"
+    assert refusal(lambda: check_payment(replace(both, change=both.change * 2), good)).identifier == "TXN-01"
+
+
+@pytest.mark.control("TXN-01")
+def test_a_consolidation_returns_everything_to_one_own_address(desk: Desk) -> None:
+    gathering = wanted_nothing(desk, 2)
+    found = review(build(ACCOUNT, coins(100_000, 80_000, 90_000), order(payments=(), gather=2)), ACCOUNT)
+    check_payment(found, gathering)
+    paying = review(request(), ACCOUNT)
+    for forged in (
+        replace(found, change=()),
+        replace(found, change=found.change * 2),
+        replace(found, payments=paying.payments),
+        replace(found, inputs=(*found.inputs, *found.inputs[:1])),
+    ):
+        assert refusal(lambda forged=forged: check_payment(forged, gathering)).identifier == "TXN-01"  # type: ignore[misc]
+    assert refusal(lambda: check_payment(found, wanted(desk))).identifier == "TXN-01"
+
+
+def wanted_nothing(desk: Desk, most: int) -> Authorization:
+    """A consolidation of so many coins."""
+    return desk.authorization(kind="consolidation", payments=(), coins=most, account="treasury", greatest_fee=10_000)
+
+
+@pytest.mark.control("SIG-08")
+def test_the_vault_holds_a_consolidation_to_the_same(desk: Desk) -> None:
+    found = review(build(ACCOUNT, coins(100_000, 80_000, 90_000), order(payments=(), gather=2)), ACCOUNT)
+    good = desk.authorization(kind="consolidation", payments=(), coins=2, greatest_fee=10_000)
+    matches(found, good)
+    for forged in (replace(found, change=()), replace(found, change=found.change * 2), replace(found, inputs=found.inputs * 2)):
+        assert refusal(lambda forged=forged: matches(forged, good)).identifier == "SIG-08"  # type: ignore[misc]
+    paying = review(request(), ACCOUNT)
+    assert refusal(lambda: matches(replace(found, payments=paying.payments), good)).identifier == "SIG-08"
+    matches(paying, desk.authorization(amount=120_000))
+    assert refusal(lambda: matches(replace(paying, change=paying.change * 2), desk.authorization(amount=120_000))).identifier == "SIG-08"

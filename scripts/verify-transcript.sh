@@ -129,7 +129,7 @@ def namespaces: {"charter":"charter","succession":"succession","policy":"policy"
   "opening":"checkpoint","phase":"checkpoint","adjournment":"checkpoint","disagreement":"checkpoint","return":"checkpoint"};
 def excepted: ["SET-07","STO-02","STO-04","STO-08","AIR-01","ASM-03","DRL-01","BRD-05"];  # with a form that both officers sign; no other control
 def base64: "([A-Za-z0-9+/]{4})*([A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?";  # no bits left over: one spelling
-def fresh: {sums: {}, proposed: null, seq: 0, time: "", done: 0, again: false, closed: false, seen: {}, listed: {}, present: [], signed: [], phase: {}, approved: [], declined: [],
+def fresh: {sums: {}, told: {}, proposed: null, seq: 0, time: "", done: 0, again: false, closed: false, seen: {}, listed: {}, present: [], signed: [], phase: {}, approved: [], declined: [],
   room: {}, watch: {}, read: {}, typed: {}, approval_head: null, prepared: null, positions: [], open: {}, waiting: {}, armed: false, paused: "", back: [],
   settling: [], replaces: [], pays: [], nodes: []};
 
@@ -227,7 +227,8 @@ def amends:  # a later charter follows, keeps what the key stands on, and is sig
       "STO-07"; "the charter does not follow the one in force")
   | need(([$old, $new] | map({mark, organisation, scheme, site_threshold, sites, accounts, who: [.people[].person]}) | .[0] == .[1])
       and ($old | itself("")) != ($new | itself("")); "STO-07"; "the charter changes what no amendment changes, or nothing")
-  | (($old | itself($lost)) == ($new | itself($lost))) as $alone
+  | (($old | itself($lost)) == ($new | itself($lost))) as $alone | ([$old.people, $new.people] | transpose | map(select(.[0].key != .[1].key) | .[0].person)) as $changed
+  | need(((.told.revoked // []) | sort) == ($changed | sort) and ((.told.granted // []) | sort) == ($changed | sort); "STO-07"; "other keys are revoked or granted than it is told")
   | .lost = (if $who | has_all(["cfo","cto","witness"]) then null else $lost end)
   | .lost as $lost | need($lost == null or ($lost != "" and $alone and successors($lost; $who)); "STO-07"; "the charter is not signed as its predecessor demands");
 
@@ -316,6 +317,7 @@ def body($e): $e.body as $b | $e.type as $t
       | (if $b.kind == "key-record" then .key_record = $b.sha256 elif $b.kind == "request" then .file_request = $b.sha256
         elif $b.kind == "authorization" then .file_authorization = $b.sha256 else . end)
     elif $t == "signature" then signature($e)
+    elif $t == "revoked" or $t == "granted" then .told[$t] += [$b.person]
     elif $t == "proposed" then proposed($e)
     elif $t == "amended" then amended($e)
     elif $t == "present" then .present += [$e] | .kind as $kind | need([$b.factors[] | {"hardware key, touched": 1, "signing key file": 1, "recognised by the witness": 2, "the passphrase of their share, which follows": (if $kind == "check" then 3 else null end)}[.]]

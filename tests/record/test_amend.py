@@ -136,7 +136,7 @@ def without(kind: type, to: Callable[[Any], Any] | None = None) -> Play:
 def test_an_amendment_that_does_not_tell_what_it_does(tmp_path: Path, kind: type, to: Callable[[Any], Any] | None) -> None:
     office = Office(tmp_path / "register", without(kind, to))
     office.amend(office.later(NEW_A1, {"A1": "Somebody Else"}), new_keys=NEW_A1)
-    assert refused(office, stock=None if kind is entries.Amended else "-") == "STO-07"
+    assert refused(office, stock="-" if kind is entries.Revoked and to else None) == "STO-07"
 
 
 def test_a_later_policy(office: Office) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ceremony.base.control import Refused, control, refuse
 from ceremony.base.data import Malformed
-from ceremony.base.files import destroy, read_file, write_new
+from ceremony.base.files import PARTIAL, destroy, read_file, write_new
 from ceremony.machine import tree
 from ceremony.machine.devices import medium_of
 from ceremony.record import entries
@@ -24,9 +24,14 @@ def name(position: str, sealing: int) -> str:
     return f"share-{position}-{sealing:04d}{SUFFIX}"
 
 
+def _shares(folder: Path) -> list[Path]:
+    """Every sealed share on a medium, whatever its file is called; not what was cut off while it was written."""
+    return sorted(path for path in folder.glob(f"*{SUFFIX}") if not path.name.startswith(PARTIAL))
+
+
 def newest(folder: Path, position: str) -> bytes:
-    """The sealed share on a medium: the one with the highest sealing number, whatever its file is called."""
-    found = [read_file(path, SEALED) for path in sorted(folder.glob(f"*{SUFFIX}"))]
+    """The sealed share on a medium: the one with the highest sealing number."""
+    found = [read_file(path, SEALED) for path in _shares(folder)]
     if not found:
         raise Malformed(f"{position}: no sealed share on this medium ({folder.name}); insert the medium with the file *{SUFFIX}")
     return max(found, key=lambda raw: Header.unpack(raw).sealing)
@@ -35,7 +40,7 @@ def newest(folder: Path, position: str) -> bytes:
 @control("GEN-10")
 def write(folder: Path, position: str, sealing: int, sealed: bytes) -> bytes:
     """GEN-10: write a sealed share to its own custodian's medium only, and read it back; what was read is returned."""
-    strangers = [path.name for path in folder.glob(f"*{SUFFIX}") if Header.unpack(read_file(path, SEALED)).position != position]
+    strangers = [path.name for path in _shares(folder) if Header.unpack(read_file(path, SEALED)).position != position]
     if strangers:
         refuse(
             "GEN-10",
@@ -74,7 +79,8 @@ def remove_older(room: Room, position: str, sealing: int) -> Steps:
     """SEC-01, SEC-04: sealed shares of lower numbers than this one, which was proven, are overwritten and removed, each one recorded:
     whose, from which medium, by what, and how."""
     folder = room.medium(position)
-    for path in sorted(folder.glob(f"*{SUFFIX}")):
+    _tidy(folder)
+    for path in _shares(folder):
         number = Header.unpack(read_file(path, SEALED)).sealing
         if number < sealing:
             destroy(path)
@@ -89,6 +95,16 @@ def remove_older(room: Room, position: str, sealing: int) -> Steps:
                     how=HOW,
                 ),
             )
+
+
+def _tidy(folder: Path) -> None:
+    """What was cut off while it was written goes as well. One that has its name already is the same file under two names: the bytes
+    stay, or a share that counts would be overwritten."""
+    for path in folder.glob(f"{PARTIAL}*{SUFFIX}"):
+        if path.stat().st_nlink > 1:
+            path.unlink()
+        else:
+            destroy(path)
 
 
 @control("SEC-04")

@@ -24,7 +24,7 @@ def carried_out(set_: Stage, words: Sequence[str]) -> None:
     check_ended(set_, "carried out")
 
 
-def cut_off_at_each_file(set_: Stage, words: Sequence[str], after: str) -> int:
+def cut_off_at_each_file(set_: Stage, words: Sequence[str]) -> int:
     """Killed at one file, resumed and killed at the next one, until the command ends: half of them half-written, half whole and
     not yet in the transcript. How often."""
     fault, kills = "kill-file:1", 0
@@ -36,19 +36,15 @@ def cut_off_at_each_file(set_: Stage, words: Sequence[str], after: str) -> int:
         assert vault_processes() == []
         kills += 1
         fault = "kill-filed:2" if kills % 2 else "kill-file:2"
-        words = resume(set_, f"outbound-{kills}") if after == "resume" or rehearsal.types(set_) else words
+        words = resume(set_, f"outbound-{kills}")
 
 
-def test_cut_off_at_each_file_of_prepare(authorized: Stage) -> None:
-    assert cut_off_at_each_file(authorized, demonstration.prepare_command(authorized), "prepare") >= 5
-    carried_out(authorized, resume(authorized))
-
-
-def test_cut_off_at_each_file_of_the_sitting_and_the_way_out(approved: Stage) -> None:
-    assert cut_off_at_each_file(approved, resume(approved), "resume") >= len(approved.plot.here) + 1
-    check_ended(approved, "carried out")
-    media = [list((approved.folder / "custodians" / position).glob("*.sealed")) for position in approved.plot.here]
-    assert [len(shares) for shares in media] == [1] * len(approved.plot.here)
+def test_cut_off_at_each_file_of_a_transfer(authorized: Stage) -> None:
+    """Documents, request, transaction, every sealed share, and every file that leaves."""
+    assert cut_off_at_each_file(authorized, demonstration.prepare_command(authorized)) >= 5 + len(authorized.plot.here) + 5
+    check_ended(authorized, "carried out")
+    media = [list((authorized.folder / "custodians" / position).glob("*.sealed")) for position in authorized.plot.here]
+    assert [len(shares) for shares in media] == [1] * len(authorized.plot.here)
 
 
 @pytest.mark.parametrize(("fault", "said"), [("full", "No space left on device"), ("read-only", "Read-only file system")])

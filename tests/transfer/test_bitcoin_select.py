@@ -24,6 +24,7 @@ from transfer.bitcoin.select import Choice, Rates
 from transfer.bitcoin.sighash import sighashes
 from transfer.bitcoin.snapshot import OwnCoin, checked
 from transfer.bitcoin.tx import TxOut
+from transfer.outstanding import Claim
 from transfer.review import Review
 
 CHANGE = opened(ACCOUNT).own(1, 7).script
@@ -110,15 +111,16 @@ def test_reserved_coins_stay_and_the_conflicting_one_goes(
     names = [each.outpoint for each in some.items]
     reserved = frozenset(name for at, name in enumerate(names) if at in left)
     wanted = order(payments=tuple(zip((PAYEE, OTHER), paid, strict=False)), rate=rate, max_fee=10**8, reserved=reserved)
-    replacing = frozenset({names[forced]}) if forced < len(names) else frozenset()
+    conflict = names[forced : forced + 1]
+    replacing = tuple(Claim(number=2, coins=(name,), txid="11" * 32, fee=200, weight=600, signed=True) for name in conflict)
     try:
         made = build(ACCOUNT, some, replace(wanted, replacing=replacing))
     except Malformed as error:
         assert "too little" in str(error)  # noqa: PT017
         return
     spent = {f"{each.txid}:{each.vout}" for each in review(made, ACCOUNT).inputs}
-    assert not spent & (reserved - replacing)
-    assert replacing <= spent
+    assert not spent & (reserved - {*conflict})
+    assert {*conflict} <= spent
 
 
 @pytest.mark.parametrize("inputs", [0, 1, 252, 253, 1_000])

@@ -85,6 +85,7 @@ def _opens(room: Room, position: str, sealed: bytes) -> bool:
         try:
             _asked(room, partial(alive(room).prove, position, sealed))
         except WrongSecret as wrong:
+            room.screen.fresh(())
             room.screen.say(str(wrong))
             if not wrong.tries_left:
                 return False

@@ -169,6 +169,7 @@ def _tries(room: Room, position: str, sealed: bytes, numbers: tuple[int, ...]) -
         try:
             alive(room).unlock(position, sealed, numbers)
         except WrongSecret as wrong:
+            room.screen.fresh(())
             room.screen.say(str(wrong))
             if not wrong.tries_left:
                 yield _set_aside(room, position, "three wrong passphrases")

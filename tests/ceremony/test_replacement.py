@@ -19,7 +19,7 @@ from ceremony.record import entries
 from ceremony.record.register import Register
 from ceremony.record.verify import verify
 from tests.ceremony import rehearsal
-from tests.ceremony.test_payments import _put_away
+from tests.ceremony.test_many_payments import _put_away
 from tests.ceremony.test_regtest import with_node
 from tests.node import Regtest, regtest
 from transfer.bitcoin.account import opened

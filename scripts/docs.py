@@ -104,7 +104,7 @@ breaks it on purpose and sees it refused. The online host writes no transcript: 
 ceremony is an entry of its own, `refusal`, whatever the control.
 
 {held} of {all} controls are held by a function in this release. For each of the others the page says what there is instead.
-"Never excepted" holds for all controls but {excepted}; the form for an exception is not in this release, so these are refused too
+"Never excepted" holds for all controls but {excepted}: both officers may except these in a form that they sign (`ceremony exception`)
 where they are held.
 """
 

@@ -303,12 +303,12 @@ def closed($b):
   | if $b.outcome != "void" and .sums.policy != null then .rules = .folder else . end;
 
 def pause($e): $e.body as $b | $e.type as $t  # from `paused` on: who comes back, what an interruption leaves, the end as void
-  | if $t == "paused" then need(.paused == ""; "ASM-03"; "a pause within a pause") | .paused = $e.seq | .back = []
+  | if $t == "paused" then need(.paused == ""; "ASM-03"; "a pause within a pause") | .paused = $e.seq | .back = [] | .away = false
     elif $t == "continued" then need(.paused != "" and $b.paused == .paused; "ASM-03"; "no such pause before it")
-      | need(([.back[] | .[0]] | unique | length) == 1 and ([.back[] | .[1]] | unique) == ["administrator","witness"]; "ASM-03"; "administrator and witness did not both sign that they are back")
+      | need(([.back[] | .[0]] | unique | length) == 1 and (([.back[] | .[1]] | unique) == ["administrator","witness"] or .away); "ASM-03"; "administrator and witness did not both sign that they are back")
       | .paused = ""
-    else need(.paused == "" or ($t | IN("resumed","refusal")) or ($t == "signature" and ($b.purpose | IN("return","phase")))
-      or ($t == "file" and ($b.kind | IN("torn","leftover"))) or ($t == "closed" and $b.outcome == "void"); "ASM-03"; "while the ceremony was paused") end;
+    else need(.paused == "" or ($t | IN("resumed","refusal")) or ($t == "signature" and ($b.purpose | IN("return","phase","exception"))) or $t == "excepted"
+      or ($t == "file" and ($b.kind | IN("torn","leftover","exception"))) or ($t == "closed" and $b.outcome == "void"); "ASM-03"; "while the ceremony was paused") end;
 
 def body($e): $e.body as $b | $e.type as $t
   | pause($e) | if $t == "file" then need(($b.name | is("[a-z0-9][a-z0-9-]{0,60}\\.[a-z]{2,12}")) and $b.name != "transcript.jsonl" and ($b.sha256 | is("[0-9a-f]{64}"))
@@ -355,7 +355,7 @@ def body($e): $e.body as $b | $e.type as $t
     elif $t == "quorums" or $t == "generated" then .newest = .seq | examined
     elif $t == "disagreed" then (if $b.to == "adjournment" then .declined += [$e.actor] else . end)
       | .number as $number | .out += ["N\t\($number)\tdisagreement\t\($e.actor)"]
-    elif $t == "excepted" then .excepted[$b.control] = true | .number as $number | .signed as $signed
+    elif $t == "excepted" then .excepted[$b.control] = true | .away = (.away or $b.control == "ASM-03") | .number as $number | .signed as $signed
       | need(($b.control | IN(excepted[])) and .listed[$b.file] == "exception"; "SET-06"; "an exception that no form allows")
       | need([("cfo","cto") as $who | any($signed[]; .[0] == "exception" and .[1] == $who and .[3] == $b.file)] | all; "SET-06"; "an exception that cfo and cto did not both sign")
       | .out += ["X\t\($b.control) \($number)\t\(.folder)/\($b.file)"]

@@ -305,9 +305,7 @@ _BRD = {
         "The receipt is of the very transaction, with exactly its outputs, in one block that two independent nodes show", ("sighting",)
     ),
     "BRD-04": Control("Two custodians sign the receipt, one of them not the broadcaster", ("signature",)),
-    "BRD-05": Control(
-        "A transfer is closed by its receipt", ("sighting", "closed"), "the exception form is not in this release", excepted=True
-    ),
+    "BRD-05": Control("A transfer is closed by its receipt, or by an exception", ("sighting", "excepted", "closed"), excepted=True),
     "BRD-06": Control(
         "From the word SIGN on a ceremony cannot be void; until the chain settles it, amount and coins stay reserved, and another payment "
         "to its payees must conflict with it",

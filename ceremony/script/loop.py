@@ -43,17 +43,25 @@ def play(room: Room, until: int | None = None) -> None:
     _append_refused(room, revoke.first_of_all(room))
     try:
         while room.state.closed is None:
-            if under_way(room.state) is not None:
-                _append_refused(room, pause.locked(room))
-                continue
             step = next_step(script, room.state, alive=room.vault is not None)
+            if under_way(room.state) is not None:
+                _locked(room, step)
+                continue
             if until is not None and step.number > until:
                 return
-            _run(room, script, step)
+            _run(room, step)
         print_slips(room)
     finally:
         if room.vault is not None:
             room.vault.end()
+
+
+def _locked(room: Room, step: Step) -> None:
+    try:
+        _append_refused(room, pause.locked(room))
+    except Refused as refused:
+        if not _excepted(room, step, refused):
+            raise
 
 
 def next_step(script: tuple[Step, ...], state: State, *, alive: bool) -> Step:
@@ -90,19 +98,9 @@ def _out_of_order(found: str, expected: str) -> NoReturn:
     refuse("SET-06", "the steps are not those of the script", found=found, expected=expected, do="Use an undamaged copy.")
 
 
-def _run(room: Room, script: tuple[Step, ...], step: Step) -> None:
+def _run(room: Room, step: Step) -> None:
     """One step, up to its entry; or up to a pause or an exception: then it is run again, and goes on from its fold."""
-    left = sum(s.minutes for s in script if s.number >= step.number)
-    opened = room.state.opened
-    place = panels.Place(
-        mark=opened.mark,
-        ceremony=None if step.blind else opened.ceremony,
-        kind=opened.kind,
-        step=step.number,
-        steps=len(script),
-        title=step.title,
-        minutes=left,
-    )
+    place = _place(room, step)
     stake = VOID_IF_STOPPED if in_one_sitting(room.state) else ""
     told = panels.explanation(step.title, step.why, step.who, step.controls)
     room.screen.screen(panels.header(place), stake, told, busy=lambda: pause.busy(room))
@@ -124,14 +122,30 @@ def _run(room: Room, script: tuple[Step, ...], step: Step) -> None:
         room.transcript.append("tool", entries.Step(number=step.number, title=step.title), room.clock())
 
 
+def _place(room: Room, step: Step) -> panels.Place:
+    script, opened = SCRIPTS[room.state.opened.kind], room.state.opened
+    return panels.Place(
+        mark=opened.mark,
+        ceremony=None if step.blind else opened.ceremony,
+        kind=opened.kind,
+        step=step.number,
+        steps=len(script),
+        title=step.title,
+        minutes=sum(s.minutes for s in script if s.number >= step.number),
+    )
+
+
 def _excepted(room: Room, step: Step, refused: Refused) -> bool:
     """Whether what refused may be excepted and the officers' form for it is complete now: then the step is run again."""
     if not may_be_excepted(refused.identifier) or room.vault is not None:
         return False
+    head = panels.header(_place(room, step))
+    room.screen.screen(head, busy=lambda: "")
     room.screen.say(f"{refused}\n\nBoth officers may except {refused.identifier} in a form that they sign.")
     try:
         room.screen.ask("x fills in the form; Enter stops here: ", "x, or Enter alone", r"")
     except Excepting:
+        room.screen.screen(head, busy=lambda: pause.FORM)
         _append_refused(room, exceptional.fill(room, step, refused.identifier))
         return refused.identifier in granted(room.state)
     except Pausing:

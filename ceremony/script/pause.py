@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ceremony.record import entries
+from ceremony.record.exceptional import granted
 from ceremony.record.rules.pause import check_back, returned, under_way
 from ceremony.record.state import State
 from ceremony.screen import panels
@@ -75,9 +76,9 @@ def locked(room: Room) -> Steps:
     ))  # fmt: skip
     signed = returned(room.state)
     text = next(iter(signed.values()), "") or room.statement()
-    why = {}
+    why, excepted = {}, "ASM-03" in granted(room.state.since(entries.Paused))
     for person in ("administrator", "witness"):
-        if person not in signed:
+        if person not in signed and not (signed and excepted):
             reason = room.screen.agree(person, "you are back: sign the transcript.")
             if reason:
                 why[person] = reason

@@ -107,3 +107,26 @@ def test_a_phase_and_a_key_record_need_everyone(founded: Stage) -> None:
     shown, code = rehearsal.run(founded, *resume)
     assert code == 1
     assert "GEN-14" in shown
+
+
+@pytest.mark.control("ASM-03")
+def test_a_pause_is_ended_without_the_witness_by_both_officers_alone(prepared: Stage) -> None:
+    cast = prepared.cast
+    cast.instead = [
+        ("A2: you are Anton Ackermann: sign the opening", "p"),
+        ("Who leaves: ", "witness"),
+        ("Why: ", "taken to hospital"),
+        ("witness: you are back", "n"),
+        ("witness, I do not agree, because: ", "not here"),
+        ("x fills in the form; Enter stops here: ", "x"),
+        ("what the control expects here: ", "the witness is in the room"),
+        ("what happened: ", "the witness was taken to hospital"),
+        ("what was decided, and why it is safe: ", "this ceremony is brought to its end as void"),
+    ]
+    shown, code = rehearsal.run_broken(prepared, "kill-after:continued", demonstration.transfer_command(prepared))
+    assert (code, cast.instead) == (128 + 9, []), shown[-2000:]
+    assert rehearsal.types(prepared)[-6:] == ["refusal", "file", "signature", "signature", "excepted", "continued"]
+    register = demonstration.transfer_command(prepared)[1:5]
+    shown, code = rehearsal.run(prepared, "void", *register, "--reason", "the witness is ill")
+    assert code == 0, shown[-2000:]
+    assert "0002-transfer: excepted: ASM-03" in both_verify(prepared).notes

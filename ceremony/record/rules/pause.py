@@ -6,11 +6,12 @@ from typing import NoReturn
 
 from ceremony.base.control import control, refuse
 from ceremony.record import checkpoint, entries
+from ceremony.record.exceptional import granted
 from ceremony.record.register import Ceremony
 from ceremony.record.state import Recorded, State
 
 STAFF = ("administrator", "witness")
-_FOUND = ("torn", "leftover")
+_FOUND = ("torn", "leftover", "exception")
 
 
 def under_way(state: State) -> Recorded | None:
@@ -31,18 +32,20 @@ def returned(state: State) -> dict[str, str]:
 
 @control("ASM-03")
 def check_back(state: State, where: str, said: str = "") -> None:
-    """ASM-03: after a pause nothing goes on before administrator and witness have both signed one checkpoint of the transcript anew.
+    """ASM-03: after a pause nothing goes on before administrator and witness have both signed one checkpoint of the transcript anew;
+    or one of them has, and both officers excepted the other one since.
 
     `said`: why one of them did not sign now, in their own words."""
     signed, pause = returned(state), state.since(entries.Paused).entries[:1]
     early = [text for text in signed.values() if checkpoint.parse(text).seq < max(entry.line.seq for entry in pause)]
-    if early or set(signed) != set(STAFF) or len(set(signed.values())) != 1:
+    excepted = "ASM-03" in granted(state.since(entries.Paused))
+    if early or (set(signed) != set(STAFF) and not (excepted and signed)) or len(set(signed.values())) != 1:
         refuse(
             "ASM-03",
             where,
             found=f"signed by {', '.join(sorted(signed)) or 'nobody'}" + (f"; {said}" if said else ""),
             expected="administrator and witness, who are both in the room the whole time, over the same checkpoint after the pause",
-            do="Wait until both are back, then `ceremony resume`. Nothing is lost.",
+            do="Wait until both are back, then `ceremony resume`. Nothing is lost. If one of them cannot come back: an exception.",
         )
 
 
@@ -67,12 +70,14 @@ def check(ceremony: Ceremony) -> None:
 
 
 def _may_stand(body: object) -> bool:
-    """Those who come back, what an interruption leaves, a refusal; and the end of a ceremony that is given up, which both sign."""
+    """Those who come back, what an interruption leaves, a refusal and its exception; and the end of a ceremony that is given up, which both sign."""
     if isinstance(body, entries.Signature):
-        return body.purpose in ("return", "phase")
+        return body.purpose in ("return", "phase", "exception")
     if isinstance(body, entries.File):
         return body.kind in _FOUND
-    return isinstance(body, entries.Resumed | entries.Refusal) or (isinstance(body, entries.Closed) and body.outcome == "void")
+    return isinstance(body, entries.Resumed | entries.Refusal | entries.Excepted) or (
+        isinstance(body, entries.Closed) and body.outcome == "void"
+    )
 
 
 def _out_of_place(where: str, found: str, expected: str) -> NoReturn:

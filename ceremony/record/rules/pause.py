@@ -70,7 +70,7 @@ def check(ceremony: Ceremony) -> None:
 
 
 def _may_stand(body: object) -> bool:
-    """Those who come back, what an interruption leaves, a refusal and its exception; and the end of a ceremony that is given up, which both sign."""
+    """Those who come back, what an interruption leaves, a refusal and its exception; the end of a ceremony that is given up."""
     if isinstance(body, entries.Signature):
         return body.purpose in ("return", "phase", "exception")
     if isinstance(body, entries.File):

@@ -287,7 +287,7 @@ ANSWERS: tuple[tuple[str, Answer], ...] = (
     (r"administrator, (genesis|head) of the practice register, from its closing slip: ", lambda c, m: c.papers[m[1]]),
     (r"Type (UNLOCK|SIGN|CLOSE|VOID|BROADCAST)(?: to sign this, anything else to stop)?: ", lambda _c, m: m[1]),
     (r"type SIGN to approve exactly this[^\r\n]*: ", lambda _c, _m: "SIGN"),
-    (r"the last 8 characters of the address as (\S+) reads them: ", lambda c, m: c.hears[m[1]][-8:]),
+    (r"(\S+), the last 8 characters as they read: ", lambda c, m: c.hears[m[1]][-8:]),
     (r"sign this exception here \[Enter\], or f if it was signed elsewhere: ", lambda _c, _m: ""),
     (r"\[Enter(?: or n)?\] ", lambda _c, _m: ""),
 )

@@ -245,7 +245,8 @@ def authorize(set_: Stage, *paid: str, replaces: str = "") -> None:
     )  # fmt: skip
     confirm = (
         "authorize", "confirm", "office/authorization.json", "--as", "witness", "--key", key("witness"),
-        "--channel", "telephone, number from the contract", "--spoken-with", "the payee's treasurer", "-o", "office/confirmation.json",
+        "--channel", "telephone, number from the contract", "--spoken-with", "the payee's treasurer",
+        "--charter", "office/charter.json", "-o", "office/confirmation.json",
     )  # fmt: skip
     signed = [("authorize", "sign", "office/authorization.json", "--as", p, "--key", key(p), *papers) for p in ("cfo", "cto")]
     heard = () if "--consolidate" in paid else ("--confirmation", "office/confirmation.json")

@@ -139,7 +139,7 @@ def verify(signature: Signature, raw: bytes, key: PublicKey, namespace: Namespac
             "AUT-03",
             f"signature of {signature.signer}",
             found=_last(done.stderr + done.stdout),
-            expected=f"a {namespace} signature over these bytes by the key that the charter lists for {signature.signer}",
+            expected=f"a signature ({namespace}) over these bytes by the key that the charter lists for {signature.signer}",
             do="Let the right person sign the right document with the key of the charter.",
         )
 

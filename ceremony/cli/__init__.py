@@ -101,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         error.show()
         code = 2
     except (click.Abort, KeyboardInterrupt):
-        _say("Interrupted. Nothing is lost; `ceremony resume` goes on with a ceremony.")
+        _say("\nInterrupted. Nothing is lost; `ceremony resume` goes on with a ceremony.")
         code = 130
     except Refused as refusal:
         _say(str(refusal))

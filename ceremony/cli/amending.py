@@ -221,8 +221,11 @@ def check_policy(  # noqa: PLR0913, PLR0917 (one for each option)
     asked = load(Authorization, read_file(authorization, MOST_BYTES), authorization.name)
     found = authorize.judge(asked, authorize.ground_of(chain, wanted, genesis, folder), authorize.time(at))
     papers.show(verdicts([verdict for verdict, _ in found]))
-    no = any(refusal is not None for _, refusal in found)
-    counted = "" if folder else "; what was spent before is counted on the cold host (or give --register)"
-    click.echo(f"{'NO' if no else 'YES'}: this policy {'refuses' if no else 'lets'} it{'' if no else ' pass'}{counted}.")
-    if no:
+    refusals = [refusal for _, refusal in found if refusal is not None]
+    for refusal in refusals:
+        papers.show(("", *papers.wrapped(refusal)))
+    if folder is None:
+        papers.show(("", "Without --register nothing is counted that was spent before; the cold host counts it."))
+    click.echo("NO: this policy refuses it." if refusals else "YES: this policy lets it pass.")
+    if refusals:
         raise SystemExit(1)

@@ -234,9 +234,17 @@ def sign(file: Path, person: str, key: Path, ground: Ground, coins: Coins | None
 )
 @click.option("--spoken-with", multiple=True, required=True, help="Who at the payee answers. Once for all payees, or once for each.")
 @click.option("--slip", type=papers.FILE, help="Folder for the payee slip (payee-slip.txt, .pdf); beside the confirmation otherwise.")
+@papers.charters_to_see
 @papers.out
 def confirm(  # noqa: PLR0913, PLR0917 (one option each)
-    file: Path, person: str, key: Path, channel: tuple[str, ...], spoken_with: tuple[str, ...], slip: Path | None, output: Path
+    file: Path,
+    person: str,
+    key: Path,
+    channel: tuple[str, ...],
+    spoken_with: tuple[str, ...],
+    slip: Path | None,
+    charter_paths: tuple[Path, ...],
+    output: Path,
 ) -> None:
     """Call each payee: while they are on the line they say amount and address, you type the end of it, unseen. Writes the payee slip."""
     wanted = load(Authorization, read_file(file, MOST_BYTES), file.name)
@@ -245,11 +253,15 @@ def confirm(  # noqa: PLR0913, PLR0917 (one option each)
         raise Malformed("a consolidation pays nobody: there is no payee to call, and it needs no confirmation")
     spoken = zip(wanted.payments, _each(channel, wanted, "--channel"), _each(spoken_with, wanted, "--spoken-with"), strict=True)
     paper = _paper(slip or output.parent)
+    papers.check_new(output)
     papers.show(digest(wanted.digest))
     calls = tuple(_call(payment, by, whom) for payment, by, whom in spoken)
     said = papers.made(Confirmation(authorization=wanted.digest, checker=person, calls=calls), "confirmation")
     papers.confirmed()
     signature = signatures.sign(person, "confirmation@cold-ceremony", dump(said), key)
+    if charter_paths:
+        charter = papers.charter_chain(charter_paths, wanted.genesis).charter
+        signatures.verify(signature, dump(said), charter.key(person), "confirmation@cold-ceremony")
     papers.write(output, said)
     add_signature(output, signature)
     _write_slip(paper, payee_slip(wanted, said), wanted.mark)
@@ -286,6 +298,7 @@ def check(file: Path, confirmation_path: Path | None, ground: Ground, at: str | 
 @papers.out
 def revoke(file: Path, person: str, key: Path, reason: str, charter_paths: tuple[Path, ...], output: Path) -> None:  # noqa: PLR0913, PLR0917 (one option each)
     """Take an authorization back, for ever: CFO or CTO alone. It counts when the cold host has it, before the word SIGN."""
+    papers.check_new(output)
     raw, signed = read_signed(file)
     wanted = load(Authorization, raw, file.name)
     if len(reason) > _HEARD:
@@ -437,8 +450,8 @@ def _each(said: tuple[str, ...], wanted: Authorization, option: str) -> tuple[st
 def _call(payment: Payment, channel: str, spoken_with: str) -> Call:
     """AUT-08: one payee is on the line and reads out; the checker types what they hear."""
     papers.show((*field("payee", payment.payee), *field("amount", format_btc(payment.amount))))
-    click.echo(f"Ask {payment.payee} for the amount and for the address, and let them read it to you.")
-    _heard(payment, click.prompt(f"Type the last {_TAIL} characters of the address as {payment.payee} reads them", prompt_suffix=": "))
+    click.echo("Ask them for the amount and for the address, and let them read both to you.")
+    _heard(payment, click.prompt(f"{payment.payee}, the last {_TAIL} characters as they read", prompt_suffix=": "))
     return Call(
         payee=payment.payee,
         destination=payment.destination,
@@ -481,7 +494,9 @@ def _book(register: Path, genesis: str) -> Register:
 
 
 def _paper(folder: Path) -> Path:
-    """Where the payee slip will lie, without its ending; Malformed, before anybody is called, if another one lies there."""
+    """Where the payee slip will lie, without its ending; Malformed, before anybody is called, if it cannot lie there."""
+    if not folder.is_dir():
+        raise Malformed(f"{folder}: there is no such folder for the payee slip; make it first")
     for path in (folder / f"{_SLIP}.txt", folder / f"{_SLIP}.pdf"):
         if path.exists():
             raise Malformed(f"{path}: another payee slip is there already; give a folder of its own with --slip")

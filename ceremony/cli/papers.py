@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TypeVar
 import click
 
 from ceremony.base import signatures
-from ceremony.base.control import Undecided, refuse
+from ceremony.base.control import Refused, Undecided, refuse
 from ceremony.base.data import Malformed, dump, load
 from ceremony.base.files import write_new
 from ceremony.base.signatures import Namespace, Signature
@@ -51,6 +52,15 @@ def show(lines: Sequence[str]) -> None:
     click.echo("\n".join(lines))
 
 
+def wrapped(refusal: Refused) -> tuple[str, ...]:
+    """A refusal whole: what was found, what was expected, what to do; no word is torn."""
+    rows = (
+        textwrap.wrap(line, 78, subsequent_indent=" " * 12 * line.startswith("  "), break_long_words=False)
+        for line in str(refusal).splitlines()
+    )
+    return tuple(line for row in rows for line in row)
+
+
 def pages(*screens: Sequence[str]) -> None:
     """Screens one after the other, each cut at what a terminal of 24 lines shows; somebody at a terminal says when to go on."""
     cut = [lines[at : at + _ROWS] for lines in screens for at in range(0, len(lines), _ROWS)]
@@ -69,6 +79,14 @@ def write(path: Path, value: object) -> None:
     """Make the file, never over another one."""
     write_new(path, dump(value))
     click.echo(f"Written: {path}")
+
+
+def check_new(path: Path) -> None:
+    """Malformed, before anybody is asked for anything, if the file to be made cannot be made."""
+    if path.exists():
+        raise Malformed(f"{path}: is there already; give another name with -o")
+    if not path.absolute().parent.is_dir():
+        raise Malformed(f"{path}: there is no such folder; make it first")
 
 
 def public_key(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -77,11 +78,12 @@ def approve(request: Path, genesis: str, person: str, key: Path, output: Path) -
     """Review the folder REQUEST and sign an approval of exactly this, to be carried back to the cold host.
 
     It is called approval-cfo.json or approval-cto.json there, in the folder that `ceremony transfer --approvals` names."""
+    papers.check_new(output)
     found = requested.read(request, genesis, papers.now())
     papers.pages(request_screen(found))
     if found.charter.officers_approve != "yes":
         click.echo("This charter does not ask officers to approve each request; the cold host takes none.")
-    _agreed(person)
+    _agreed(person, request, key)
     approval = as_person(found.approval, person, found.approval.head)
     signature = signatures.sign(person, "approval@cold-ceremony", dump(approval), key)
     signatures.verify(signature, dump(approval), found.charter.key(person), "approval@cold-ceremony")
@@ -89,17 +91,19 @@ def approve(request: Path, genesis: str, person: str, key: Path, output: Path) -
     add_signature(output, signature)
 
 
-def _agreed(person: str) -> None:
+def _agreed(person: str, folder: Path, key: Path) -> None:
     """SIGN, or why not: what an officer does not agree to is not signed here, it is revoked."""
     said = click.prompt(
         f"{person}: type SIGN to approve exactly this, n if you do not agree", prompt_suffix=": ", default="", show_default=False
     )
     if said == "n":
         reason = click.prompt(f"{person}: I do not agree, because", prompt_suffix=" ")
-        click.echo(
-            "Nothing was signed, and without your approval no share is opened.\nTo stop this transfer for good, sign that you take it back:"
-        )
-        click.echo(f"  ceremony authorize revoke REQUEST/authorization.json --as {person} --reason '{reason}'")
+        click.echo("Nothing was signed, and without your approval no share is opened.")
+        click.echo("To stop this transfer for good, sign that you take it back:")
+        click.echo(f"  ceremony authorize revoke {shlex.quote(str(folder / 'authorization.json'))} \\")
+        click.echo(f"    --as {person} --key {shlex.quote(str(key))} -o revocation.json \\\n    --reason {shlex.quote(reason)}")
+    elif said != "SIGN":
+        click.echo("Nothing was signed.", err=True)
     if said != "SIGN":
         raise SystemExit(papers.STOPPED)
     click.echo("If your key waits for a touch, touch it now.")

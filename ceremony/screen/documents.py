@@ -135,8 +135,7 @@ def authorization_screen(  # noqa: PLR0913, PLR0917 (the document, the policy, w
         *field("worth", wanted.reference_value),
         *field("greatest fee", f"{fee}, {show_percent(wanted.greatest_fee, wanted.amount)} of the amount" if wanted.amount else fee),
         *field("stays", _stays(wanted, balance)),
-        *field("limits", f"at most {format_btc(policy.per_transfer)} per transfer"),
-        *field("", _window(wanted, policy, spent, now)),
+        *field("limits", _window(wanted, policy, spent, now)),
         *field("valid", f"{wanted.not_before} to {wanted.expires}"),
         *field("from", f"{wanted.account} ({wanted.chain} {wanted.network}), asked for by {wanted.requester}"),
         *field("purpose", wanted.purpose),
@@ -152,12 +151,13 @@ def _payments(wanted: Authorization, policy: Policy) -> tuple[str, ...]:
             *field("payees", "none: at most " + f"{wanted.coins} coins, the smallest, go to one own address"),
             *field("amount", CONSOLIDATION),
         )
-    several, lines = len(wanted.payments) > 1, list[str]()
+    several, lines, most = len(wanted.payments) > 1, list[str](), f"at most {format_btc(policy.per_transfer)} per transfer"
     for number, each in enumerate(wanted.payments, start=1):
         payee = policy.payee(each.payee)
         lines += field(f"payee {number}" if several else "payee", each.payee + (f" ({payee.note})" if payee else ""))
-        lines += (*field("address", grouped(each.destination)), *field("amount", format_btc(each.amount)))
-    return (*lines, *(field("sum", f"{format_btc(wanted.amount)} in {len(wanted.payments)} payments") if several else ()))
+        amount = format_btc(each.amount)
+        lines += (*field("address", grouped(each.destination)), *field("amount", amount if several else f"{amount} ({most})"))
+    return (*lines, *(field("sum", f"{format_btc(wanted.amount)} in {len(wanted.payments)} payments ({most})") if several else ()))
 
 
 def verdicts(found: Sequence[Verdict]) -> tuple[str, ...]:

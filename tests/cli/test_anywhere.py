@@ -237,7 +237,7 @@ def test_the_longest_authorization_still_fits(good: Desk) -> None:
     good.put_authorization(wanted)
     done = ceremony("authorize", "show", good.folder / "authorization.json", *on(good), f"--now={NOW}")
     assert done.returncode == 0, done.stderr
-    assert len(screen(done.stdout)) <= 23  # one line is left for the question
+    assert len(screen(done.stdout)) <= 22  # one line for BRD-06, where a register is at hand, and one for the question
 
 
 def confirm(desk: Desk, output: Path, *more: str) -> Any:
@@ -267,11 +267,23 @@ def test_a_payee_slip_never_replaces_another_one(good: Desk, tmp_path: Path) -> 
     before = (tmp_path / "payee-slip.txt").read_bytes()
     done = confirm(good, tmp_path / "again.json")
     assert (done.returncode, "another payee slip is there already" in done.stderr) == (2, True)
-    assert "Ask the payee" not in done.stdout
+    assert "Ask them" not in done.stdout
     assert not (tmp_path / "again.json").exists()
     assert (tmp_path / "payee-slip.txt").read_bytes() == before
+    done = confirm(good, tmp_path / "again.json", f"--slip={tmp_path / 'else'}")
+    assert (done.returncode, "there is no such folder for the payee slip" in done.stderr) == (2, True)
     (tmp_path / "else").mkdir()
+    done = confirm(good, tmp_path / "confirmation.json", f"--slip={tmp_path / 'else'}")
+    assert (done.returncode, "is there already" in done.stderr, "Ask them" in done.stdout) == (2, True, False)
     assert confirm(good, tmp_path / "again.json", f"--slip={tmp_path / 'else'}").returncode == 0
+
+
+@pytest.mark.control("AUT-03")
+def test_a_confirmation_by_another_key_is_not_kept(good: Desk, tmp_path: Path) -> None:
+    caller = ["--as=witness", f"--key={good.key('cto')}", "--channel=telephone", "--spoken-with=Zoe"]
+    words = ("authorize", "confirm", good.folder / "authorization.json", *caller, f"-o{tmp_path / 'confirmation.json'}")
+    refused(ceremony(*words, f"--charter={good.folder / 'charter.json'}", typed=f"{TAIL}\n{SIGN}"), "AUT-03")
+    assert not list(tmp_path.iterdir())
 
 
 def revoke(desk: Desk, output: Path, officer: str = "cfo", key: str = "cfo", typed: str = SIGN) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -132,12 +133,16 @@ def test_an_officer_approves_what_the_preparation_left(anchor: sample.Anchor, re
 
 
 def test_who_does_not_agree_signs_nothing_and_hears_how_to_revoke(anchor: sample.Anchor, request_: Path) -> None:
-    done = approve(anchor, request_, typed="n\nnot my order\n")
+    done = approve(anchor, request_, typed="n\nit's not my order\n")
     assert done.returncode == 130
-    assert "authorize revoke" in done.stdout
-    assert "not my order" in done.stdout
+    told = shlex.split(done.stdout.partition("take it back:\n")[2].replace("\\\n", ""))  # a whole command: it can be typed as it stands
+    assert told[:3] == ["ceremony", "authorize", "revoke"]
+    assert Path(told[3]) == request_ / "authorization.json"
+    assert told[4:-2] == ["--as", "cfo", "--key", told[7], "-o", "revocation.json"]
+    assert told[-2:] == ["--reason", "it's not my order"]
     assert not (request_.parent / "approval-cfo.json").exists()
-    assert approve(anchor, request_, typed="yes\n").returncode == 130
+    done = approve(anchor, request_, typed="yes\n")
+    assert (done.returncode, done.stderr) == (130, "Nothing was signed.\n")
 
 
 @pytest.mark.control("AUT-03")

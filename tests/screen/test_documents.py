@@ -98,4 +98,4 @@ def test_several_payments_have_their_sum_and_every_whole_address() -> None:
     text = "".join("".join(lines).split())
     assert FIRST in text
     assert SECOND in text
-    assert "sum           0.30000000 BTC in 2 payments (at most 1.00000000 BTC per transfer)" in lines
+    assert "sum0.30000000BTCin2payments(atmost1.00000000BTCpertransfer)" in text

@@ -23,6 +23,7 @@ from ceremony.record.register import Register
 from ceremony.record.signed import read_signed
 from ceremony.screen import panels
 from ceremony.script import preflight
+from ceremony.script.lookalike import check_past
 from ceremony.script.opening import take_signatures
 from ceremony.script.room import Room, Steps
 from ceremony.vault.process import Vault
@@ -308,6 +309,7 @@ def request(room: Room) -> Steps:
         yield from room.keep("request.psbt", "request", built.raw)
     with room.screen.working("two readers of the signing request"):
         proof = agreed(room)
+        check_past(room, proof)
     room.screen.pages(panels.review(proof.review))
     room.screen.show(panels.words("signing request", proof.review.digest))
     if room.state.last(entries.Agreed) is None:

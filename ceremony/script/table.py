@@ -67,10 +67,12 @@ KEYGEN = _numbered(
     Step("close", "Adjourn", "everyone", 10, ("AUD-02",), "closing:adjourn_keygen"),
 )
 
+REQUESTED = ("TXN-01", "TXN-07", "TXN-09", "AUT-06", "AUT-07", "AUT-10")
+
 TRANSFER = _numbered(
     Step("prepare", "Authorization", "staff", 3, ("AUT-01", "AUT-02", "AUT-04", "AUT-05", "AUT-08"), "prepare:authorization"),
     Step("prepare", "Machine and HSM", "staff", 5, MACHINE, "prepare:machine"),
-    Step("prepare", "Signing request", "staff", 3, ("TXN-01", "TXN-09", "AUT-06", "AUT-07", "AUT-10"), "prepare:request", staff_signs=True),
+    Step("prepare", "Signing request", "staff", 3, REQUESTED, "prepare:request", staff_signs=True),
     Step("open", "Room", "staff", 3, ("AIR-01",), "surroundings:checklist", blind=True),
     Step("open", "Clock and closing slips", "everyone", 5, ("ASM-04", "ASM-05", "AUD-10"), "outside:clock_and_slips", blind=True),
     Step("open", "Roll-call", "everyone", 10, ("ASM-01", "ASM-02"), "opening:roll_call", staff_signs=True),

@@ -59,6 +59,14 @@ def test_a_payee_whose_address_looks_like_a_past_one_is_refused(prepared: Stage)
     assert "reviewed" not in rehearsal.types(prepared)
 
 
+@pytest.mark.control("TXN-07")
+def test_a_look_alike_is_refused_before_anybody_comes(authorized: Stage) -> None:
+    poisoned = PAYEE[:10] + "q" * (len(PAYEE) - 14) + PAYEE[-4:]
+    shown, code = rehearsal.run_broken(authorized, f"past:{poisoned}", demonstration.prepare_command(authorized))
+    assert (code, "TXN-07 the address of example-exchange looks like one" in shown) == (1, True)
+    assert "agreed" not in rehearsal.types(authorized)
+
+
 # --- below the terminal -----------------------------------------------------------------------------------------------------
 
 

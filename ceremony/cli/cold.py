@@ -24,7 +24,7 @@ from ceremony.record.verify import verify
 from ceremony.screen import panels
 from ceremony.screen.terminal import Stopped, Terminal, check_terminal
 from ceremony.script import loop, revoke
-from ceremony.script.closing import print_slips, slips_folder
+from ceremony.script.closing import check_out, print_slips, slips_folder
 from ceremony.script.generate import check_one_sitting
 from ceremony.script.room import Room, utc_now
 from ceremony.script.table import PREPARED, in_one_sitting
@@ -107,6 +107,7 @@ def transfer(folder: Path, genesis: str, slips: str | None, **given: str | None)
     """The transfer itself, with custodians, administrator and witness in the room."""
     given["slips"] = str(slips_folder(folder, slips))
     with _continued(folder, genesis, _without_nothing(given), "transfer") as room:
+        check_out(room)
         verify(folder, genesis)
         _play(room)
     click.echo(f"Carried out: {given['out']}\nhead {Register.open(folder).head}")
@@ -142,6 +143,7 @@ def resume(folder: Path, genesis: str, slips: str | None, **given: str | None) -
     given["slips"] = str(slips_folder(folder, slips))
     with _continued(folder, genesis, _without_nothing(given), None) as room:
         check_one_sitting(room.state)
+        check_out(room)
         verify(folder, genesis)
         _play(room)
     click.echo(f"head {Register.open(folder).head}")

@@ -89,6 +89,17 @@ def _show(room: Room, frames: tuple[str, ...]) -> None:
         raise
 
 
+def check_out(room: Room) -> None:
+    """Before anybody is asked for anything: the bundle that was named on the command line can be written where it was named."""
+    if "out" not in room.given or room.state.last(entries.Exported) is not None:
+        return
+    out = _fresh(Path(room.given["out"]))
+    if not out.absolute().parent.is_dir():
+        raise Malformed(f"{out}: its folder is not there; insert the medium, or make the folder")
+    if room.register.resolve() in out.resolve().parents:
+        raise Malformed(f"{out}: lies in the register, where no other file may lie; give a folder outside of it")
+
+
 def _fresh(out: Path) -> Path:
     """A folder that an earlier, interrupted run wrote is another bundle (of a shorter transcript): it must not be mistaken for this."""
     for path in (out, _frames(out)):

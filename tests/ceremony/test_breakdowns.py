@@ -94,3 +94,16 @@ def test_a_receipt_that_is_killed_after_every_entry_closes_the_transfer_once(car
     assert kills > 8
     assert rehearsal.types(carried_out).count("sighting") == 1
     check_ended(carried_out, "receipt")
+
+
+@pytest.mark.parametrize(
+    ("out", "said"),
+    [("nowhere/outbound", "its folder is not there"), ("register/outbound", "lies in the register"), ("office", "is there already")],
+)
+def test_where_no_bundle_can_lie_is_told_before_anybody_is_asked(prepared: Stage, out: str, said: str) -> None:
+    before = rehearsal.types(prepared)
+    for command in ("transfer", "resume"):
+        shown, code = rehearsal.run(prepared, *demonstration.transfer_command(prepared, command)[:-1], out)
+        assert (code, said in " ".join(shown.split())) == (2, True), shown
+        assert "Room" not in shown
+    assert [entry for entry in rehearsal.types(prepared) if entry != "resumed"] == before

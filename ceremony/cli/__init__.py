@@ -27,7 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "exception": ("ceremony.cli.exceptions:exception", "Read and sign an exception form (CFO and CTO)."),
     "script": ("ceremony.cli.scripts:script", "Show or print the script: steps with blanks, and a sheet for each role."),
     "audit": ("ceremony.cli.audit:audit", "Verify a register against its anchor; write the report."),
-    "preflight": ("ceremony.cli.preflight:preflight", "Cold host: look at machine, devices and HSM, and start nothing."),
+    "preflight": ("ceremony.cli.preflight:preflight", "Cold host: look at machine, devices and HSM, and begin nothing."),
     "keygen": ("ceremony.cli.cold:keygen", "Cold host: generate the key and its shares, in one sitting."),
     "prepare": ("ceremony.cli.cold:prepare", "Cold host: begin a transfer: machine, HSM, snapshot, signing request."),
     "transfer": ("ceremony.cli.cold:transfer", "Cold host: the transfer with everybody in the room."),

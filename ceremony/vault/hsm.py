@@ -55,8 +55,8 @@ from ceremony.vault.protocol import (
 PIN_TRIES = 3
 _PIN_STATES = {
     "no wrong tries": "The HSM counts no wrong PIN since the last right one: all of its tries are left.",
-    "wrong tries": "The HSM counts wrong PINs since the last right one: not all of its tries are left, and it may lock itself.",
-    "last try": "ONE MORE WRONG PIN LOCKS THIS HSM: one try is left. If you are not sure of the PIN, do not risk it; nothing is lost.",
+    "wrong tries": "The HSM counts wrong PINs since the last right one:\nnot all of its tries are left, and it may lock itself.",
+    "last try": "ONE MORE WRONG PIN LOCKS THIS HSM: one try is left.\nIf you are not sure of the PIN, do not risk it; nothing is lost.",
 }
 RISK = "RISK"
 """Typed before the last try that an HSM gives: it cannot be taken back."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable, Iterable
 
 import pytest
@@ -13,7 +14,7 @@ from ceremony.demonstration import Stage
 from ceremony.record.register import Register
 from ceremony.record.verify import verify
 from tests.ceremony import rehearsal
-from tests.ceremony.test_interruptions import check_ended
+from tests.ceremony.test_interruptions import check_ended, vault_processes
 from tests.machine.tree import Host, clean
 
 PIN = r"administrator, PIN of the HSM [^\r\n]*then Enter: "
@@ -145,3 +146,42 @@ def test_every_run_of_the_vault_says_which_tests_passed(carried_out: Stage) -> N
     gone = bodies(carried_out, "removed")
     assert sorted(b["position"] for b in gone) == sorted(carried_out.plot.here)
     assert all(b["medium"].startswith("no USB device: /") and b["tool"].startswith("cold-ceremony ") for b in gone)
+
+
+@pytest.mark.control("AIR-07")
+def test_a_preflight_proves_the_import_path_and_begins_nothing(authorized: Stage) -> None:
+    before = sorted((authorized.folder / "register").iterdir())
+    words = ("preflight", "--charter", "office/charter.json", "--module", authorized.module, "--import-path")
+    shown, code = rehearsal.run(authorized, *words)
+    told = " ".join(shown.split())
+    assert code == 0, shown[-2000:]
+    assert "all passed: 11 in screen, 12 in opener, 12 in hsm" in told
+    assert "read back, sign, verify, destroy with a throw-away key: held left there 0 objects" in told
+    authorized.cast.instead = [(PIN, "0000")]
+    shown, code = rehearsal.run(authorized, *words)
+    assert (code, "did not take this PIN (2 tries left)" in shown, authorized.cast.instead) == (0, True, [])
+    authorized.cast.instead = [(PIN, lambda child: child.send("\x03"))]
+    shown, code = rehearsal.run(authorized, *words)
+    assert (code, "Interrupted." in shown) == (130, True)
+    assert vault_processes() == []
+    assert sorted((authorized.folder / "register").iterdir()) == before
+
+
+@pytest.mark.control("AIR-06")
+def test_a_preflight_refuses_an_hsm_that_holds_a_key(authorized: Stage) -> None:
+    tool = (
+        "pkcs11-tool",
+        "--module",
+        authorized.module,
+        "--login",
+        "--pin",
+        authorized.cast.pin,
+        "--keypairgen",
+        "--key-type",
+        "EC:secp256k1",
+    )
+    subprocess.run(tool, env=dict(authorized.environment), check=True, capture_output=True)
+    words = ("preflight", "--charter", "office/charter.json", "--module", authorized.module, "--import-path")
+    shown, code = rehearsal.run(authorized, *words)
+    assert (code, "AIR-06 the HSM practice-hsm holds keys before the ceremony" in shown) == (1, True)
+    assert "throw-away key: held" not in shown

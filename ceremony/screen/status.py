@@ -1,4 +1,6 @@
-"""The screen that everybody opens first: where the register stands, and what to type next. At most 24 lines of 78 columns."""
+"""The screen that everybody opens first: where the register stands, and what to type next. At most 24 lines of 78 columns.
+
+It says neither number nor head of the last ceremony: people read both from their closing slips, and no screen before that (ASM-05)."""
 
 from __future__ import annotations
 
@@ -30,9 +32,9 @@ def screen(found: Standing, now: str, where: str) -> tuple[str, ...]:
         left[: WIDTH - 18] + f"{now[:16].replace('T', ' ')} UTC".rjust(WIDTH - len(left[: WIDTH - 18])),
         "".ljust(WIDTH, "="),
         *_short("genesis", " ".join(spoken(book.genesis, _WORDS)) + " ..."),
-        *_short("last ended", f"ceremony {last[0].number} ({last[0].kind}), head " + _head(last[0].head) if last else "none"),
+        *_short("last ended", f"{last[0].kind}, {last[0].time[:10]}; the rest is on your closing slip" if last else "none"),
         *_short("OPEN" if found.open else "open", _open(found)),
-        *_short("next", _next(found, where)),
+        *_short("next", _next(found, where, now)),
         *_awaiting(found),
         *_limits(found),
         *_clock(found, now),
@@ -53,18 +55,14 @@ def _short(name: str, value: str) -> tuple[str, ...]:
     return (line + " ..." if rest and len(line) + 4 <= WIDTH else line,)
 
 
-def _head(head: str) -> str:
-    return " ".join(spoken(head, _WORDS)) + " ..."
-
-
 def _open(found: Standing) -> str:
     if found.open is None:
         return "nothing"
     steps = [body.title for body in found.open.state.all(Step)]
-    return f"ceremony {found.open.number} ({found.open.kind}), " + (f"after the step {steps[-1]!r}" if steps else "in its first step")
+    return f"{found.open.kind}, " + (f"after the step {steps[-1]!r}" if steps else "in its first step")
 
 
-def _next(found: Standing, where: str) -> str:
+def _next(found: Standing, where: str, now: str) -> str:
     if found.open is not None:
         prepared = found.open.kind == "transfer" and any(s.title == "Signing request" for s in found.open.state.all(Step))
         return f"ceremony {'transfer' if prepared else 'resume'} --register {where} ..."
@@ -72,11 +70,13 @@ def _next(found: Standing, where: str) -> str:
         return f"ceremony keygen --register {where} ..."
     if found.awaiting:
         return "ceremony online receipt ..., then ceremony online close ..."
+    if found.clock and days(found.clock, now) > OVERDUE:
+        return f"ceremony drill --register {where} ..."
     return "ceremony authorize draft ..., then ceremony prepare ..."
 
 
 def _awaiting(found: Standing) -> tuple[str, ...]:
-    told = [f"ceremony {number}, {txid[:16] or 'not assembled yet'}..." for number, txid in found.awaiting]
+    told = [f"{txid[:16]}..." if txid else "one not assembled yet" for _, txid in found.awaiting]
     more = f", and {len(told) - 2} more" if len(told) > 2 else ""
     return _short(
         "UNRESOLVED" if told else "unresolved", ("no receipt yet: " + "; ".join(told[:2]) + more) if told else "nothing awaits a receipt"

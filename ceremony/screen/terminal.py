@@ -103,6 +103,12 @@ class Terminal:
             sys.stdout.write("\x1b[3J")
         self._clear()
 
+    def wipe(self) -> None:
+        """The screen as it stood, without anything that was typed on it, also not in what the terminal kept."""
+        kept = list(self._panel)
+        self.forget()
+        self.show(kept)
+
     def say(self, line: str) -> None:
         """One plain message, wrapped; what is indented stays indented."""
         for part in line.splitlines() or [""]:

@@ -65,6 +65,7 @@ def locked(room: Room) -> Steps:
     blind = next((step.blind for step in SCRIPTS[opened.kind] if not room.state.done(step.number)), False)
     left = f"{opened.mark.upper()}  {opened.kind}" + ("" if blind else f", ceremony {opened.ceremony}")
     room.screen.screen((left + "LOCKED".rjust(panels.WIDTH - len(left)), "== Paused ".ljust(panels.WIDTH, "=")), busy=lambda: LOCKED)
+    room.screen.forget()  # what was to be read before the pause is nobody's meanwhile, also not by scrolling back
     body: entries.Paused = pause.body
     room.screen.show((
         *panels.field("left", ", ".join(body.who)),
@@ -72,7 +73,7 @@ def locked(room: Room) -> Steps:
         *panels.field("since", f"{pause.line.time} (entry {pause.line.seq})"),
         "",
         *panels.paragraph("To go on, administrator and witness both sign the transcript anew. Nothing goes on without either of them."),
-        *panels.paragraph("Who is not back yet: type q. `ceremony resume` comes to this page again."),
+        *panels.paragraph("If somebody is not back yet, type q. `ceremony resume` comes to this page again."),
     ))  # fmt: skip
     signed = returned(room.state)
     text = next(iter(signed.values()), "") or room.statement()

@@ -30,7 +30,7 @@ def review(room: Room) -> Steps:
         proof = agreed(room)
         check_past(room, proof)
     room.screen.pages(shown(proof))
-    read = "every address, every amount" if proof.review.payments else "that everything returns to us,"
+    read = "every address, amount" if proof.review.payments else "that everything returns to us,"
     for person in (*present(room), "witness"):
         if person not in room.state.actors(entries.Reviewed) and person not in said_no_now(room.state, "review"):
             prompt = f"you have read {read} and fee, and agree."
@@ -80,7 +80,7 @@ def approve_late(room: Room) -> Steps:
             proof = agreed(room)
         room.screen.pages(shown(proof))
         room.medium(person)
-        prompt = "you have read addresses, amounts and fee, agree, and sign the opening and your approval."
+        prompt = "you have read it, agree, and sign opening and approval."
         yield from answer(room, person, "approval", prompt, partial(_joins, room, proof, person))
 
 

@@ -117,7 +117,8 @@ class Room:
             if _is_folder(folder) and folder.resolve() not in {p.resolve() for p in self.media.values()}:
                 self.media[person] = folder
             else:
-                self.screen.say(f"{folder} is no folder, or is someone else's medium. Insert yours and type its folder.")
+                self.screen.wipe()  # it may have been a passphrase, typed a prompt too early (GEN-09)
+                self.screen.say("There is no such folder, or it is someone else's medium. Insert yours and type its folder.")
         return self.media[person]
 
     @control("SIG-06")

@@ -54,9 +54,9 @@ from ceremony.vault.protocol import (
 
 PIN_TRIES = 3
 _PIN_STATES = {
-    "no wrong tries": "The HSM counts no wrong PIN since the last right one: all of its tries are left.",
-    "wrong tries": "The HSM counts wrong PINs since the last right one:\nnot all of its tries are left, and it may lock itself.",
-    "last try": "ONE MORE WRONG PIN LOCKS THIS HSM: one try is left.\nIf you are not sure of the PIN, do not risk it; nothing is lost.",
+    "no wrong tries": "The HSM counts no wrong PIN since the last right one: all its tries are left.",
+    "wrong tries": "The HSM counts wrong PINs: not all of its tries are left. It may lock itself.",
+    "last try": "ONE MORE WRONG PIN LOCKS THIS HSM: one try is left. If you are not sure of the PIN, do not risk it; nothing is lost.",
 }
 RISK = "RISK"
 """Typed before the last try that an HSM gives: it cannot be taken back."""
@@ -244,17 +244,23 @@ def _times(count: int) -> str:
 
 def _asked(prompt: Prompt, message: Open) -> bytearray:
     """The PIN, whole, or in two halves that two people type one after the other; nobody but this process has the whole of it."""
-    name = message.label or message.serial
     if message.halves == "no":
         prompt.hand_over("the administrator")
-        return prompt.secret(f"administrator, PIN of the HSM {name} (it does not show), then Enter: ")
+        return _typed(prompt, "administrator, PIN of the HSM (it does not show), then Enter: ")
     pin = bytearray()
     for person, half in (("administrator", "first"), ("witness", "second")):
         prompt.hand_over(f"the {person}")
-        typed = prompt.secret(f"{person}, {half} half of the PIN of the HSM {name} (it does not show), then Enter: ")
+        typed = _typed(prompt, f"{person}, {half} half of the PIN (it does not show), then Enter: ")
         pin += typed
         typed[:] = bytes(len(typed))
     return pin
+
+
+def _typed(prompt: Prompt, text: str) -> bytearray:
+    """What was typed; Enter alone is asked again: it must not cost one of the HSM's tries."""
+    while not (typed := prompt.secret(text)):
+        prompt.say("Nothing was typed, and no try is used.")
+    return typed
 
 
 @contextmanager

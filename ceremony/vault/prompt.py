@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import termios
+import textwrap
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
@@ -18,6 +19,7 @@ SAMPLE = 'the quick brown fox; yz 2+2=4 @#"-_'
 
 _ENTER, _INTERRUPT, _END, _BACKSPACE, _CLEAR, _ESCAPE = b"\r\n", 0x03, 0x04, (0x08, 0x7F), 0x15, 0x1B
 _MOST = 1000
+_WIDTH = 78
 _DOT, _MARK = b"*", b"?"
 MARKED = (
     "The word marked ? is not in the list of words. If your passphrase is made of them, take it back with Backspace and type it anew; "
@@ -39,8 +41,9 @@ class Prompt:
         self._target = target
 
     def say(self, text: str = "") -> None:
-        """One line for the person."""
-        self._write(text.encode("ascii", "replace") + b"\n")
+        """One message for the person, in lines that no word is broken in."""
+        for row in textwrap.wrap(text, _WIDTH) if len(text) > _WIDTH else [text]:
+            self._write(row.encode("ascii", "replace") + b"\n")
 
     def line(self, prompt: str) -> str:
         """One line, with echo. Raises Interrupted on Ctrl-C."""
@@ -91,7 +94,8 @@ class Prompt:
                 typed, strays = self._typed(bytearray(), echo, known)
                 self._write(b"\n")
                 if not strays and _doubtful(typed, known):
-                    self._write((MARKED + "\n" + AS_IT_IS).encode("ascii") + _shown(typed, echo, known, whole=True))
+                    self.say(MARKED)
+                    self._write(AS_IT_IS.encode("ascii") + _shown(typed, echo, known, whole=True))
                     typed, strays = self._typed(typed, echo, known)
                     self._write(b"\n")
             if not strays:

@@ -537,7 +537,7 @@ class WrongSecret(Exception):
     """A passphrase or PIN was wrong; `tries_left` says whether to ask again."""
 
     def __init__(self, what: str, tries_left: int) -> None:
-        super().__init__(f"{what} ({tries_left} tries left)")
+        super().__init__(f"{what} ({tries_left} {'try' if tries_left == 1 else 'tries'} left)")
         self.what = what
         self.tries_left = tries_left
 

@@ -29,6 +29,8 @@ class Eyes(Pace):
     headless: list[str] = field(default_factory=list)
     """Screens with a prompt and without their header."""
     seen: int = 0
+    prompts: list[str] = field(default_factory=list)
+    """Each prompt, as it stood there before anything was typed."""
     leaves: list[tuple[str, str]] = field(default_factory=list)
     """The step's title and the whole screen, at each prompt."""
 
@@ -46,6 +48,7 @@ class Eyes(Pace):
     def before_answer(self) -> None:
         """At a prompt: everything that should stand on the screen does."""
         self.seen += 1
+        self.prompts.append(re.split(r"[\r\n]", ESCAPES.sub("", "".join(self.raw[-50:])))[-1])
         shown = "\n".join(row.rstrip() for row in self.screen.display).rstrip()
         header = HEADER.fullmatch(self.screen.display[0])
         if header is not None:
@@ -57,10 +60,10 @@ class Eyes(Pace):
 
     @property
     def wide(self) -> list[str]:
-        """Lines that do not fit the screen; of what somebody typed at a prompt (words, a path) only the prompt."""
+        """Lines that do not fit the screen; of a prompt what stood there before somebody typed (words, a path)."""
         text = ESCAPES.sub("", "".join(self.raw)).replace("\x07", "")
         lines = [re.sub(r".\x08|[^\n]*\r(?!\n)", "", line) for line in text.replace("\r\n", "\n").split("\n")]
-        return [line for line in lines if len(_PROMPTED.sub(r"\1", line)) > WINDOW[1]]
+        return [line for line in (*self.prompts, *(_PROMPTED.sub(r"\1", line) for line in lines)) if len(line) > WINDOW[1]]
 
     @property
     def coloured(self) -> set[str]:

@@ -48,6 +48,16 @@ def test_nothing_wraps(eyes: dict[str, Eyes], kind: str) -> None:
     assert "\n".join(eyes[kind].wide) == ""
 
 
+@pytest.mark.parametrize("typed", ["", "n"])
+def test_a_prompt_that_is_too_long_would_be_seen(typed: str) -> None:
+    """Also one that begins with who is asked, whatever they type."""
+    watching = Eyes()
+    watching.write("PRACTICE\r\nwitness: " + "word " * 15)
+    watching.before_answer()
+    watching.write(f"{typed}\r\n")
+    assert watching.wide
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_nothing_is_told_by_colour(eyes: dict[str, Eyes], kind: str) -> None:
     assert eyes[kind].coloured == set()

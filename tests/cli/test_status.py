@@ -6,6 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from ceremony.base.words import spoken
+from ceremony.record.register import Register
+from ceremony.record.standing import standing
+from ceremony.screen.status import screen
 from tests.record import sample
 
 
@@ -29,8 +33,20 @@ def test_it_says_where_a_register_stands_here_and_elsewhere(tmp_path: Path) -> N
     assert lines[1:] == there.stdout.splitlines()[1:]  # the first one has the time
     assert len(lines) < 24
     assert max(map(len, lines)) <= 78
-    for said in ("PRACTICE  Desk Ltd", "ceremony 3 (receipt)", "left of 2.00000000 BTC", "to practise", "no verdict"):
+    for said in ("PRACTICE  Desk Ltd", "receipt, 2026-", "left of 2.00000000 BTC", "to practise", "no verdict"):
         assert said in here.stdout
+    book = Register.open(tmp_path / "register")
+    assert "last ended     receipt, 2026-12-20; the rest is on your closing slip" in here.stdout
+    assert not [word for word in spoken(book.head) if f" {word} " in here.stdout], "people read the head from their slips first (ASM-05)"
+    assert f"ceremony {len(book.ceremonies)}" not in here.stdout
+
+
+def test_when_a_drill_is_overdue_it_is_what_comes_next(tmp_path: Path) -> None:
+    sample.write(tmp_path / "register")
+    book = standing(tmp_path / "register", "2027-06-01T00:00:00Z")
+    shown = "\n".join(screen(book, "2027-06-01T00:00:00Z", "register"))
+    assert "DRILL OVERDUE" in shown
+    assert "next           ceremony drill --register register ..." in shown
 
 
 def test_of_a_damaged_register_it_says_what_the_verifier_says(tmp_path: Path) -> None:

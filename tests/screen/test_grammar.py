@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from ceremony.screen import panels
 from ceremony.screen.terminal import NO_CEREMONY, NOT_BACK, Back, Excepting, Pausing, Stopped, Terminal
+from ceremony.script.room import Room
 from ceremony.script.table import SCRIPTS, WHY
 
 REASON = ("Why", "a reason", r"[ -~]{3,200}")
@@ -110,3 +113,17 @@ def test_every_step_of_every_script_says_what_it_is_for() -> None:
     for step in steps:
         lines = panels.explanation(step.title, step.why, step.who, step.controls)
         assert max(map(len, lines)) <= panels.WIDTH
+
+
+def test_a_passphrase_typed_where_a_folder_is_asked_for_is_gone_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """GEN-09: neither the answer nor the terminal's memory has it."""
+    screen = Terminal(typing("six words that nobody else may see", str(tmp_path)))
+    screen._console = Console(force_terminal=True, width=80, height=24)
+    screen.screen(("PRACTICE", "== Roll-call"))
+    screen.show(("Here are:",))
+    capsys.readouterr()
+    room = Room(screen, tmp_path, "", None, {})  # type: ignore[arg-type]
+    assert room.medium("A1") == tmp_path
+    shown = capsys.readouterr().out
+    assert "six words" not in shown
+    assert shown.index("\x1b[3J") < shown.index("Here are:") < shown.index("There is no such folder")

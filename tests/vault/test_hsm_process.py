@@ -28,7 +28,7 @@ from transfer.bitcoin.der import from_raw
 from transfer.bitcoin.sighash import sighashes
 
 LABEL, PIN = "vault one", "24681357"
-PROMPT = rb"PIN of the HSM vault one \(it does not show\), then Enter: "
+PROMPT = rb"PIN of the HSM \(it does not show\), then Enter: "
 
 
 class Ended(Exception):
@@ -317,14 +317,17 @@ def stating(tmp_path: Path) -> Iterator[Callable[[str], tuple[Process, str]]]:
 def test_how_many_tries_are_left_is_said_before_one_is_risked(process: Process) -> None:
     process.control.send(p.Open(module=softhsm.module(), label=LABEL, serial=""))
     seen = process.until(PROMPT)
-    assert b"all of its tries are left" in seen
+    assert b"all its tries are left" in seen
     assert b"lets you try 3 times" in seen
     assert b"Hand the keyboard to the administrator. Everyone else steps back." in seen
-    process.type("00000000")
-    with pytest.raises(p.WrongSecret):
+    process.type("")
+    process.until(rb"Nothing was typed, and no try is used\.\s+administrator, " + PROMPT)
+    process.type("00000000", rb".")
+    with pytest.raises(p.WrongSecret, match=r"\(2 tries left\)"):
         process.reply()
     process.control.send(p.Open(module=softhsm.module(), label=LABEL, serial=""))
     seen = process.until(PROMPT)
+    assert max(len(line) for line in seen.splitlines()) <= 78
     assert b"not all of its tries are left" in seen
     assert b"lets you try 2 times" in seen
 
@@ -354,7 +357,7 @@ def test_a_locked_hsm_is_told_and_asks_for_nothing(stating: Callable[[str], tupl
 def test_two_people_type_half_the_pin_each(process: Process) -> None:
     """A real token takes the two halves joined, and neither of them alone; neither shows."""
     halves = rb"administrator, first half of the PIN .*then Enter: ", rb"witness, second half of the PIN .*then Enter: "
-    for first, second, takes in ((PIN[:4], "0000", False), ("", PIN[4:], False), (PIN[:4], PIN[4:], True)):
+    for first, second, takes in ((PIN[:4], "0000", False), ("0000", PIN[4:], False), (PIN[:4], PIN[4:], True)):
         process.control.send(p.Open(module=softhsm.module(), label=LABEL, serial="", halves="yes"))
         process.type(first, halves[0])
         seen = process.until(halves[1])

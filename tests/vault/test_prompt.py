@@ -257,6 +257,7 @@ def test_a_last_word_that_is_not_in_the_list_is_asked_about_once(person: Person)
     person.wait("not in the list of words")
     person.type("or correct it: **?", "\x7f\r")
     assert answer() == b"one two six"
+    assert max(len(line) for line in person.shown.decode().splitlines()) <= 78
     answer = person.asked(lambda: person.prompt().secret("Say: ", in_list))
     person.type("Say: ", "one two sixx\r")
     person.type("or correct it: **?", "\r")

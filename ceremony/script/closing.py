@@ -21,13 +21,16 @@ from ceremony.script.prepare import end_vault
 from ceremony.script.room import Room, Steps, last_step
 from transfer.gap import bundle, qr, ur
 
+AFTER = {"transfer": "Custodians may leave after that; their closing slip comes when this transcript ends, a few minutes later."}
+"""What is said to who may leave before the end. Elsewhere this is the end."""
+
 
 def adjourn(room: Room) -> Steps:
     """AUD-02: everyone who is present signs the transcript as it stands; then custodians may leave."""
     yield from end_vault(room, "adjourned")
     text = room.statement()
     room.screen.show(panels.words("transcript", room.transcript.head))
-    room.screen.show(panels.paragraph("Each one notes these words and signs. Custodians may leave after that."))
+    room.screen.show(panels.paragraph(f"Each one notes these words and signs. {AFTER.get(room.state.opened.kind, '')}".strip()))
     for person in room.state.actors(entries.Present):
         if person not in room.state.signers("adjournment") and person not in exceptional.said_no(room.state, "adjournment"):
             signed = partial(_signs, room, person, text)

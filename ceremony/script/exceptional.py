@@ -26,6 +26,10 @@ from ceremony.script.table import Step
 
 NAMESPACE: signatures.Namespace = "exception@cold-ceremony"
 SENTENCE = r"[ -~]{3,500}"
+LIFTS = (
+    "A form for AIR-01, DRL-01 or BRD-05 lets the ceremony that it refused go on. STO-08 is excepted in the charter. Forms for the "
+    "others are recorded and reported, and lift nothing here."
+)
 
 
 def fill(room: Room, step: Step, identifier: str = "") -> Steps:
@@ -57,7 +61,7 @@ def _filled(room: Room, step: Step, identifier: str) -> ExceptionForm:
                 f"  {control}  {_short(control)}{'  (this step)' if control in step.controls else ''}"
                 for control in exceptional.excepted_controls()
             ),
-            *panels.paragraph("All other controls have none. b goes back, and nothing is recorded before the last answer."),
+            *panels.paragraph(f"{LIFTS} All other controls have none. b goes back, and nothing is recorded before the last answer."),
         )
     )
     choices = "|".join(exceptional.excepted_controls())

@@ -20,6 +20,7 @@ MEANING: Mapping[RoomCheck, str] = {
     "sound": "what is said and typed here is not heard outside",
 }
 """What each item asks, in one line."""
+ALL_HOLDS = "all of this holds, or type the number of what does not"
 
 
 def checklist(room: Room) -> Steps:
@@ -35,7 +36,7 @@ def checklist(room: Room) -> Steps:
 
 
 def _asked(room: Room, waiting: list[RoomCheck]) -> dict[RoomCheck, str]:
-    """Item -> why it does not hold; nothing if it does. Enter says that all the others hold."""
+    """Item -> why it does not hold; nothing if it does. Enter says that all the others hold. The number of a marked one takes that back."""
     notes = dict.fromkeys(waiting, "")
     about = "Administrator and witness walk through the room. Both sign this list at the end of this phase, with the transcript."
     while True:
@@ -44,11 +45,15 @@ def _asked(room: Room, waiting: list[RoomCheck]) -> dict[RoomCheck, str]:
         ]
         room.screen.fresh((*panels.paragraph(about), "", *panels.listed("Of this room it holds that:", marks)))
         numbers = "|".join(str(n) for n in range(1, len(waiting) + 1))
-        prompt = "witness: all of this holds, or type the number of what does not. [Enter] "
+        marked = any(notes.values())
+        prompt = f"witness: {'the rest holds, or a number to change it' if marked else ALL_HOLDS}. [Enter] "
         chosen = room.screen.ask(prompt, f"Enter alone, or one number from 1 to {len(waiting)}", f"|{numbers}")
         if not chosen:
             return notes
         item = waiting[int(chosen) - 1]
+        if notes[item]:
+            notes[item] = ""  # it was a slip, or it was put right
+            continue
         try:
             notes[item] = room.screen.ask(f"witness, {item}, what does not hold: ", "a reason, in plain letters", REASON, back=True)
         except Back:

@@ -9,7 +9,9 @@ import pyte
 
 from ceremony.cast import WINDOW, Pace
 
-HEADER = re.compile(r"(PRACTICE|PRODUCTION)  (keygen|transfer|receipt)(?:, ceremony \d+)? +step (\d+) of (\d+), about (\d+) min left *")
+HEADER = re.compile(
+    r"(PRACTICE|PRODUCTION)  (keygen|transfer|receipt|amend|drill|check)(?:, ceremony \d+)? +step (\d+) of (\d+), about (\d+) min left *"
+)
 TITLE = re.compile(r"== (.+?) =+")
 SGR = re.compile(r"\x1b\[([0-9;:]*)m")
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")

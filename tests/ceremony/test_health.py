@@ -14,6 +14,7 @@ from ceremony.record.register import Register
 from ceremony.record.verify import verify
 from shares.envelope import Header
 from tests.ceremony import rehearsal
+from tests.ceremony.eyes import Eyes
 from tests.ceremony.practised import practised
 from tests.ceremony.test_interruptions import KILLED, check_ended
 from tests.ceremony.test_shares import card
@@ -39,9 +40,12 @@ def both_verify(set_: Stage) -> None:
 
 @pytest.mark.control("STO-10")
 def test_a_custodian_proves_their_share_alone(authorized: Stage) -> None:
-    before = card(authorized, "A2").read_bytes()
+    before, eyes = card(authorized, "A2").read_bytes(), Eyes()
+    authorized.cast.pace = eyes
     shown, code = rehearsal.run(authorized, *check(authorized, "A2", "B1"))
     assert code == 0, shown[-2000:]
+    assert (eyes.headless, eyes.wide, eyes.coloured) == ([], [], set())
+    assert {place[:2] for place in eyes.places} == {(1, 3), (2, 3), (3, 3)}
     assert "Shares checked: proven: A2 B1" in shown
     types = rehearsal.types(authorized)
     assert types.count("unlocked") == types.count("proven") == 2
@@ -122,6 +126,7 @@ def test_a_drill(authorized: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert "in ceremony 2, B1 of other names or keys" in shown.replace("\n", " ")
     brought = {"the practice register": str(practice.register), "genesis": practice.genesis, "head": practice.head}
     monkeypatch.setattr(authorized.cast, "papers", {**authorized.cast.papers, **brought})
+    authorized.cast.pace = eyes = Eyes()
     for kind in ("rehearsed", "clock", "present", "alone", "unlocked", "sealing", "proven", "removed", "step", "drilled", "signature"):
         command = words(authorized, "resume")
         shown, code = rehearsal.run_broken(authorized, f"kill-after:{kind}", command)
@@ -129,6 +134,9 @@ def test_a_drill(authorized: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     shown, code = rehearsal.run(authorized, *words(authorized, "resume"))
     assert code == 0, shown[-2000:]
     assert "to practise    C1 C2" in shown
+    assert (eyes.headless, eyes.coloured) == ([], set())
+    assert [line for line in eyes.wide if " ...PRACTICE" not in line] == [], "but for lines that a kill left unfinished"
+    assert {place[0] for place in eyes.places} == set(range(1, 8))
     check_ended(authorized, "drill held")
     both_verify(authorized)
     book = Register.open(authorized.folder / "register")

@@ -5,12 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from rich.console import Console
 
+from ceremony.record.rules.surroundings import ITEMS
 from ceremony.screen import panels
 from ceremony.screen.terminal import NO_CEREMONY, NOT_BACK, Back, Excepting, Pausing, Stopped, Terminal
+from ceremony.script import surroundings
 from ceremony.script.room import Room
 from ceremony.script.table import SCRIPTS, WHY
 
@@ -127,3 +131,10 @@ def test_a_passphrase_typed_where_a_folder_is_asked_for_is_gone_at_once(tmp_path
     shown = capsys.readouterr().out
     assert "six words" not in shown
     assert shown.index("\x1b[3J") < shown.index("Here are:") < shown.index("There is no such folder")
+
+
+def test_an_item_of_the_room_that_was_marked_by_mistake_is_taken_back(capsys: pytest.CaptureFixture[str]) -> None:
+    room: Any = SimpleNamespace(screen=at_a_step("3", "the door does not lock", "3", "2", "the blind is broken", ""))
+    notes = surroundings._asked(room, list(ITEMS))
+    assert {item: note for item, note in notes.items() if note} == {"windows": "the blind is broken"}
+    assert capsys.readouterr().out.count("witness: the rest holds") == 2

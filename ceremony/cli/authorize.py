@@ -185,7 +185,7 @@ def draft(  # noqa: PLR0913, PLR0917 (one option each)
     found = judge(drafted, ground, now)
     _stop_at_refusal(found)
     papers.write(output, drafted)
-    papers.show((*authorization_screen(drafted, policy, (), ground.spent, None, now), *verdicts([verdict for verdict, _ in found])))
+    papers.pages((*authorization_screen(drafted, policy, (), ground.spent, None, now), *verdicts([verdict for verdict, _ in found])))
 
 
 def with_balance(command: F) -> Callable[..., object]:

@@ -288,6 +288,7 @@ class Terminal:
         self._said_before, self._said = self._said, []
         try:
             text = self._read(prompt).strip()
+            self._rows += (len(prompt) + len(text)) // self._console.size.width
         except EOFError:
             raise Stopped from None
         except UnicodeDecodeError:

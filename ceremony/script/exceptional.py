@@ -93,7 +93,7 @@ def _short(control: str) -> str:
 
 def _signed(room: Room, name: str, form: ExceptionForm) -> Steps:
     """Both officers: each signs here with their own key, or their signature comes from a form that was carried to them."""
-    room.screen.fresh(exception_screen(form, room.state.signers(exceptional.KIND, name)))
+    room.screen.pages(exception_screen(form, room.state.signers(exceptional.KIND, name)))
     for officer in OFFICERS:
         while officer not in room.state.signers(exceptional.KIND, name):
             prompt = f"{officer}: sign this exception here [Enter], or f if it was signed elsewhere: "

@@ -9,18 +9,22 @@ from pathlib import Path
 import pytest
 
 from ceremony import demonstration
+from ceremony.cast import Pace
 from ceremony.demonstration import Stage
 from ceremony.record.register import Register
 from ceremony.record.report import report
 from ceremony.record.verify import Verdict, verify
 from tests.ceremony import rehearsal
+from tests.ceremony.eyes import Eyes
 
 STOCK = Path(__file__).parents[2] / "scripts" / "verify-transcript.sh"
+LONG = "; and so on" * 40
 FORM = [
-    ("what the control expects here: ", "a receipt of the transaction"),
-    ("what happened: ", "the chain was stopped for good"),
-    ("what was decided, and why it is safe: ", "the transfer is closed, and everything stays reserved"),
+    ("what the control expects here: ", "a receipt of the transaction" + LONG),
+    ("what happened: ", "the chain was stopped for good" + LONG),
+    ("what was decided, and why it is safe: ", "the transfer is closed, and everything stays reserved" + LONG),
 ]
+"""As long as people are when they have to explain themselves: more than a screen."""
 
 
 def both_verify(set_: Stage) -> Verdict:
@@ -43,8 +47,11 @@ def test_without_a_receipt_only_both_officers_close_a_transfer(carried_out: Stag
     assert rehearsal.refusals(carried_out) == ["BRD-05"]
 
     cast.instead = [("Path of the signed receipt: ", "x"), ("control: ", "SIG-02"), ("control: ", "BRD-05"), *FORM, ("cto: sign this", "q")]
+    cast.pace = eyes = Eyes()
     shown, code = rehearsal.run(carried_out, "resume", *register)
+    cast.pace = Pace()
     assert (code, cast.instead) == (130, []), shown[-2000:]
+    assert eyes.headless == []
     assert "excepted" not in rehearsal.types(carried_out), "one officer is not both"
 
     elsewhere = carried_out.folder / "office" / "exception-1.json"

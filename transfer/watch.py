@@ -42,9 +42,11 @@ class Look:
 
 
 def look(node: Node, txid: str, coins: Sequence[str], since: int | None = None) -> Look:
-    """What the node says of a transaction and of its coins (`txid:vout`); `since`: the height from which spends are searched."""
+    """What the node says of a transaction and of its coins (`txid:vout`); `since`: the height from which spends are searched.
+
+    Of a transfer whose signing request is not built yet (no `txid`, no coins) there is nothing to ask."""
     tip = node.tip()
-    seen = node.sighting(txid, since)
+    seen = node.sighting(txid, since) if txid else None
     if seen is not None and seen.confirmations:
         return Look(tip, seen, ())
     start = max(0, tip.height - BLOCKS_BACK) if since is None else since

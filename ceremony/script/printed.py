@@ -130,9 +130,7 @@ def sheet(role: Role) -> tuple[str, ...]:
         lines += [f"# {name}", *(line for item in items for line in _item(item)), ""]
     return (
         *lines,
-        *_wrapped(
-            "At any prompt of a ceremony: ? explains, b goes back where it can, p pauses, x asks for an exception, q stops and loses nothing."
-        ),
+        *_wrapped("At any prompt of a ceremony: ? explains, b goes back where it can, p pauses, x asks for an exception, q stops."),
     )
 
 

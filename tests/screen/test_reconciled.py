@@ -11,7 +11,7 @@ from transfer.authorization import Payment
 from transfer.limits import Spent
 from transfer.nodes import Sighting, Tip
 from transfer.outstanding import Claim
-from transfer.watch import Look, Rival
+from transfer.watch import Look, Rival, look
 
 OURS, OTHER = "11" * 32, "22" * 32
 CLAIM = Claim(
@@ -63,3 +63,15 @@ def test_the_deepest_rival_is_told() -> None:
         (Look(TIP, None, (young,)), "CONFLICTED"),
     ):
         assert undecided(seen, OURS).startswith(f"{word}: the transaction is not settled")
+
+
+def test_a_transfer_without_a_request_is_not_asked_for() -> None:
+    """Cut off between its grant and its signing request: it has no transaction that a node could know."""
+
+    class Node:
+        def tip(self) -> Tip:
+            return TIP
+
+    seen = look(Node(), "", ())  # type: ignore[arg-type]
+    assert seen == Look(TIP, None, ())
+    assert "void it" in " ".join(reconciled(Claim(number=3), seen, {}))

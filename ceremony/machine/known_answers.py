@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 
+from ceremony.base import known_answers as people
 from ceremony.base import self_tests, words
 from ceremony.base.data import Malformed
 from ceremony.base.self_tests import Tests
 from transfer.bitcoin import known_answers as bitcoin
 from transfer.gap import qr, ur
 
-COUNT = 11
+COUNT = 12
 
 
 def run() -> int:
@@ -57,6 +58,7 @@ def _qr() -> bool:
 
 TESTS: Tests = {
     "SHA-256": _sha256,
+    "SSH signatures": people.ssh_signatures,
     "PGP words": _pgp_words,
     "Base58Check": bitcoin.base58check,
     "bech32": bitcoin.bech32,

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from cryptography.hazmat.primitives.keywrap import aes_key_wrap_with_padding
 
+from ceremony.base import known_answers as people
 from ceremony.base import self_tests
 from ceremony.base.self_tests import Tests
 from ceremony.vault.randomness import first_block
@@ -17,7 +18,7 @@ from shares.plan import Plan, SitePlan
 from shares.schemes import scheme_of
 from transfer.bitcoin import known_answers as bitcoin
 
-COUNT = 12
+COUNT = 13
 
 
 def run() -> int:
@@ -82,6 +83,7 @@ TESTS: Tests = {
     "ChaCha20-Poly1305": _chacha20_poly1305,
     "HMAC_DRBG": _hmac_drbg,
     "SHA-256": _sha256,
+    "SSH signatures": people.ssh_signatures,
     "BIP-39": _bip39,
     "BIP-32": bitcoin.bip32_private,
     "BIP-84": bitcoin.bip84,

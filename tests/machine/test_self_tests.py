@@ -11,7 +11,7 @@ import mnemonic
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
-from ceremony.base import self_tests, words
+from ceremony.base import self_tests, sshsig, words
 from ceremony.base.control import Refused
 from ceremony.machine import known_answers as of_screen
 from ceremony.vault import known_answers as of_vault
@@ -49,6 +49,7 @@ BROKEN: tuple[tuple[ModuleType, str, object, str, object], ...] = (
     (of_vault, "ChaCha20-Poly1305", of_vault, "ChaCha20Poly1305", Wrong),
     (of_vault, "HMAC_DRBG", of_vault, "first_block", other),
     (of_vault, "SHA-256", hashlib, "sha256", hashlib.sha512),
+    (of_vault, "SSH signatures", sshsig, "verifies", lambda *_: True),
     (of_vault, "BIP-39", mnemonic, "Mnemonic", Wrong),
     (of_vault, "BIP-32", bip32, "master", Wrong),
     (of_vault, "BIP-84", address, "p2wpkh", lambda key: b"\x00\x14" + key[:20]),
@@ -57,6 +58,7 @@ BROKEN: tuple[tuple[ModuleType, str, object, str, object], ...] = (
     (of_vault, "ECDSA", assemble, "verified", nothing),
     (of_vault, "strict DER", der, "strict", nothing),
     (of_screen, "SHA-256", hashlib, "sha256", hashlib.sha512),
+    (of_screen, "SSH signatures", sshsig, "_check", nothing),
     (of_screen, "PGP words", words, "spoken", lambda *_: ("topmost",) * 20),
     (of_screen, "Base58Check", base58, "hash256", lambda raw: hashlib.sha256(raw).digest()),
     (of_screen, "bech32", bech32, "_polymod", lambda _values: 1),

@@ -155,7 +155,7 @@ class Cast:
         usual = [*(pattern for pattern, _ in ANSWERS), pexpect.EOF, pexpect.TIMEOUT]
         shown: list[str] = []
         while True:
-            odd = [pattern for pattern, _ in self.instead[:1]]
+            odd = [_whole(pattern) for pattern, _ in self.instead[:1]]
             found = child.expect([*odd, *usual]) - len(odd)
             shown.append(_ESCAPES.sub("", child.before if isinstance(child.before, str) else ""))
             if found == len(ANSWERS):
@@ -180,6 +180,11 @@ class Cast:
         counted.prompts += 1
         counted.characters += len(text)
         counted.secrets += "(it does not show)" in line
+
+
+def _whole(pattern: str) -> str:
+    """The pattern up to the end of its prompt: else the rest of it would be taken for another prompt, and answered as well."""
+    return pattern if pattern.endswith((": ", "? ", "] ")) else pattern + r"[^\r\n]*?(?:: |\? |\] )"
 
 
 def _choose_words(cast: Cast, match: re.Match[str]) -> str:

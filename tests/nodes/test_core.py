@@ -64,7 +64,7 @@ class Counting(CoreNode):
 def test_snapshot_of_the_account(knots: Regtest, account: AccountKey, wallet) -> None:
     paid = {
         wallet.address(path): amount
-        for path, amount in (("0/0", 5_000_000_000 - 1_000_000), ("0/7", 1), ("1/0", 294), ("0/999", 12_345_678))
+        for path, amount in (("0/0", 5_000_000_000 - 1_000_000), ("0/7", 1), ("1/0", 294), ("0/9999", 12_345_678))
     }
     txid = knots.fund(dict(list(paid.items())[1:]))
     other = knots.fund({wallet.address("0/0"): paid[wallet.address("0/0")]})

@@ -14,10 +14,12 @@ from typing import NoReturn, Protocol
 
 from ceremony.base.control import Undecided, control
 from ceremony.base.data import Malformed
+from transfer.bitcoin.account import MAX_INDEX
 from transfer.request import AccountKey, Network
 
-SPAN = 1000
-"""Addresses of each branch (receive, change) that are looked at unless told otherwise."""
+SPAN = MAX_INDEX
+"""Addresses of each branch (receive, change) that are looked at unless told otherwise: all that are ours. A payment to one that
+is not looked at would be seen by nobody."""
 
 
 @dataclass(frozen=True, slots=True)

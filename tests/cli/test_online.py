@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from functools import partialmethod
 from pathlib import Path
 from typing import Any
 
@@ -332,7 +331,11 @@ def test_signed_again_after_a_cut_off_when_the_authorization_had_expired(tmp_pat
     before = Outbound(tmp_path / "before", change=cut_off())
     found = [e for e in Register.open(before.folder / "register").ceremonies[1].state.entries if isinstance(e.body, entries.Armed)]
     first, again = (entry.line.time for entry in found)
-    monkeypatch.setattr(OfficeDesk, "authorization", partialmethod(FastDesk.authorization, expires=first))
+
+    def ending(desk: FastDesk, **wanted: Any) -> Authorization:
+        return FastDesk.authorization(desk, **{**wanted, "expires": first})
+
+    monkeypatch.setattr(OfficeDesk, "authorization", ending)
     outbound = Outbound(tmp_path / "desk", change=cut_off())
     assert first == received(outbound, outbound.bundle()).authorization.expires < again
 

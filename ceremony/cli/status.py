@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from ceremony.base.data import Malformed
 from ceremony.record.standing import standing
 from ceremony.screen.status import BEGIN, screen
 from transfer.limits import written
@@ -18,5 +19,7 @@ def show(folder: Path | None) -> None:
     if folder is None and not named.is_dir():
         click.echo("\n".join(BEGIN))
         return
+    if not named.is_dir():
+        raise Malformed(f"{named}: there is no register")
     now = written(datetime.now(UTC))
     click.echo("\n".join(screen(standing(named, now), now, str(named))))

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from ceremony.machine.mounts import Mount, disk, holding, in_memory, mounts, protected
-from ceremony.machine.tree import Finding, lines, text
+from ceremony.machine.tree import Finding, lines, text, unseen
 
 LIVE = ("/run/live/medium", "/lib/live/mount/medium", "/run/initramfs/live", "/run/archiso/bootmnt", "/cdrom")
 """Where live systems mount the medium that they started from, while `/` is in memory."""
@@ -17,7 +17,8 @@ LIVE = ("/run/live/medium", "/lib/live/mount/medium", "/run/initramfs/live", "/r
 def findings(root: Path, register: Path | None, asked: Collection[str] = ()) -> tuple[Finding, ...]:
     """`register`: the register's folder, or None while there is none: then no file system may be writable. `asked`: disks that
     people were asked for, as /sys/block names them."""
-    return (*_swap(root), *_hibernation(root), *_core_dumps(root), *_boot_medium(root), *_writable(root, register, asked))
+    shown = unseen(root, "AIR-04", "proc/self/mountinfo")
+    return (*shown, *_swap(root), *_hibernation(root), *_core_dumps(root), *_boot_medium(root), *_writable(root, register, asked))
 
 
 def _swap(root: Path) -> tuple[Finding, ...]:

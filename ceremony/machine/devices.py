@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ceremony.machine.boot import boot_disks
 from ceremony.machine.mounts import disk, holding, mounts
-from ceremony.machine.tree import Finding, names, text
+from ceremony.machine.tree import Finding, names, text, unseen
 from ceremony.record.charter import ANY, Device
 
 INTERFACES = {
@@ -161,7 +161,7 @@ def storage(root: Path, present: Sequence[Usb], listed: Sequence[Device]) -> tup
 def present(root: Path, listed: Sequence[Device], asked: Collection[str] = ()) -> tuple[Finding, ...]:
     """Everything that is connected and must not be."""
     there = usb(root)
-    return (*strangers(there, listed, asked), *inputs(root, listed), *storage(root, there, listed))
+    return (*unseen(root, "AIR-03", "sys/block"), *strangers(there, listed, asked), *inputs(root, listed), *storage(root, there, listed))
 
 
 def medium_of(root: Path, folder: Path) -> str:

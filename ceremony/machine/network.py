@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ceremony.machine.tree import Finding, lines, names, text
+from ceremony.machine.tree import Finding, lines, names, text, unseen
 
 LOOPBACK = "lo"
 RADIOS = {"ieee80211": "Wi-Fi", "bluetooth": "Bluetooth", "wwan": "mobile radio", "nfc": "NFC"}
@@ -16,7 +16,7 @@ _NODE = re.compile(r"\|-- ([0-9.]+)")
 
 def findings(root: Path) -> tuple[Finding, ...]:
     """Everything through which this machine could speak to another one."""
-    return (*_interfaces(root), *_addresses(root), *_radios(root))
+    return (*unseen(root, "AIR-02", "sys/class/net/lo"), *_interfaces(root), *_addresses(root), *_radios(root))
 
 
 def _interfaces(root: Path) -> tuple[Finding, ...]:

@@ -52,3 +52,16 @@ def names(folder: Path) -> tuple[str, ...]:
         return tuple(sorted(path.name for path in folder.iterdir()))
     except OSError:
         return ()
+
+
+def unseen(root: Path, control: str, *places: str) -> tuple[Finding, ...]:
+    """What every kernel of a cold host shows and this one does not: where nothing can be read, nothing found means nothing."""
+    do = "Mount /proc and /sys as they are, and start from the cold host's image."
+    expected = "what this control looks at"
+    return tuple(
+        Finding(control, "the machine does not show itself", f"no /{each}", expected, do) for each in places if not _there(root / each)
+    )
+
+
+def _there(path: Path) -> bool:
+    return bool(names(path) if path.is_dir() else text(path))

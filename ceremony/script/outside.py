@@ -20,6 +20,7 @@ _PERSON = r"[A-I][1-9]|administrator|witness"
 
 def clock_and_slips(room: Room) -> Steps:
     """ASM-04, ASM-05: what people know from outside the register and the machine, before either is believed."""
+    room.screen.forget()  # what a command before this one showed of the register is not to be read off the terminal
     if room.state.last(entries.Clock) is None:
         yield from _clock(room)
     ended = [c for c in room.book.ceremonies if c.state.closed is not None]

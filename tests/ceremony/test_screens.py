@@ -6,7 +6,7 @@ import pytest
 
 from ceremony import demonstration
 from ceremony.demonstration import Stage
-from ceremony.script.table import SCRIPTS
+from ceremony.script.table import SCRIPTS, number_of
 from tests.ceremony import golden
 from tests.ceremony.eyes import Eyes
 
@@ -67,6 +67,14 @@ def test_nothing_is_told_by_colour(eyes: dict[str, Eyes], kind: str) -> None:
 def test_the_kept_screens_are_what_people_see(eyes: dict[str, Eyes], kind: str) -> None:
     """`python -m tests.ceremony.golden` keeps them anew. Read what changed: it is what people read."""
     assert golden.text_of(eyes[kind].leaves) == (golden.SCREENS / f"{kind}.txt").read_text(encoding="utf-8")
+
+
+@pytest.mark.control("ASM-05")
+def test_before_slips_are_read_the_terminal_forgets_what_it_showed(eyes: dict[str, Eyes]) -> None:
+    """The head that an earlier command left on the terminal cannot be scrolled back to."""
+    raw = "".join(eyes["transfer"].raw)
+    step = f"step {number_of('transfer', 'outside:clock_and_slips')} of "
+    assert "\x1b[3J" in raw[raw.index(step) : raw.index("on your own watch")]
 
 
 def test_the_kept_screens_of_an_officer_are_what_is_shown(authorized: Stage) -> None:

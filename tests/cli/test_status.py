@@ -61,6 +61,14 @@ def test_of_a_damaged_register_it_says_what_the_verifier_says(tmp_path: Path) ->
         assert (done.returncode, done.stdout, done.stderr[:4]) == (1, "", "AUD-"), done.stderr
 
 
+def test_a_folder_that_is_not_there_is_no_damaged_register(tmp_path: Path) -> None:
+    (tmp_path / "paper").write_bytes(b"")
+    for named in ("elsewhere", "paper"):
+        done = bare(tmp_path, "--register", named)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert f"{named}: there is no register" in done.stderr
+
+
 def test_an_empty_folder_is_no_register(tmp_path: Path) -> None:
     (tmp_path / "register").mkdir()
     done = bare(tmp_path)

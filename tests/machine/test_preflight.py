@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -122,6 +123,9 @@ SPOILED: dict[str, tuple[str, str, Spoil]] = {
         lambda h: h.append("proc/self/mountinfo", "29 25 0:44 / /mnt rw - nfs4 box:/x rw\n"),
     ),
     "a register that is read-only": ("AIR-04", "/media/register", lambda h: remount(h, "/dev/sdb1 rw", "/dev/sdb1 ro")),
+    "no network classes": ("AIR-02", "no /sys/class/net/lo", lambda h: shutil.rmtree(h.root / "sys/class/net")),
+    "no disks": ("AIR-03", "no /sys/block", lambda h: shutil.rmtree(h.root / "sys/block")),
+    "no mounts": ("AIR-04", "no /proc/self/mountinfo", lambda h: (h.root / "proc/self/mountinfo").unlink()),
     "a register in memory": ("AIR-04", "/media/register", lambda h: remount(h, "ext4 /dev/sdb1 rw", "tmpfs tmpfs rw")),
 }
 

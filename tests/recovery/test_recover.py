@@ -147,6 +147,17 @@ def test_the_lists_of_words_are_the_published_ones() -> None:
     assert words == sorted(words)
 
 
+def test_the_procedure_quotes_what_the_script_says() -> None:
+    page = (ROOT / "docs" / "recovery.md").read_text()
+    table = page.partition("| it says | it means |")[2].partition("\n## ")[0]
+    quoted = [part.strip() for row in re.findall(r"^\| (`.*?) \|", table, flags=re.MULTILINE) for part in re.findall(r"`([^`]*)`", row)]
+    assert len(quoted) >= 11
+    for text in quoted:
+        parts = [re.escape(part.strip()) for part in re.sub(r"\bB2\b|\b0\b", "...", text).split("...")]
+        assert re.search(".*".join(parts), SCRIPT.read_text()), text
+    assert "Share (Enter when all are in):" in page
+
+
 # ---- gf256: what the tool made
 
 

@@ -253,6 +253,16 @@ def test_a_passphrase_does_not_show_on_a_terminal(sealed: Mapping[str, Path]) ->
     assert terminal.exitstatus == 1
 
 
+def test_too_little_memory_is_said(tmp_path: Path) -> None:
+    """Standard strength takes 256 MiB: with less the library says so, and no share is lost."""
+    [raw] = re.findall(r"^sealed, standard = (.*)$", DOCUMENT.read_text(), flags=re.MULTILINE)
+    (tmp_path / "B3").write_bytes(bytes.fromhex(raw))
+    arguments = ["gf256", str(WORDS / "bip39.txt"), str(tmp_path / "B3")]
+    command = ["prlimit", f"--as={200 << 20}", "env", "-i", sys.executable, "-I", "-S", str(SCRIPT), *arguments]
+    done = subprocess.run(command, input="x\n\n", capture_output=True, text=True, check=False, start_new_session=True, timeout=60)
+    assert "are 256 MiB of memory free?" in refused(done)
+
+
 def test_without_argon2id_it_says_how_to_compute_it(record: Path, sealed: Mapping[str, Path]) -> None:
     """The listing: its numbers are the share's; what they give elsewhere is typed, and opens the share."""
     begin = ["r", "gf256", str(WORDS / "bip39.txt"), "--record", str(record), str(sealed["A1"])]
@@ -388,7 +398,8 @@ for case in json.load(sys.stdin):
             for some in combinations(points, size):
                 assert m["combine"]("v", {{x: points[x] for x in some}}, 3).hex() == case["secret"]
         print("combined")
-        for bad in (dict(list(points.items())[:2]), points | {{0: bytes(32)}}, points | {{1: bytes(31)}}, points | {{1: bytes(32)}}):
+        two = dict(list(points.items())[:2])
+        for bad in (two, two | {{0: bytes(32)}}, points | {{1: bytes(31)}}, points | {{1: bytes(32)}}):
             try:
                 m["combine"]("v", bad, 3)
             except ValueError:

@@ -225,7 +225,7 @@ def check_policy(  # noqa: PLR0913, PLR0917 (one for each option)
     for refusal in refusals:
         papers.show(("", *papers.wrapped(refusal)))
     if folder is None:
-        papers.show(("", "Without --register nothing is counted that was spent before; the cold host counts it."))
+        papers.show(("", "Without --register nothing that was spent before is counted here."))
     click.echo("NO: this policy refuses it." if refusals else "YES: this policy lets it pass.")
     if refusals:
         raise SystemExit(1)

@@ -196,7 +196,7 @@ def test_a_policy_says_yes_or_no_to_an_authorization(desk: Desk) -> None:
     done = ceremony("policy", "check", desk.folder / "policy.json", *papers_, "--against", wanted)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-2:] == [
-        "Without --register nothing is counted that was spent before; the cold host counts it.",
+        "Without --register nothing that was spent before is counted here.",
         "YES: this policy lets it pass.",
     ]
     tight = replace(desk.policy(), per_transfer=1_000_000)

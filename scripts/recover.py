@@ -90,8 +90,8 @@ def argon2id(passphrase, salt, memory, passes, lanes):
 
 def chacha20(key, counter, nonce):
     """One block of the key stream, 64 bytes."""
-    state = b"expand 32-byte k" + key + counter.to_bytes(4, "little") + nonce
-    state = list(start := struct.unpack("<16I", state))
+    start = struct.unpack("<16I", b"expand 32-byte k" + key + counter.to_bytes(4, "little") + nonce)
+    state = [*start]
     for turn in range(80):  # 10 times four columns and four diagonals
         i, shift = turn % 4, turn // 4 % 2
         a, b, c, d = i, 4 + (i + shift) % 4, 8 + (i + 2 * shift) % 4, 12 + (i + 3 * shift) % 4
@@ -170,8 +170,8 @@ class Set:
         demand(self.identifier in (None, identifier), f"{name}: of set {identifier}, not {self.identifier}.")
         site = name[0] if name[1:] else next(iter(self.terms), "")  # site shares: any site's terms will do
         terms = raw[1:3] + raw[14:18] or self.terms.get(site)
-        demand(terms, f"{name}: thresholds not known. Give --record, or --need SITES CUSTODIANS.")
-        same = self.terms.get(site, terms) == terms and {t[:4] for t in self.terms.values()} <= {terms[:4]}
+        demand(terms and min(terms[2], terms[4]) > 1, f"{name}: thresholds not known, or below 2: see --need.")
+        same = {t if at == site else t[:4] for at, t in self.terms.items()} <= {terms, terms[:4]}
         demand(same, f"{name}: its kind or its thresholds contradict the others'. Leave it out.")
         share = unlock(raw, name) if raw else unhex(name, digits, 32)
         for other, known in self.shares.items():
@@ -249,8 +249,8 @@ class Mnemonics:
         passphrase = getpass.getpass("SLIP-39 passphrase (this tool's shares have none: Enter): ").encode()
         left, right = whole[: len(whole) // 2], whole[len(whole) // 2 :]
         for step in (3, 2, 1, 0):
-            rounds = (10000 << (head & 15)) // 4
-            key = hashlib.pbkdf2_hmac("sha256", bytes([step]) + passphrase, salt + right, rounds, len(right))
+            text, rounds = bytes([step]) + passphrase, 2500 << (head & 15)
+            key = hashlib.pbkdf2_hmac("sha256", text, salt + right, rounds, len(right))
             left, right = right, bytes(a ^ b for a, b in zip(left, key, strict=True))
         return right + left
 
@@ -272,7 +272,7 @@ def main():
     parser.add_argument("words", type=Path, help="the list of words")
     parser.add_argument("sealed", nargs="*", type=Path, help="sealed shares (gf256)")
     parser.add_argument("--record", type=Path, help="key-record.json: each share is compared with it")
-    parser.add_argument("--need", nargs=2, type=int, help="thresholds, for typed shares without a record")
+    parser.add_argument("--need", nargs=2, type=int, metavar=("SITES", "CUSTODIANS"), help="without a record")
     asked = parser.parse_intermixed_args()
     words, gf256 = asked.words.read_text().split(), asked.scheme == "gf256"
     same = hashlib.sha256("".join(f"{word}\n" for word in words).encode()).hexdigest() == (SLIP39, BIP39)[gf256]

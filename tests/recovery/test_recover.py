@@ -311,6 +311,17 @@ def test_too_few_give_nothing(record: Path, split: Split) -> None:
             assert ("sites (A is 1): " in said and "3 needed" in said) if number > 1 else ("No share is in" in said) or "needed" in said
     said = refused(recover(["gf256", WORDS / "bip39.txt"], [*typed(split, QUORUM), ""]))
     assert "A1: thresholds not known" in said
+    for need in ((0, 0), (1, 1), (3, 1), (1, 2)):
+        said = refused(recover(["gf256", WORDS / "bip39.txt", "--need", *need], [*typed(split, QUORUM), ""]))
+        assert "A1: thresholds not known, or below 2" in said
+
+
+def test_a_site_share_is_compared_with_its_commitment(split: Split, tmp_path: Path) -> None:
+    """Custodians' shares that match, of a key record whose commitments to site shares are of another split."""
+    other = GF256().split(SECRET, PLAN, keystream)
+    path = recorded(tmp_path, replace(split, site_shares=other.site_shares), TERMS)
+    said = refused(recover(["gf256", WORDS / "bip39.txt", "--record", path], [*typed(split, QUORUM), ""]))
+    assert "refused: A: not the share that the key record commits to" in said
 
 
 def test_a_repeated_share_is_refused_however_it_comes(record: Path, split: Split, sealed: Mapping[str, Path]) -> None:
@@ -356,6 +367,7 @@ def test_shares_of_two_sets_are_never_mixed(record: Path, split: Split, sealed: 
     own = sealed["B2"].read_bytes()[:22]
     files["kind"] = own[:1] + b"M" + own[2:]
     files["threshold"] = own[:16] + b"\3" + own[17:]
+    files["one"] = own[:14] + b"\1" + own[15:]
     files["member"] = own[:19] + b"\0" + own[20:]
     files["site"] = own[:18] + b"\0" + own[19:]
     files["scheme"] = own[:2] + b"\2" + own[3:]
@@ -370,6 +382,7 @@ def test_shares_of_two_sets_are_never_mixed(record: Path, split: Split, sealed: 
     assert refused(other).count("B2: its kind or its thresholds contradict") == 1
     assert "B2: passphrase" not in refused(other)
     for each in (said, refused(other)):
+        assert "B2: thresholds not known, or below 2" in each
         assert f"B2: of set {'ab' * 10}, not " in each
         assert "B0: x = 0 would dictate the secret" in each
         assert "02: x = 0 would dictate the secret" in each

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from ceremony.base.control import Refused
 from ceremony.base.data import dump, load
 from ceremony.base.lines import sha256
+from ceremony.cli import cold
 from ceremony.record.register import Register
 from ceremony.record.signed import read_signed, signatures_path
 from tests.cli.outbound import Outbound, Told, run
@@ -97,6 +98,12 @@ class Host:
     def close(self, typed: str) -> Told:
         register = ("--register", self.outbound.folder / "register", "--genesis", self.outbound.genesis)
         return self._run("online", "close", self.receipt, *register, typed=typed)
+
+
+@pytest.fixture(autouse=True)
+def answers_through_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    """People are asked at a terminal alone; here what they type stands in a file (tests/ceremony closes at a real one)."""
+    monkeypatch.setattr(cold, "check_terminal", lambda: None)
 
 
 @pytest.fixture

@@ -78,10 +78,10 @@ def test_a_share_that_is_newer_than_the_register_ends_the_run(approved: Stage) -
 
 
 @pytest.mark.control("REC-12")
-def test_an_old_card_is_refused_by_its_number(prepared: Stage, carried_out: Stage) -> None:
+def test_an_old_card_is_refused_by_its_number(carried_out: Stage, request: pytest.FixtureRequest) -> None:
     """It was locked again since: somebody kept a copy of what was overwritten then."""
     assert Header.unpack(card(carried_out, "A2").read_bytes()).sealing == 2
-    put(carried_out, "A2", card(prepared, "A2").read_bytes())
+    put(carried_out, "A2", card(request.getfixturevalue("_prepared"), "A2").read_bytes())
     register = demonstration.transfer_command(carried_out)[1:5]
     shown, code = rehearsal.run(carried_out, "shares", "check", *register, "--position", "A2")
     assert "REC-12" in rehearsal.refusals(carried_out), shown[-2000:]

@@ -36,7 +36,7 @@ def examine(room: Room, asked: Collection[DeviceKind] = (), *, whole: bool = Tru
     preflight.check_boot(charter.mark, found.boot)
     fresh = [sentence for sentence in (*sentences, *no_image(charter)) if sentence not in before]
     if fresh or not before:
-        room.screen.pages((*panels.listed("Production would refuse:", fresh or ("nothing",)), *panels.field("start", found.says)))
+        room.screen.pages((*panels.listed("Production would refuse:", fresh or ("nothing",)), panels.field("start", found.says)))
 
 
 def known(room: Room) -> frozenset[str]:

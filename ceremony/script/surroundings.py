@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from ceremony.record import entries
 from ceremony.record.entries import RoomCheck
-from ceremony.record.rules.surroundings import ITEMS, answered, check_room, not_held
+from ceremony.record.rules.surroundings import ITEMS, answered, check_room, covered, not_held
 from ceremony.screen import panels
 from ceremony.screen.terminal import REASON, Back
 from ceremony.script.room import Room, Steps
@@ -26,8 +26,7 @@ ALL_HOLDS = "all of this holds, or type the number of what does not"
 def checklist(room: Room) -> Steps:
     """AIR-01: each item is answered by the witness and recorded; administrator and witness sign them with the end of the phase."""
     waiting = [item for item in ITEMS if item not in answered(room.state) or answered(room.state)[item].held == "no"]
-    excepted = not_held(room.state) and any(body.control == "AIR-01" for body in room.state.all(entries.Excepted))
-    if waiting and not excepted:
+    if waiting and not (not_held(room.state) and covered(room.state)):
         for item, note in _asked(room, waiting).items():
             yield ("witness", entries.RoomItem(item=item, held="no" if note else "yes", note=note))
     check_room(room.state, room.state.opened.mark)

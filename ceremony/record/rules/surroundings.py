@@ -27,12 +27,22 @@ def not_held(state: State) -> tuple[entries.RoomItem, ...]:
     return tuple(body for body in answered(state).values() if body.held == "no")
 
 
+def covered(state: State) -> bool:
+    """Whether both officers excepted the room as it is: a form that was signed before an item was not held says nothing of it."""
+    signed = False
+    for entry in state.entries:
+        if isinstance(entry.body, entries.RoomItem) and entry.body.held == "no":
+            signed = False
+        elif isinstance(entry.body, entries.Excepted) and entry.body.control == CONTROL:
+            signed = True
+    return signed
+
+
 @control("AIR-01")
 def check_room(state: State, mark: Mark) -> None:
     """AIR-01: every item of the room's checklist holds, or both officers excepted it; practice records what production would refuse."""
     open_items = not_held(state)
-    excepted = any(body.control == CONTROL for body in state.all(entries.Excepted))
-    if open_items and not excepted and not permits(mark, "machine checks"):
+    if open_items and not covered(state) and not permits(mark, "machine checks"):
         refuse(
             "AIR-01",
             "the room",

@@ -55,7 +55,7 @@ def restore(stage: Stage, older: Path) -> None:
 def test_closing_slips_of_a_later_ceremony_show_a_rollback(carried_out: Stage, begun: Path) -> None:
     head = Register.open(begun).ceremonies[0].head
     restore(carried_out, begun)
-    shown = refused(carried_out, "AUD-10", *demonstration.transfer_command(carried_out))
+    shown = refused(carried_out, "AUD-10", *demonstration.transfer_command(carried_out)[:-1], "outbound-again")
     assert "a slip of ceremony 2" in shown
     before = shown.split(SLIP)[0]
     assert "PRACTICE  transfer " in before, "the screen does not say which ceremony this is"
@@ -80,7 +80,7 @@ def test_the_sealing_number_of_a_card_shows_a_rollback(carried_out: Stage, begun
     restore(carried_out, begun)
     for path in (carried_out.folder / "slips").glob("slip-0002-*"):
         path.unlink()
-    shown = refused(carried_out, "AUD-10", *demonstration.transfer_command(carried_out))
+    shown = refused(carried_out, "AUD-10", *demonstration.transfer_command(carried_out)[:-1], "outbound-again")
     assert "sealing number 2, newer than the register" in shown
     assert "unlocked" not in rehearsal.types(carried_out)
 

@@ -72,7 +72,9 @@ def locked(room: Room) -> Steps:
         *panels.field("why", body.reason),
         *panels.field("since", f"{pause.line.time} (entry {pause.line.seq})"),
         "",
-        *panels.paragraph("To go on, administrator and witness both sign the transcript anew. Nothing goes on without either of them."),
+        *panels.paragraph(
+            "To go on, administrator and witness both sign the transcript anew. If one cannot come back, both officers may except that."
+        ),
         *panels.paragraph("If somebody is not back yet, type q. `ceremony resume` comes to this page again."),
     ))  # fmt: skip
     signed = returned(room.state)

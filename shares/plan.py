@@ -18,7 +18,7 @@ MOST = 9
 """Sites, and custodians at one site: a position has one letter of A to I and one digit of 1 to 9."""
 
 Letter = Annotated[str, Pattern(r"[A-I]", "a site letter, A to I")]
-SchemeName = Literal["gf256"]
+SchemeName = Literal["gf256", "slip39"]
 
 
 @record

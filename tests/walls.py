@@ -41,17 +41,17 @@ THIRD: dict[str, set[str]] = {
     "ceremony.vault": {"cryptography", "mnemonic", "pkcs11"},
     "ceremony.cast": {"pexpect"},
     "ceremony.cli": {"click"},
-    "shares": {"cryptography", "pyshamir"},
+    "shares": {"cryptography", "pyshamir", "shamir_mnemonic"},
     "transfer": {"PIL", "bip_utils", "cryptography", "mnemonic", "pbk", "pyzbar", "qrcode", "zxingcpp"},
 }
 """House -> third-party packages that it may import; the others none."""
 AT_THE_TOP = {"click", "cryptography"}
 """Third-party packages that may be imported when a module is loaded; all others inside the function that needs them."""
 
-_TESTED = {"mnemonic", "pyshamir"}
+_TESTED = {"mnemonic", "pyshamir", "shamir_mnemonic"}
 PROCESSES: dict[str, tuple[set[str], set[str]]] = {
     "ceremony.vault.opener": (
-        {"cryptography", "mnemonic", "pyshamir"},
+        {"cryptography", "mnemonic", "pyshamir", "shamir_mnemonic"},
         {"ceremony.vault.hsm", "ceremony.vault.token", "ceremony.vault.process", "ceremony.screen", "ceremony.script", "ceremony.cli"},
     ),
     "ceremony.vault.hsm": (
@@ -61,7 +61,7 @@ PROCESSES: dict[str, tuple[set[str], set[str]]] = {
     ),
     "ceremony.cli.cold": (
         {"PIL", "bip_utils", "click", "cryptography", "mnemonic", "pbk", "pkcs11", "pyshamir", "pyzbar", "qrcode", "reportlab", "rich",
-         "zxingcpp"},
+         "shamir_mnemonic", "zxingcpp"},
         {"ceremony.vault.opener", "ceremony.vault.recovery", "ceremony.vault.generation", "ceremony.vault.passphrase",
          "ceremony.vault.prompt", "ceremony.vault.randomness", "ceremony.vault.accounts", "ceremony.vault.hsm", "transfer.nodes"},
     ),

@@ -20,7 +20,7 @@ from ceremony.base.lines import sha256
 from ceremony.base.mark import permits
 from ceremony.base.signatures import Blob, Signature
 from ceremony.record.signed import refuse_form, strict
-from shares.plan import Plan, SitePlan, check_plan
+from shares.plan import Plan, SchemeName, SitePlan, check_plan
 
 OFFICERS = ("cfo", "cto")
 STAFF = ("cfo", "cto", "administrator", "witness")
@@ -156,7 +156,7 @@ class Charter:
     previous: Digest | None = None
     organisation: Text
     issued: Time
-    scheme: Literal["gf256"]
+    scheme: SchemeName
     kdf: Literal["standard", "strong", "light"]
     site_threshold: int
     sites: tuple[Site, ...]

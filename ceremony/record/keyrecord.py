@@ -6,7 +6,7 @@ from typing import Literal
 
 from ceremony.base.data import Digest, Mark, Position, SetIdentifier, Text, Time, dump, record
 from ceremony.base.lines import sha256
-from shares.plan import Plan
+from shares.plan import Plan, SchemeName
 from transfer.request import AccountKey
 
 
@@ -21,7 +21,7 @@ class KeyRecord:
     charter: Digest
     ceremony: int
     issued: Time
-    scheme: Literal["gf256"]
+    scheme: SchemeName
     origin: Text
     """How the secret came to be: `software, HSM and operating system mixed` (GEN-01, GEN-02)."""
     plan: Plan

@@ -1,6 +1,7 @@
-"""From the secret to keys: BIP-39 entropy, seed, accounts, child keys. Only the opener loads this.
+"""From the secret to keys: seed, accounts, child keys. Only the opener loads this.
 
-The BIP-39 passphrase is always empty, so the 24 words of the secret restore everything in any standard wallet."""
+Scheme `gf256`: the secret is BIP-39 entropy; the BIP-39 passphrase is always empty, so its 24 words restore everything in any
+standard wallet. Scheme `slip39`: the secret is the seed itself, as SLIP-39 wallets take it; there are no 24 words."""
 
 from __future__ import annotations
 
@@ -10,14 +11,17 @@ from collections.abc import Mapping, Sequence
 from ceremony.base.control import control, refuse
 from ceremony.record.charter import Account
 from ceremony.record.keyrecord import KeyRecord
+from shares.plan import SchemeName
 from transfer.bitcoin import bip32
 from transfer.request import AccountKey, Network
 
 KINDS: Mapping[Network, bip32.Kind] = {"main": "main", "test": "test", "regtest": "test"}
 
 
-def seed_of(secret: bytes) -> bytes:
-    """The BIP-39 seed (64 bytes) of 32 bytes of entropy. Secret."""
+def seed_of(scheme: SchemeName, secret: bytes) -> bytes:
+    """The BIP-32 seed of 32 bytes of secret: by BIP-39 (64 bytes) for `gf256`, the secret itself for `slip39`. Secret."""
+    if scheme == "slip39":
+        return secret
     from mnemonic import Mnemonic  # noqa: PLC0415 - the base install does not have it
 
     seed: bytes = Mnemonic.to_seed(Mnemonic("english").to_mnemonic(secret), "")

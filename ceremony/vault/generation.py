@@ -32,7 +32,7 @@ class Generation:
         self._random, self._talk = random, talk
         secret = random(SIZE)
         self._split: Split = self._scheme.split(secret, charter.plan, random)
-        self._record = self._committed(message, charter, accounts.seed_of(secret), origin)
+        self._record = self._committed(message, charter, accounts.seed_of(charter.scheme, secret), origin)
         self._sealings: dict[str, int] = {}
         self._tries: dict[str, int] = {}
         self._proven: dict[str, bytes] = {}
@@ -111,6 +111,6 @@ class Generation:
                 of_custodians += 1
         for letters in plan.minimal_quorums_of_sites():
             secret = self._scheme.combine_sites(plan, {letter: site_shares[letter] for letter in letters})
-            accounts.check_accounts(accounts.seed_of(secret), self._record)
+            accounts.check_accounts(accounts.seed_of(self._terms.scheme, secret), self._record)
             of_sites += 1
         return Quorums(of_custodians=of_custodians, of_sites=of_sites)

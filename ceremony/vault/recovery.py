@@ -55,7 +55,7 @@ class Recovery:
         for letter, quorum in chosen.items():
             site_shares[letter] = scheme.combine_site(plan, letter, {int(p[1]): shares[p] for p in quorum})
             commitment.check_site(self._terms, letter, site_shares[letter], record.site_commitments[letter])
-        seed = accounts.seed_of(scheme.combine_sites(plan, site_shares))
+        seed = accounts.seed_of(record.scheme, scheme.combine_sites(plan, site_shares))
         accounts.check_accounts(seed, record)
         return seed
 

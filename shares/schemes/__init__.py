@@ -16,7 +16,7 @@ from shares.plan import Letter, Plan, SchemeName, coordinate
 SIZE = 32
 """Bytes of the secret and of every share."""
 
-CODES: dict[SchemeName, int] = {"gf256": 1}
+CODES: dict[SchemeName, int] = {"gf256": 1, "slip39": 2}
 """The byte by which sealed shares and commitments name a scheme."""
 
 Random = Callable[[int], bytes]
@@ -52,7 +52,7 @@ class Scheme(Protocol):
         """The site share, from exactly the site's threshold of custodian shares by member number.
 
         REC-01 for another number of them, REC-02 for a member or a length that the plan does not have, GEN-04 for x = 0.
-        Wrong share bytes give a wrong result without a word."""
+        Wrong share bytes give a wrong result without a word, or REC-02 where the scheme has a digest that they do not fit."""
 
     def combine_sites(self, plan: Plan, shares: Mapping[Letter, bytes]) -> bytes:
         """The secret, from exactly the threshold of site shares by letter; refuses as `combine_site` does."""
@@ -63,8 +63,42 @@ def scheme_of(name: str) -> Scheme:
     if name not in get_args(SchemeName):
         raise ValueError(f"no scheme is called {name!r}")
     from shares.schemes.gf256 import GF256  # noqa: PLC0415 - it imports this module
+    from shares.schemes.slip39 import Slip39  # noqa: PLC0415 - as above
 
-    return GF256()
+    return GF256() if name == "gf256" else Slip39()
+
+
+class Drawn:
+    """The ceremony's generator in the place of a library's own, and how many bytes were drawn from it.
+
+    The sharing libraries draw from the operating system alone; a broken source there must not decide the shares (GEN-13)."""
+
+    def __init__(self, random: Random) -> None:
+        self._random = random
+        self.drawn = 0
+
+    def token_bytes(self, number: int) -> bytes:
+        """As `secrets.token_bytes`; GEN-13 if the generator gives less."""
+        drawn = self._random(number)
+        if len(drawn) != number:
+            do = "End this vault and start another one."
+            refuse("GEN-13", "the ceremony's generator", found=f"{len(drawn)} bytes", expected=f"{number} bytes", do=do)
+        self.drawn += number
+        return drawn
+
+
+def check_drawn(library: str, drawn: int, expected: int, *, in_order: bool) -> None:
+    """Refuse with GEN-13 a sharing library that drew less from the ceremony's generator than it needs, or mixed up the order.
+
+    Another release might fetch its randomness by another name, and then draw past us without a word."""
+    if drawn != expected or not in_order:
+        refuse(
+            "GEN-13",
+            f"{library} does not draw from the ceremony's generator",
+            found=f"{drawn} bytes drawn, shares {'in order' if in_order else 'in another order'}",
+            expected=f"{expected} bytes drawn, shares in order",
+            do=f"Install the release of {library} that this tool was tested with.",
+        )
 
 
 def check_secret(secret: bytes) -> None:

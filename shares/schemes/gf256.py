@@ -9,9 +9,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 
-from ceremony.base.control import refuse
 from shares.plan import LETTERS, Letter, Plan, SchemeName
-from shares.schemes import CODES, SIZE, Random, Split, check_quorum, check_secret
+from shares.schemes import CODES, SIZE, Drawn, Random, Split, check_drawn, check_quorum, check_secret
 
 _SOURCE = threading.Lock()
 
@@ -46,20 +45,10 @@ class GF256:
         return _combine(by_x)
 
 
-class _Source:
+class _Source(Drawn):
     """What `pyshamir` finds under the name `secrets` while it splits for us: the ceremony's generator, and no shuffle.
 
-    The library draws coefficients from the operating system alone and shuffles the x coordinates. Here both must be
-    otherwise: a broken operating-system source alone must not decide the coefficients (GEN-13), and x is the position."""
-
-    def __init__(self, random: Random) -> None:
-        self._random = random
-        self.drawn = 0
-
-    def token_bytes(self, number: int) -> bytes:
-        drawn = self._random(number)
-        self.drawn += len(drawn)
-        return drawn
+    The library draws coefficients from the operating system alone and shuffles the x coordinates; here x is the position."""
 
     def SystemRandom(self) -> _Source:
         return self
@@ -79,15 +68,8 @@ def _split(secret: bytes, threshold: int, count: int, random: Random) -> list[by
             parts = split(secret, count, threshold)
         finally:
             _utils.secrets = original
-    # Another release might fetch its randomness by another name, and then draw past us without a word.
-    if source.drawn != SIZE * (threshold - 1) or [part[-1] for part in parts] != list(range(1, count + 1)):
-        refuse(
-            "GEN-13",
-            "pyshamir does not draw from the ceremony's generator",
-            found=f"{source.drawn} bytes drawn",
-            expected=f"{SIZE * (threshold - 1)} bytes drawn, x from 1 to {count}",
-            do="Install the release of pyshamir that this tool was tested with.",
-        )
+    in_order = [part[-1] for part in parts] == list(range(1, count + 1))
+    check_drawn("pyshamir", source.drawn, SIZE * (threshold - 1), in_order=in_order)
     return [bytes(part[:-1]) for part in parts]
 
 

@@ -121,7 +121,7 @@ def test_the_real_command(made: Outbound) -> None:
 
 def test_the_online_extra_is_enough(made: Outbound) -> None:
     """The libraries of the cold host are not there: key sharing, HSM, QR codes, mnemonics."""
-    cold = ("pkcs11", "pyshamir", "mnemonic", "qrcode", "PIL", "zxingcpp", "pyzbar", "pexpect")
+    cold = ("pkcs11", "pyshamir", "shamir_mnemonic", "mnemonic", "qrcode", "PIL", "zxingcpp", "pyzbar", "pexpect")
     program = f"import sys; sys.modules.update(dict.fromkeys({cold!r})); from ceremony.cli import main; main()"
     for arguments in (("receive", made.bundle("extra"), *made.papers), ("close", "--help")):
         command = [sys.executable, "-c", program, "online", *map(str, arguments)]

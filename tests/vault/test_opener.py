@@ -80,7 +80,7 @@ def refused(screen: PtyVault) -> Told:
 
 def needles(secret: bytes, *more: bytes) -> list[bytes]:
     """What a canary scan looks for: raw and in hexadecimal."""
-    seed = accounts.seed_of(secret)
+    seed = accounts.seed_of("gf256", secret)
     return [form for value in (secret, seed, *more) for form in (value, value.hex().encode())]
 
 
@@ -103,7 +103,7 @@ def test_a_key_generation(desk: tuple[World, str, str], screen: PtyVault) -> Non
 
     shares = {position: envelope.unseal(sealed, passphrase.encode()) for position, (sealed, passphrase) in locked.items()}
     secret = combined(world, {p: shares[p] for p in ("A1", "A2", "B1", "B2")})
-    assert accounts.account_key(accounts.seed_of(secret), record.accounts[0]) == record.accounts[0]
+    assert accounts.account_key(accounts.seed_of("gf256", secret), record.accounts[0]) == record.accounts[0]
     words = [passphrase.encode() for _, passphrase in locked.values()]
     scan(screen, needles(secret, *shares.values()) + words)
 
@@ -405,7 +405,7 @@ def test_other_accounts_wipe_everything(desk: tuple[World, str, str], tmp_path: 
         screen.ask("recover")
         told = refused(screen)
         assert told.identifier == "REC-06"
-        assert accounts.account_key(accounts.seed_of(other), world.account).xpub in str(told)
+        assert accounts.account_key(accounts.seed_of("gf256", other), world.account).xpub in str(told)
         screen.ask("lock_again", "A1", 4)
         assert refused(screen).kind == "VaultLost"
         assert not alive(screen.pids["opener"])

@@ -218,7 +218,7 @@ def test_less_privilege_is_told_or_made_good(tmp_path: Path) -> None:
     assert states[4] == "held" or states[4].startswith("not held: [Errno 1]")
 
 
-OPENER_MODULES = {"_cffi_backend", "_openssl", "ceremony", "cryptography", "mnemonic", "pyshamir", "shares", "transfer"}
+OPENER_MODULES = {"_cffi_backend", "_openssl", "ceremony", "cryptography", "mnemonic", "pyshamir", "shamir_mnemonic", "shares", "transfer"}
 
 
 def test_the_opener_loads_nothing_else() -> None:
@@ -228,7 +228,8 @@ def test_the_opener_loads_nothing_else() -> None:
         "import ceremony.vault.child, ceremony.vault.opener, ceremony.vault.known_answers as k\n"
         "k.run(); from shares.plan import Plan, SitePlan; from shares.schemes import scheme_of\n"
         "p = Plan(site_threshold=2, sites=tuple(SitePlan(letter=x, threshold=2, members=2) for x in 'AB'))\n"
-        "scheme_of('gf256').split(bytes(32), p, bytes); from ceremony.vault import accounts; accounts.seed_of(bytes(32))\n"
+        "from ceremony.vault import accounts\n"
+        "for s in ('gf256', 'slip39'): scheme_of(s).split(bytes(32), p, bytes); accounts.seed_of(s, bytes(32))\n"
         "print(*sorted({m.partition('.')[0] for m in set(sys.modules) - before} - set(sys.stdlib_module_names)))"
     )
     done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)

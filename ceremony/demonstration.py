@@ -42,6 +42,8 @@ class Plot:
     """The greatest fee: of one authorization, and in the policy."""
     officers_approve: str = "no"
     """Whether CFO and CTO approve each request, too."""
+    scheme: str = "gf256"
+    """How the secret is shared."""
 
 
 OFFICE = {"cfo": "Fiona Fischer", "cto": "Theo Tanaka", "administrator": "Max Moreau", "witness": "Wanda Weiss"}
@@ -197,7 +199,7 @@ def found_charter(set_: Stage, serial: str) -> None:
         "--account", f"{ACCOUNT}:bitcoin:regtest:m/84h/1h/0h", "--hsm-label", LABEL, "--hsm-serial", serial,
         "--hsm-manufacturer", "SoftHSM project", "--hsm-model", "SoftHSM v2", "--hsm-firmware", "2.6",
         "--boot-image", IMAGE, *[word for device in DEVICES for word in ("--device", device)],
-        "--kdf", set_.kdf, "--officers-approve", set_.plot.officers_approve, "-o", "office/charter.json",
+        "--scheme", set_.plot.scheme, "--kdf", set_.kdf, "--officers-approve", set_.plot.officers_approve, "-o", "office/charter.json",
     )  # fmt: skip
     signed = [("charter", "sign", "office/charter.json", "--as", p, "--key", key(p)) for p in ("cfo", "cto", "witness")]
     set_.act("Charter", *enrol, new, *signed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
+from typing import cast, get_args
 
 import click
 
@@ -34,6 +34,7 @@ from ceremony.record.charter import (
 from ceremony.record.signed import MOST_BYTES, read_signed
 from ceremony.screen.documents import charter_screen, keys_screen, machine_screen, policy_screen
 from ceremony.screen.explain import charter_difference, charter_explained, policy_difference, policy_explained
+from shares.plan import SchemeName
 from transfer.limits import Payee, Policy
 
 __all__ = ["authorize", "charter", "policy"]
@@ -78,6 +79,7 @@ def enrol(person: str, name: str, key: Path, output: Path) -> None:
 @click.option("--hsm-certificate", default="none:none:0", show_default=True, metavar="NUMBER:STANDARD:LEVEL", help="FIPS 140-2 or 140-3.")
 @click.option("--device", "devices", multiple=True, metavar="V:P:SERIAL:WHAT:WHEN", help=_DEVICE)
 @click.option("--boot-image", "boot", metavar="HEX", help="SHA-256 of the cold host's image, taken on another machine.")
+@click.option("--scheme", type=click.Choice(get_args(SchemeName)), default="gf256", show_default=True, help="How the secret is shared.")
 @click.option("--kdf", type=click.Choice(["standard", "strong", "light"]), default="standard", show_default=True)
 @click.option("--vault-minutes", type=int, default=60, show_default=True)
 @click.option("--officers-approve", type=click.Choice(["yes", "no"]), default="no", show_default=True)
@@ -108,7 +110,6 @@ def new(  # noqa: PLR0913, PLR0917 (one for each repeatable option)
         **options,
         "number": 0,
         "issued": papers.now(),
-        "scheme": "gf256",
         "sites": tuple(_site(text) for text in sites),
         "people": members(enrolments),
         "accounts": tuple(_account(text) for text in accounts),

@@ -17,6 +17,7 @@ from ceremony.base.mark import permits
 from ceremony.record.chain import changed_fields, changes, replaced_officer
 from ceremony.record.charter import Charter, Site, freezers
 from ceremony.screen.documents import hsm_certificate
+from shares.plan import SchemeName
 from transfer.limits import Payee, Policy, moment, written
 
 WIDTH = 78
@@ -120,6 +121,13 @@ def _change(charter: Charter) -> tuple[str, ...]:
     )
 
 
+_SCHEMES: dict[SchemeName, str] = {
+    "gf256": "The secret is shared over GF(256) (scheme gf256). Recovered without this tool it is 24 words, which any wallet takes.",
+    "slip39": "The secret is shared by SLIP-39 (scheme slip39). Without this tool each share is a mnemonic of 33 words, and any "
+    "SLIP-39 wallet recovers the accounts from enough of them, with an empty passphrase. There are no 24 words.",
+}
+
+
 def _holds(charter: Charter) -> tuple[str, ...]:
     hsm, certificate = charter.hsm, hsm_certificate(charter.hsm.certificate)
     devices = f"{len(charter.devices)} USB devices are listed" if charter.devices else "no USB device is listed"
@@ -131,6 +139,7 @@ def _holds(charter: Charter) -> tuple[str, ...]:
         if charter.pin_halves == "yes"
         else "One person types the whole PIN of the HSM.",
         f"The cold host: {'its boot image is fixed' if charter.boot else 'no boot image is fixed'}, and {devices}; any other is refused.",
+        _SCHEMES[charter.scheme],
         f"Each share is locked under its custodian's own passphrase (profile {charter.kdf}). No share is open "
         f"longer than {charter.vault_minutes} minutes.",
     )

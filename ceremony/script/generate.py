@@ -151,7 +151,7 @@ def check_all_agree(state: State) -> None:
 
 def summary(record: KeyRecord) -> tuple[str, ...]:
     """What people sign: the set, its accounts, and the words of the digest."""
-    lines: list[str] = [*panels.field("set", record.set_identifier)]
+    lines: list[str] = [*panels.field("set", f"{record.set_identifier}, scheme {record.scheme}")]
     for account in record.accounts:
         lines += [*panels.field("account", f"{account.name}, {account.chain} {account.network}, {account.path}")]
         lines += [*panels.field("public key", account.xpub)]

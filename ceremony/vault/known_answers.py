@@ -15,10 +15,10 @@ from ceremony.base import self_tests
 from ceremony.base.self_tests import Tests
 from ceremony.vault.randomness import first_block
 from shares.plan import Plan, SitePlan
-from shares.schemes import scheme_of
+from shares.schemes import scheme_of, slip39
 from transfer.bitcoin import known_answers as bitcoin
 
-COUNT = 13
+COUNT = 14
 
 
 def run() -> int:
@@ -31,6 +31,18 @@ def _sharing() -> bool:
     sites = (SitePlan(letter="A", threshold=2, members=9), SitePlan(letter="B", threshold=2, members=2))
     plan = Plan(site_threshold=2, sites=sites)
     return scheme_of("gf256").combine_site(plan, "A", {2: b"\xaf" * 32, 8: b"\x8f" * 32}) == b"\x01" * 32
+
+
+def _slip39() -> bool:
+    """Vector 45 of trezor/python-shamir-mnemonic: an extendable set, 2 of 3, 256 bits, passphrase TREZOR."""
+    mnemonics = (
+        "western apart academic always artist resident briefing sugar woman oven coding club ajar merit pecan answer prisoner artist "
+        "fraction amount desktop mild false necklace muscle photo wealthy alpha category unwrap spew losing making",
+        "western apart academic acid answer ancient auction flip image penalty oasis beaver multiple thunder problem switch alive heat "
+        "inherit superior teaspoon explain blanket pencil numb lend punish endless aunt garlic humidity kidney observe",
+    )
+    found = slip39.secret_of(mnemonics, b"TREZOR").hex()
+    return found == "8dc652d6d6cd370d8c963141f6d79ba440300f25c467302c1d966bff8f62300d"
 
 
 def _argon2id() -> bool:
@@ -79,6 +91,7 @@ def _key_wrap() -> bool:
 
 TESTS: Tests = {
     "sharing (GF(256))": _sharing,
+    "SLIP-39": _slip39,
     "Argon2id": _argon2id,
     "ChaCha20-Poly1305": _chacha20_poly1305,
     "HMAC_DRBG": _hmac_drbg,

@@ -442,6 +442,17 @@ def test_officers_may_except_a_jurisdiction_in_the_charter_that_they_sign(desk: 
     assert "makes an exception to STO-08. Expected: at most two sites in one country." in explained
 
 
+@pytest.mark.parametrize(("scheme", "said"), [("gf256", "it is 24 words"), ("slip39", "There are no 24 words")])
+def test_the_scheme_is_chosen_in_the_charter(desk: Desk, tmp_path: Path, scheme: str, said: str) -> None:
+    done = charter_new(desk, tmp_path / "charter.json", scheme=scheme)
+    assert done.returncode == 0, done.stderr
+    assert f"{scheme}, KDF standard" in done.stdout
+    explained = " ".join(ceremony("charter", "explain", tmp_path / "charter.json").stdout.split())
+    assert f"(scheme {scheme})" in explained
+    assert said in explained
+    assert charter_new(desk, tmp_path / "other.json", scheme="rot13").returncode == 2
+
+
 @pytest.mark.control("GEN-05")
 @pytest.mark.parametrize(
     "change", [{"site-threshold": 1}, {"site-threshold": 5}, {"site": ["A:a:CH:1", "B:b:CH:2", "C:c:NO:2", "D:d:PT:2"]}]

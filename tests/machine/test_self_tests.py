@@ -10,6 +10,7 @@ from typing import Any
 import mnemonic
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+from shamir_mnemonic import cipher
 
 from ceremony.base import self_tests, sshsig, words
 from ceremony.base.control import Refused
@@ -45,6 +46,7 @@ def unreadable(*_: object) -> Any:
 
 BROKEN: tuple[tuple[ModuleType, str, object, str, object], ...] = (
     (of_vault, "sharing", GF256, "combine_site", other),
+    (of_vault, "SLIP-39", cipher, "decrypt", other),
     (of_vault, "Argon2id", of_vault, "Argon2id", Wrong),
     (of_vault, "ChaCha20-Poly1305", of_vault, "ChaCha20Poly1305", Wrong),
     (of_vault, "HMAC_DRBG", of_vault, "first_block", other),

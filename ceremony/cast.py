@@ -256,6 +256,14 @@ def _found(pattern: str, text: str) -> str:
     return found[1]
 
 
+def _card(cast: Cast, match: re.Match[str]) -> str:
+    """A picture of the newest card that this custodian has: the file that it was printed from."""
+    kept = sorted(cast.media[match[1]].glob("card-*.pdf"))
+    if not kept:
+        raise Fluffed(f"{match[1]} has no card")
+    return str(kept[-1])
+
+
 ANSWERS: tuple[tuple[str, Answer], ...] = (
     (r"[A-I][1-9], here: ", lambda _cast, _match: ""),
     (r"([A-I][1-9]), your new passphrase\.[\s\S]*?word 1 of 6: ", _choose_words),
@@ -269,6 +277,7 @@ ANSWERS: tuple[tuple[str, Answer], ...] = (
     (r"witness, second half of the PIN [^\r\n]*then Enter: ", lambda c, _m: c.pin[6:]),
     (r"Please (?:re)?enter (?:SO|user) PIN: ", lambda c, _m: c.pin),
     (r"(\S+), the folder of your medium: ", lambda c, m: str(c.media[m[1]])),
+    (r"([A-I][1-9]), line 1, a scan, or the path of a picture: ", _card),
     (r"Path of ([^\r\n:]+): ", lambda c, m: c.papers[m[1]]),
     (r"witness, the first (\d+) words of its SHA-256, from your paper: ", _image_words),
     (r"Custodian who reads the time from their own watch: ", lambda c, _m: c.custodians_here[0]),

@@ -88,6 +88,7 @@ MAY_URANDOM = {"ceremony/vault/opener.py": "one of the sources of the ceremony's
 MAY_START = {
     "ceremony/base/signatures.py": "ssh-keygen",
     "ceremony/demonstration.py": "ssh-keygen and softhsm2-util of a demonstration",
+    "ceremony/machine/pdf.py": "pdftoppm and pdftotext, for share cards",
     "ceremony/script/loop.py": "git, for the commit",
     "ceremony/vault/process.py": "the vault's children",
     "transfer/bitcoin/second.py": "the second reader",
@@ -100,6 +101,7 @@ MAY_NAME_MARK = {
     "ceremony/cli/online.py": "`online practice` is for the practice chain alone",
     "ceremony/demonstration.py": "the command lines of a demonstration",
     "ceremony/record/report/front.py": "a sentence of the report",
+    "ceremony/screen/card.py": "what each kind looks like on paper",
     "shares/commitment.py": "the byte in headers",
     "transfer/nodes/__init__.py": "the name of the practice chain's node",
 }

@@ -77,6 +77,8 @@ class Room:
     """What the command line gave: paths of documents and of the HSM's module; asked for when it is not there."""
     clock: Callable[[], str] = field(default_factory=lambda: utc_now)
     media: dict[str, Path] = field(default_factory=dict)
+    cards: dict[str, list[str]] = field(default_factory=dict)
+    """Lines of share cards that were typed so far, so that neither a pause nor a slip loses any."""
     vault: Vault | None = None
     watch: Watch = field(default_factory=Watch)
     """What is connected, once the machine was looked at (AIR-03)."""

@@ -1,11 +1,12 @@
-"""QR codes (ISO/IEC 18004) of UR frames: drawn with explicit black on white, and read back by two readers before they count.
+"""QR codes (ISO/IEC 18004) of UR frames and share cards: explicit black on white, and read back by two readers before they count.
 
 `qrcode` draws; zxing-cpp reads; zbar (through pyzbar) is the second reader of what we show."""
 
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ceremony.base.control import refuse
 from ceremony.base.data import Malformed
@@ -19,11 +20,15 @@ MODULE = 8
 """Pixels per module in images, or more."""
 MAX_PIXELS = 60_000_000
 """Pixels: the largest photograph that is read at all."""
+_LEAST = 600
+"""Pixels of the shorter side below which a picture is not made smaller."""
 
 _HALVES = {(False, False): " ", (True, False): "▀", (False, True): "▄", (True, True): "█"}
 _ALPHANUMERIC = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:")
 
 Modules = tuple[tuple[bool, ...], ...]
+Level = Literal["M", "Q", "H"]
+"""How much of a code may be lost: about 15, 25 or 30 per cent of its codewords."""
 
 
 class Size(NamedTuple):
@@ -33,8 +38,8 @@ class Size(NamedTuple):
     rows: int
 
 
-def modules(text: str) -> Modules:
-    """The code of `text` with its quiet zone, True for dark; error level M, the smallest version that holds it.
+def modules(text: str, level: Level = "M") -> Modules:
+    """The code of `text` with its quiet zone, True for dark; the smallest version that holds it at this error level.
 
     Upper-case text goes in alphanumeric mode. Malformed if no version holds it."""
     import qrcode  # noqa: PLC0415  (heavy)
@@ -42,7 +47,7 @@ def modules(text: str) -> Modules:
     from qrcode.util import MODE_8BIT_BYTE, MODE_ALPHA_NUM, QRData  # noqa: PLC0415
 
     mode = MODE_ALPHA_NUM if _ALPHANUMERIC.issuperset(text) else MODE_8BIT_BYTE
-    code = qrcode.QRCode(error_correction=qrcode.constants.ERROR_CORRECT_M, border=QUIET)
+    code = qrcode.QRCode(error_correction=getattr(qrcode.constants, f"ERROR_CORRECT_{level}"), border=QUIET)
     code.add_data(QRData(text.encode("utf-8"), mode=mode), optimize=0)
     try:
         code.make(fit=True)
@@ -92,28 +97,45 @@ def read(picture: Image | bytes) -> str:
     """The text of the one QR code in a picture (an image, or the bytes of a PNG or JPEG file), by zxing-cpp.
 
     Malformed if it is no such picture, holds no code that can be read, or more than one."""
-    import zxingcpp  # noqa: PLC0415  (heavy)
-
-    image = _open(picture) if isinstance(picture, bytes) else picture
-    found = zxingcpp.read_barcodes(image, formats=zxingcpp.BarcodeFormat.QRCode, text_mode=zxingcpp.TextMode.Plain)
-    texts = {code.text for code in found}
+    texts = set(first_reader(picture))
     if len(texts) != 1:
         raise Malformed(f"the picture holds {len(texts) or 'no'} QR codes that can be read, expected one; hold still, fill the picture")
-    return str(texts.pop())
+    return texts.pop()
+
+
+def first_reader(picture: Image | bytes) -> list[str]:
+    """The text of each QR code that zxing-cpp reads in a picture; Malformed if it is no picture."""
+    import zxingcpp  # noqa: PLC0415  (heavy)
+
+    image = opened(picture) if isinstance(picture, bytes) else picture
+    found = zxingcpp.read_barcodes(image, formats=zxingcpp.BarcodeFormat.QRCode, text_mode=zxingcpp.TextMode.Plain)
+    return [str(code.text) for code in found]
+
+
+def second_reader(picture: Image | bytes) -> list[str]:
+    """The text of each QR code that zbar reads in a picture; Malformed if it is no picture."""
+    from pyzbar.pyzbar import ZBarSymbol, decode  # noqa: PLC0415  (needs the system's zbar)
+
+    image = opened(picture) if isinstance(picture, bytes) else picture
+    return [code.data.decode("utf-8", errors="replace") for code in decode(image, symbols=[ZBarSymbol.QRCODE])]
+
+
+def sizes(picture: bytes) -> Iterator[Image]:
+    """A picture (a PNG or JPEG file), and the same made smaller: what is blurred or coarse at one size is often read at another."""
+    image = opened(picture)
+    while True:
+        yield image
+        if min(image.size) < 2 * _LEAST:
+            return
+        image = image.reduce(2)
 
 
 def read_back(picture: Image | bytes, expected: str) -> None:
     """EXP-02 (held with `ur.Collector.add`): both readers read exactly `expected` from what is about to be shown, or it is refused."""
-    from pyzbar.pyzbar import ZBarSymbol, decode  # noqa: PLC0415  (needs the system's zbar)
-
-    image = _open(picture) if isinstance(picture, bytes) else picture
-    try:
-        first = read(image)
-    except Malformed:
-        first = None
-    second = [code.data.decode("utf-8", errors="replace") for code in decode(image, symbols=[ZBarSymbol.QRCODE])]
-    if first != expected or second != [expected]:
-        readers = [name for name, good in (("zxing-cpp", first == expected), ("zbar", second == [expected])) if not good]
+    image = opened(picture) if isinstance(picture, bytes) else picture
+    first, second = set(first_reader(image)) == {expected}, second_reader(image) == [expected]
+    if not (first and second):
+        readers = [name for name, good in (("zxing-cpp", first), ("zbar", second)) if not good]
         refuse(
             "EXP-02",
             "a QR code does not read back",
@@ -135,7 +157,7 @@ def _as_png(image: Image) -> bytes:
     return out.getvalue()
 
 
-def _open(raw: bytes) -> Image:
+def opened(raw: bytes) -> Image:
     """A PNG or JPEG as a grey picture, its size looked at before memory is taken."""
     from PIL import Image as Pictures  # noqa: PLC0415  (heavy)
 

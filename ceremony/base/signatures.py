@@ -29,6 +29,9 @@ Namespace = Literal[
     "checkpoint@cold-ceremony",
     "receipt@cold-ceremony",
     "exception@cold-ceremony",
+    "share-order@cold-ceremony",
+    "custody@cold-ceremony",
+    "health@cold-ceremony",
 ]
 Blob = Annotated[str, Pattern(r"U1NIU0lH[A-Za-z0-9+/]{40,2000}={0,2}", "an SSH signature in base64")]
 

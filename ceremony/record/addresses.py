@@ -11,7 +11,7 @@ from transfer.request import AccountKey, SigningRequest
 def used(book: Register, account: AccountKey) -> dict[str, int]:
     """Path ("branch/index") -> the first ceremony whose snapshot or signing request has it, of the key in use."""
     found: dict[str, int] = {}
-    for ceremony in book.ceremonies[book.key_ceremony.number :]:
+    for ceremony in book.ceremonies[book.key_began :]:
         if ceremony.state.file("snapshot") is None:
             continue
         snapshot = ceremony.load(Snapshot, "snapshot")

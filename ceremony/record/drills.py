@@ -13,8 +13,9 @@ from ceremony.base.control import control, refuse
 from ceremony.base.mark import permits
 from ceremony.record import entries
 from ceremony.record.charter import Charter
-from ceremony.record.ledger import CARRIED_OUT, DRILL_HELD, KEY_MADE
+from ceremony.record.ledger import CARRIED_OUT, DRILL_HELD
 from ceremony.record.register import Ceremony, Register
+from ceremony.record.sets import KEY_MADE
 from ceremony.record.state import State
 from transfer.limits import moment, written
 
@@ -139,7 +140,7 @@ def who_must_come(book: Register) -> Coming:
     """DRL-02: what the next drill owes to the window of four that it closes; checks of shares between drills count as proofs, too."""
     charter, drills = book.charter, held(book.ceremonies)
     recent = drills[-(WINDOW - 1) :]
-    first = drills[-WINDOW].ceremony if len(drills) >= WINDOW else book.key_ceremony.number
+    first = drills[-WINDOW].ceremony if len(drills) >= WINDOW else book.key_began
     lately = [c.state for c in book.ceremonies if c.number > first]
     practised = {p for drill in recent for p in drill.took_part}
     shown = {p for state in lately for p in proven(state)}

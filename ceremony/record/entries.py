@@ -40,6 +40,9 @@ FileKind = Literal[
     "transaction",
     "receipt",
     "exception",
+    "share-order",
+    "custody",
+    "health",
     "torn",
     "leftover",
 ]
@@ -89,6 +92,9 @@ class Signature:
         "key-record",
         "receipt",
         "exception",
+        "share-order",
+        "custody",
+        "health",
         "approval",
         "opening",
         "phase",
@@ -556,6 +562,9 @@ class Closed:
         "shares checked",
         "drill held",
         "drill failed",
+        "shares resealed",
+        "set reshared",
+        "custody recorded",
         "void",
     ]
     reason: Free

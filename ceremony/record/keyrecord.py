@@ -20,6 +20,8 @@ class KeyRecord:
     genesis: Digest
     charter: Digest
     ceremony: int
+    follows: Digest | None = None
+    """Of a set that was reshared: the digest of the key record that it retires. Absent for a new key."""
     issued: Time
     scheme: SchemeName
     origin: Text

@@ -13,27 +13,15 @@ from ceremony.record.charter import Charter
 from ceremony.record.claims import NONE, Claims, after
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.register import Ceremony
+from ceremony.record.sets import KEY_MADE, Sets
 from ceremony.record.state import Recorded
 from transfer.limits import Policy, Spent
 from transfer.outstanding import Claim
 
-KEY_MADE, CARRIED_OUT, RECEIVED, EXCEPTED, VOID = "key record signed", "carried out", "receipt", "excepted", "void"
+CARRIED_OUT, RECEIVED, EXCEPTED, VOID = "carried out", "receipt", "excepted", "void"
 PROPOSED = "proposed"
 CHECKED, DRILL_HELD, DRILL_FAILED = "shares checked", "drill held", "drill failed"
 """How a ceremony can end (and AMENDED)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sealed:
-    """One position's sealed shares: SHA-256 of each that was begun, by sealing number; the newest number that was proven."""
-
-    begun: Mapping[int, str] = field(default_factory=dict)
-    proven: int = 0
-
-    @property
-    def acceptable(self) -> tuple[int, ...]:
-        """REC-12: the numbers that a card may carry: the last proven one, and any begun after it."""
-        return tuple(sorted(number for number in self.begun if number >= max(self.proven, 1)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,9 +34,8 @@ class Ledger:
     policy: Policy | None = None
     proposals: Mapping[str, Ceremony] = field(default_factory=dict)
     """Head of the ceremony that took it in -> a charter that replaces a lost officer and waits for its cool-off."""
-    key: KeyRecord | None = None
-    sealed: Mapping[str, Sealed] = field(default_factory=dict)
-    """Position -> its sealed shares of the set in use."""
+    sets: Sets = field(default_factory=Sets)
+    """Every set that exists, and every sealing."""
     claims: Claims = field(default_factory=lambda: NONE)
     """Number of a transfer -> what it holds back."""
     used: Mapping[str, int] = field(default_factory=dict)
@@ -75,6 +62,11 @@ class Ledger:
         return tuple(claim for claim in self.claims.values() if claim.outstanding)
 
     @property
+    def key(self) -> KeyRecord | None:
+        """The key record of the set in use; None before the first key."""
+        return self.sets.in_use.record if self.sets.in_use else None
+
+    @property
     def charter(self) -> Charter:
         """The charter in force."""
         return self.chain.charter
@@ -92,13 +84,8 @@ class Ledger:
             kept = replace(kept, chain=Chain((*self.chain.charters, ceremony.load(Charter, "charter"))))
         if outcome == PROPOSED:
             kept = replace(kept, proposals={**self.proposals, ceremony.head: ceremony})
-        if outcome == KEY_MADE:
-            key = ceremony.load(KeyRecord, "key-record")
-            kept = replace(kept, drilled=ceremony.time)
-            return replace(kept, key=key, sealed=sealings({}, state.since(entries.Generated).entries, key.set_identifier))
-        if self.key is not None:
-            kept = replace(kept, sealed=sealings(self.sealed, state.entries, self.key.set_identifier))
-        if outcome == DRILL_HELD:
+        kept = replace(kept, sets=self.sets.after(ceremony.number, state, lambda: ceremony.load(KeyRecord, "key-record")))
+        if outcome in (KEY_MADE, DRILL_HELD):
             kept = replace(kept, drilled=ceremony.time)
         granted = [name for body in state.all(entries.Authorized) for name in (body.authorization, body.identifier)]
         destinations = [payment.destination for body in state.all(entries.Authorized) for payment in body.payments]
@@ -107,19 +94,6 @@ class Ledger:
         if outcome == VOID or ceremony.kind != "transfer":
             return kept
         return replace(kept, carried={**kept.carried, **{body.txid: ceremony for body in state.all(entries.Checked)}})
-
-
-def sealings(before: Mapping[str, Sealed], found: Iterable[Recorded], set_identifier: str) -> dict[str, Sealed]:
-    """Position -> its sealed shares, after these entries; only those of one set count."""
-    now = dict(before)
-    for body in (e.body for e in found):
-        if isinstance(body, entries.Sealing) and body.set_identifier == set_identifier:
-            had = now.get(body.position, Sealed())
-            now[body.position] = replace(had, begun={**had.begun, body.number: body.sha256})
-        elif isinstance(body, entries.Proven) and body.number in now.get(body.position, Sealed()).begun:
-            had = now[body.position]
-            now[body.position] = replace(had, proven=max(had.proven, body.number))
-    return now
 
 
 def nonces(found: Iterable[Recorded]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,6 +22,7 @@ from ceremony.record.charter import OFFICERS, SIGNERS, Charter
 from ceremony.record.charter import check as check_charter
 from ceremony.record.claims import fold as fold_claims
 from ceremony.record.keyrecord import KeyRecord
+from ceremony.record.sets import KeySet, Sets
 from ceremony.record.state import State, fold
 from ceremony.record.transcript import MAX_TRANSCRIPT, NAME
 from transfer.bitcoin import psbt
@@ -231,47 +232,40 @@ class Register:
         return next(counts, None)
 
     @cached_property
-    def key_record(self) -> KeyRecord:
-        """The key record of the newest set that exists (its ceremony closed with a signed record)."""
-        return self._key_ceremony.load(KeyRecord, "key-record")
+    def sets(self) -> Sets:
+        """Every set of shares that exists, and every sealing; a fold."""
+        found = Sets()
+        for ceremony in self.ceremonies:
+            found = found.after(ceremony.number, ceremony.state, partial(ceremony.load, KeyRecord, "key-record"))
+        return found
 
-    @cached_property
-    def _key_ceremony(self) -> Ceremony:
-        made = [c for c in self.ceremonies if c.state.closed is not None and c.state.closed.outcome == "key record signed"]
-        if not made:
+    @property
+    def in_use(self) -> KeySet:
+        """The newest set."""
+        if self.sets.in_use is None:
             raise Undecided("This register has no key yet; `ceremony keygen` makes one.")
-        return made[-1]
+        return self.sets.in_use
+
+    @property
+    def key_record(self) -> KeyRecord:
+        """The key record of the set in use."""
+        return self.in_use.record
 
     @property
     def has_key(self) -> bool:
         """Whether a key generation has ended with a signed key record."""
-        return any(c.state.closed is not None and c.state.closed.outcome == "key record signed" for c in self.ceremonies)
+        return self.sets.in_use is not None
 
     @property
     def key_ceremony(self) -> Ceremony:
-        """The key generation whose set is in use."""
-        return self._key_ceremony
+        """The ceremony that made the set in use."""
+        return self.ceremonies[self.in_use.ceremony - 1]
 
-    def sealings(self, position: str) -> tuple[frozenset[int], int]:
-        """REC-12: the sealing numbers of the set that a card may carry now, and the newest ever begun.
-
-        The last proven number, and any begun after it (a crash may have left either on the medium)."""
-        ident = self.key_record.set_identifier
-        begun, proven = [0], 0
-        for state in (c.state for c in self.ceremonies):
-            for entry in state.entries:
-                body = entry.body
-                if isinstance(body, entries.Sealing) and (body.position, body.set_identifier) == (position, ident):
-                    begun.append(body.number)
-                elif isinstance(body, entries.Proven) and body.position == position and body.number in begun:
-                    proven = max(proven, body.number)
-        return frozenset(n for n in begun if n >= max(proven, 1)), max(begun)
-
-    def sealed_digest(self, position: str, sealing: int) -> str | None:
-        """SHA-256 of the sealed share that was recorded under this number for the set in use; None if there is none."""
-        ident = self.key_record.set_identifier
-        sealed = (s for c in self.ceremonies for s in c.state.all(entries.Sealing))
-        return next((s.sha256 for s in sealed if (s.position, s.number, s.set_identifier) == (position, sealing, ident)), None)
+    @property
+    def key_began(self) -> int:
+        """The number of the key generation that made the key in use, whichever of its sets is in use."""
+        founding = self.sets.founding
+        return founding.ceremony if founding else self.in_use.ceremony
 
     @control("AUT-05")
     def check_unspent(self, authorization: str, identifier: str, ceremony_now: int) -> None:

@@ -30,6 +30,9 @@ NAMESPACES: Mapping[str, Namespace] = MappingProxyType(
         "revocation": "revocation@cold-ceremony",
         "receipt": "receipt@cold-ceremony",
         "exception": "exception@cold-ceremony",
+        "share-order": "share-order@cold-ceremony",
+        "custody": "custody@cold-ceremony",
+        "health": "health@cold-ceremony",
         "approval": "approval@cold-ceremony",
         **dict.fromkeys(CHECKPOINTS, "checkpoint@cold-ceremony"),
     }

@@ -11,8 +11,8 @@ from ceremony.base.data import Malformed
 from ceremony.record import entries
 from ceremony.record.charter import Charter
 from ceremony.record.drills import Coming, began, who_must_come
-from ceremony.record.ledger import KEY_MADE
 from ceremony.record.register import Ceremony, Register
+from ceremony.record.sets import KEY_MADE
 from ceremony.record.signers import COPY
 from ceremony.record.verify import check_whole
 from transfer.limits import Policy, moment

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from itertools import count
 from typing import TypeVar
 
 from ceremony.base.control import control, refuse
@@ -66,7 +65,8 @@ def _lock_one(room: Room, position: str) -> Steps:
     """A passphrase that its custodian cannot type again three times is given up: the share is locked anew, under another one."""
     room.medium(position)
     identifier = room.here.load(KeyRecord, "key-record").set_identifier
-    for number in count(1):
+    while True:
+        number = room.book.sets.next_number(position)
         room.screen.fresh(())
         sealed = _asked(room, partial(alive(room).lock, position, number)).sealed
         yield (position, entries.Sealing(position=position, number=number, set_identifier=identifier, sha256=sha256(sealed)))
@@ -76,7 +76,7 @@ def _lock_one(room: Room, position: str) -> Steps:
             break
         room.screen.enter(f"{position}: this passphrase is given up. Choose another one.")
     yield (position, entries.Proven(position=position, number=number, sha256=sha256(read_back)))
-    yield from media.remove_older(room, position, number)
+    yield from media.remove_older(room, position, number, identifier)
 
 
 def _opens(room: Room, position: str, sealed: bytes) -> bool:

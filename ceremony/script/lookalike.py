@@ -28,7 +28,7 @@ def past(book: Register, number: int) -> dict[str, str]:
         if ceremony.state.last(entries.Authorized) is not None:
             wanted = ceremony.load(Authorization, "authorization")
             found |= {payment.destination: f"one that ceremony {ceremony.number} paid" for payment in wanted.payments}
-        if ceremony.number > book.key_ceremony.number and ceremony.state.last(entries.Agreed) is not None:
+        if ceremony.number > book.key_began and ceremony.state.last(entries.Agreed) is not None:
             account = book.key_record.account(ceremony.load(Authorization, "authorization").account)
             seen = review(SigningRequest("bitcoin", ceremony.raw("request")), account)
             own = [change.address for change in seen.change] + [coin.address for coin in seen.inputs]

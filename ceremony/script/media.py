@@ -29,12 +29,15 @@ def _shares(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob(f"*{SUFFIX}") if not path.name.startswith(PARTIAL))
 
 
-def newest(folder: Path, position: str) -> bytes:
-    """The sealed share on a medium: the one with the highest sealing number."""
+def newest(room: Room, position: str, set_identifier: str) -> bytes:
+    """The sealed share on a position's medium: the newest one of this set. If there is none of this set, the newest of all, for the
+    vault to refuse it by its header."""
+    folder = room.medium(position)
     found = [read_file(path, SEALED) for path in _shares(folder)]
     if not found:
         raise Malformed(f"{position}: no sealed share on this medium ({folder.name}); insert the medium with the file *{SUFFIX}")
-    return max(found, key=lambda raw: Header.unpack(raw).sealing)
+    headers = [(Header.unpack(raw), raw) for raw in found]
+    return max(headers, key=lambda each: (each[0].set_identifier == set_identifier, each[0].sealing))[1]
 
 
 @control("GEN-10")
@@ -75,14 +78,15 @@ def hand_over(room: Room, position: str, sealing: int, sealed: bytes) -> bytes:
             room.screen.say(f"{position}: nothing was written. {said}\nInsert a medium that can be written, your own.")
 
 
-def remove_older(room: Room, position: str, sealing: int) -> Steps:
-    """SEC-01, SEC-04: sealed shares of lower numbers than this one, which was proven, are overwritten and removed, each one recorded:
-    whose, from which medium, by what, and how."""
+def remove_older(room: Room, position: str, sealing: int, set_identifier: str) -> Steps:
+    """SEC-01, SEC-04: sealed shares of this set with lower numbers than this one, which was proven, are overwritten and removed, each
+    one recorded: whose, from which medium, by what, and how."""
     folder = room.medium(position)
     _tidy(folder)
     for path in _shares(folder):
-        number = Header.unpack(read_file(path, SEALED)).sealing
-        if number < sealing:
+        header = Header.unpack(read_file(path, SEALED))
+        number = header.sealing
+        if number < sealing and header.set_identifier == set_identifier:
             destroy(path)
             check_gone(path, position)
             yield (

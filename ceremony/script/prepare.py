@@ -356,7 +356,7 @@ def _next_change(book: Register, account: AccountKey, snapshot: Snapshot) -> int
 
     Not the one after the greatest: who knows the extended public key can pay to the last index there is."""
     used = {coin.path for coin in snapshot.coins}
-    for ceremony in book.ceremonies[book.key_ceremony.number :]:
+    for ceremony in book.ceremonies[book.key_began :]:
         if ceremony.state.file("request") is not None:
             used |= {c.path for c in review(SigningRequest("bitcoin", ceremony.raw("request")), account).change}
     return next(index for index in count() if f"1/{index}" not in used)

@@ -146,7 +146,7 @@ def aside(room: Room) -> tuple[str, ...]:
 def unlock_one(room: Room, position: str) -> Steps:
     """One custodian: their card's header first, then the passphrase, at once against the recorded commitment."""
     try:
-        sealed = media.newest(room.medium(position), position)
+        sealed = media.newest(room, position, room.book.key_record.set_identifier)
         header = Header.unpack(sealed)
         check_undamaged(room.book, position, header, sealed)
         yield from _tries(room, position, sealed, acceptable(room.book, position, header.sealing))
@@ -203,7 +203,8 @@ def check_undamaged(book: Register, position: str, header: Header, sealed: bytes
     """REC-03: a sealed share that says it is the recorded one has exactly the recorded bytes; it is never mended silently.
 
     Anything else about it (another set, position or number) is refused by its header, in the vault."""
-    record, recorded = book.key_record, book.sealed_digest(position, header.sealing)
+    record = book.key_record
+    recorded = book.sets.sealed(position, record.set_identifier).begun.get(header.sealing)
     terms = Terms(mark=record.mark, scheme=record.scheme, plan=record.plan)
     due = Header.of(terms, record.set_identifier, position, header.profile, header.sealing)
     if header == due and recorded not in (None, sha256(sealed)):
@@ -220,8 +221,8 @@ def acceptable(book: Register, position: str, sealing: int) -> tuple[int, ...]:
     """REC-12: the sealing numbers that the vault compares with, newest last.
 
     A crash between sealing and proof leaves either the proven share or the new one on the medium: both are the newest then."""
-    allowed, known = book.sealings(position)
-    return tuple(range(1, sealing + 1)) if sealing in allowed else tuple(range(1, known + 1))
+    had = book.sets.sealed(position, book.key_record.set_identifier)
+    return tuple(n for n in had.begun if n <= sealing) if sealing in had.acceptable else tuple(had.begun)
 
 
 def sign(room: Room) -> Steps:
@@ -313,7 +314,7 @@ def to_lock(room: Room) -> tuple[str, ...]:
 def lock_one(room: Room, position: str) -> Steps:
     """SEC-01: one open share is locked again under its next number, read back and proven; then the older ones go."""
     book = room.book
-    number = book.sealings(position)[1] + 1
+    number = book.sets.next_number(position)
     sealed = alive(room).lock_again(position, number).sealed
     identifier = book.key_record.set_identifier
     yield (position, entries.Sealing(position=position, number=number, set_identifier=identifier, sha256=sha256(sealed)))
@@ -325,7 +326,7 @@ def lock_one(room: Room, position: str) -> Steps:
 
 def remove_older(room: Room, position: str, number: int) -> Steps:
     """SEC-01: sealed shares of lower numbers than this one, which was proven, go from the medium."""
-    yield from media.remove_older(room, position, number)
+    yield from media.remove_older(room, position, number, room.book.key_record.set_identifier)
 
 
 def to_remove(room: Room) -> tuple[tuple[str, int], ...]:

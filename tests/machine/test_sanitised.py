@@ -16,13 +16,15 @@ from ceremony.script.room import Room
 from shares.envelope import SALT, Header, seal
 from tests.machine.tree import clean
 
+IDENTIFIER = "ab" * 10
+
 
 def sealed(number: int) -> bytes:
     header = Header(
         mark="practice",
         scheme="gf256",
         profile="light",
-        set_identifier="ab" * 10,
+        set_identifier=IDENTIFIER,
         site_threshold=2,
         sites=3,
         member_threshold=2,
@@ -45,7 +47,7 @@ def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Room:
 
 
 def removed(room: Room) -> list[tuple[str, Any]]:
-    return list(media.remove_older(room, "A1", 3))
+    return list(media.remove_older(room, "A1", 3, IDENTIFIER))
 
 
 def test_what_was_removed_is_told(room: Room, tmp_path: Path) -> None:

@@ -33,9 +33,9 @@ from ceremony.record.checkpoint import Statement, prepared
 from ceremony.record.claims import settles
 from ceremony.record.entries import type_of
 from ceremony.record.keyrecord import KeyRecord
-from ceremony.record.ledger import sealings
 from ceremony.record.register import Register
 from ceremony.record.rules.surroundings import ITEMS
+from ceremony.record.sets import sealed_after
 from ceremony.record.signers import NAMESPACES
 from ceremony.record.transcript import NAME, Transcript
 from ceremony.script.table import SCRIPTS, Step
@@ -451,8 +451,8 @@ class Sample:
         scribe.step("Approvals")
         self._sign(scribe, request)
         for position in ROOM:
-            known = sealings({}, (e for e in self._sealing_entries(scribe)), self.key_record.set_identifier)
-            self._lock(scribe, position, max(known[position].begun) + 1)
+            known = sealed_after({}, self._sealing_entries(scribe))
+            self._lock(scribe, position, max(known[position, self.key_record.set_identifier].begun) + 1)
         scribe.add("tool", entries.VaultEnded(reason="every share is locked again"))
         scribe.step("Lock the shares again")
         scribe.checkpoint("adjournment", (*ROOM, "administrator", "witness"))
@@ -537,9 +537,9 @@ class Sample:
     def _sign(self, scribe: Scribe, request: SigningRequest) -> None:
         self._start_vault(scribe)
         scribe.add("tool", entries.Armed(request=request.digest, positions=ROOM))
-        known = sealings({}, self._sealing_entries(scribe), self.key_record.set_identifier)
+        known = sealed_after({}, self._sealing_entries(scribe))
         for position in ROOM:
-            scribe.add(position, entries.Unlocked(position=position, number=known[position].proven))
+            scribe.add(position, entries.Unlocked(position=position, number=known[position, self.key_record.set_identifier].proven))
         scribe.step("Unlock the shares")
         scribe.add("tool", entries.Recovered(positions=ROOM, spares=(), accounts=("main",)))
         wanted = sighashes(request, self.account)

@@ -10,8 +10,9 @@ from ceremony.base.control import Refused
 from ceremony.base.data import Malformed, load
 from ceremony.record import entries
 from ceremony.record.keyrecord import KeyRecord
-from ceremony.record.ledger import KEY_MADE, RECEIVED
+from ceremony.record.ledger import RECEIVED
 from ceremony.record.register import Ceremony, Register
+from ceremony.record.sets import KEY_MADE
 from ceremony.record.state import Recorded
 from transfer.authorization import Authorization, Confirmation
 from transfer.bitcoin import tx

@@ -13,9 +13,10 @@ from ceremony.base.files import read_file
 from ceremony.record import checkpoint, entries, policy, signers
 from ceremony.record.charter import SIGNERS, Charter
 from ceremony.record.keyrecord import KeyRecord
-from ceremony.record.ledger import CARRIED_OUT, CHECKED, DRILL_FAILED, DRILL_HELD, EXCEPTED, KEY_MADE, PROPOSED, RECEIVED, VOID, Ledger
+from ceremony.record.ledger import CARRIED_OUT, CHECKED, DRILL_FAILED, DRILL_HELD, EXCEPTED, PROPOSED, RECEIVED, VOID, Ledger
 from ceremony.record.register import AMENDED, Ceremony
 from ceremony.record.rules import pause
+from ceremony.record.sets import KEY_MADE
 from ceremony.record.signers import COPY
 from ceremony.record.transcript import NAME
 from transfer.authorization import Authorization, Confirmation

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from ceremony.record import entries
 from ceremony.record.drills import check_caught
-from ceremony.record.ledger import DRILL_FAILED, DRILL_HELD, VOID, Ledger, Sealed, sealings
+from ceremony.record.ledger import DRILL_FAILED, DRILL_HELD, VOID, Ledger
 from ceremony.record.register import Ceremony
 from ceremony.record.rules import outside, people, surroundings, vault
 from ceremony.record.rules.common import STAFF, differs, equal, everyone_signed
 from ceremony.record.rules.transfer import check_secured
+from ceremony.record.sets import Sealed, sealed_after
 
 COMBINES = (
     entries.Generated, entries.Quorums, entries.Authorized, entries.Agreed, entries.Armed, entries.Recovered, entries.Imported,
@@ -57,8 +58,8 @@ def _check_alone(ceremony: Ceremony, ledger: Ledger) -> None:
             if entry.actor not in {e.actor for e in state.entries[:at] if isinstance(e.body, entries.Present)}:
                 differs("ASM-01", ceremony, where, f"{entry.actor} is not there", "who is there")
             unlocked = body.position
-            known = sealings(ledger.sealed, state.entries[:at], ledger.key.set_identifier if ledger.key else "")
-            numbers = known.get(body.position, Sealed()).acceptable
+            known = sealed_after(ledger.sets.sealings, state.entries[:at])
+            numbers = known.get((body.position, ledger.key.set_identifier if ledger.key else ""), Sealed()).acceptable
             if body.number not in numbers:
                 differs("REC-12", ceremony, f"the sealing number of {body.position}", body.number, " or ".join(map(str, numbers)) or "none")
         elif isinstance(body, entries.Proven):

@@ -6,10 +6,11 @@ from math import comb, prod
 
 from ceremony.record import entries, signers
 from ceremony.record.keyrecord import KeyRecord
-from ceremony.record.ledger import KEY_MADE, Ledger, sealings
+from ceremony.record.ledger import Ledger
 from ceremony.record.register import Ceremony
 from ceremony.record.rules import outside, people, surroundings, vault
 from ceremony.record.rules.common import STAFF, differs, equal, everyone_signed
+from ceremony.record.sets import KEY_MADE, Sealed, sealed_after
 from shares.plan import Plan
 
 LEAST_SOURCES = 2
@@ -68,11 +69,11 @@ def _check_record(ceremony: Ceremony, ledger: Ledger, record: KeyRecord) -> None
 def _check_sealed(ceremony: Ceremony, record: KeyRecord) -> None:
     """Every share was locked and proven from its medium, in the sitting that made this set."""
     found = ceremony.state.since(entries.Generated).entries
-    sealed = sealings({}, found, record.set_identifier)
+    sealed = sealed_after({}, found)
     proven = {(e.body.position, e.body.number, e.body.sha256) for e in found if isinstance(e.body, entries.Proven)}
     for position in record.plan.positions:
-        newest = sealed[position].proven if position in sealed else 0
-        if not newest or (position, newest, sealed[position].begun[newest]) not in proven:
+        had = sealed.get((position, record.set_identifier), Sealed())
+        if not had.proven or (position, had.proven, had.begun[had.proven]) not in proven:
             differs("GEN-14", ceremony, f"the share of {position}", "not locked and proven", "read back from its medium and opened")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ceremony.base.data import load
 from ceremony.record import checkpoint, entries, exceptional, signers
@@ -11,10 +11,11 @@ from ceremony.record.approval import Approval, SignedApproval, approve
 from ceremony.record.charter import OFFICERS
 from ceremony.record.drills import check_clock
 from ceremony.record.keyrecord import KeyRecord
-from ceremony.record.ledger import VOID, Ledger, Sealed, nonces, sealings
+from ceremony.record.ledger import VOID, Ledger, nonces
 from ceremony.record.register import Ceremony
 from ceremony.record.rules import order, outside, people, signing, surroundings, typeback, vault
 from ceremony.record.rules.common import STAFF, differs, equal, everyone_signed
+from ceremony.record.sets import Sealed, sealed_after
 from transfer.agree import check_fee, check_payment, check_place
 from transfer.authorization import Authorization, Confirmation, binds, check_confirmation, check_officers, check_valid
 from transfer.bitcoin.reading import review
@@ -199,7 +200,8 @@ def _check_shares(ceremony: Ceremony, ledger: Ledger, key: KeyRecord) -> None:
             if body.position not in positions or body.position in unlocked:
                 differs("SIG-08", ceremony, f"the share of {body.position}", "not armed for, or unlocked twice", "each armed position once")
             unlocked.add(body.position)
-            numbers = sealings(ledger.sealed, state.entries[:at], key.set_identifier).get(body.position, Sealed()).acceptable
+            sealed = sealed_after(ledger.sets.sealings, state.entries[:at])
+            numbers = sealed.get((body.position, key.set_identifier), Sealed()).acceptable
             if body.number not in numbers:
                 differs("REC-12", ceremony, f"the sealing number of {body.position}", body.number, " or ".join(map(str, numbers)) or "none")
         elif isinstance(body, entries.Recovered):
@@ -214,22 +216,21 @@ def check_secured(ceremony: Ceremony, ledger: Ledger, key: KeyRecord) -> None:
     in the HSM."""
     for absent in ceremony.state.all(entries.Absent):
         equal("SEC-03", ceremony, "keys left in the HSM", absent.remaining, 0)
-    sealed = dict(ledger.sealed)
+    sets, identifier = ledger.sets, key.set_identifier
     waiting: dict[str, int] = {}
     for entry in ceremony.state.entries:
         body = entry.body
         if isinstance(body, entries.Unlocked):
             waiting[body.position] = body.number
         elif isinstance(body, entries.Sealing):
-            begun = sealed.get(body.position, Sealed()).begun
-            if body.set_identifier != key.set_identifier or body.number <= max(begun, default=0):
+            if body.set_identifier != identifier or body.number < sets.next_number(body.position):
                 differs("REC-12", ceremony, f"the new sealing of {body.position}", body.number, "of this set, and higher than any before")
         elif isinstance(body, entries.Proven):
-            if sealed.get(body.position, Sealed()).begun.get(body.number) != body.sha256:
+            if sets.sealed(body.position, identifier).begun.get(body.number) != body.sha256:
                 differs("SEC-01", ceremony, f"the proof of {body.position}", body.sha256, "the sealed share that was written")
             if body.number > waiting.get(body.position, body.number):
                 del waiting[body.position]
-        elif isinstance(body, entries.Removed) and body.number >= sealed.get(body.position, Sealed()).proven:
+        elif isinstance(body, entries.Removed) and body.number >= sets.sealed(body.position, identifier).proven:
             differs("SEC-01", ceremony, f"the share of {body.position}", f"number {body.number} removed", "older ones alone")
         elif isinstance(body, entries.Exported | entries.Closed) and waiting:
             differs(
@@ -239,4 +240,4 @@ def check_secured(ceremony: Ceremony, ledger: Ledger, key: KeyRecord) -> None:
                 f"{' '.join(sorted(waiting))} not locked again",
                 "locked again and proven first",
             )
-        sealed = sealings(sealed, (entry,), key.set_identifier)
+        sets = replace(sets, sealings=sealed_after(sets.sealings, (entry,)))

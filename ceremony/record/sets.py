@@ -1,0 +1,107 @@
+"""Sets: which splits of which keys there are, which one is in use, and which sealing numbers their shares have (REC-12, SEC-05).
+
+A key is a secret and its accounts; a set is the shares of one split of it. A key generation makes a key and its first set;
+resharing makes another set of the same key, whose key record follows the one before. The sealing numbers of one position
+go on across sets, so that a number says which set it belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from ceremony.record import entries
+from ceremony.record.keyrecord import KeyRecord
+from ceremony.record.state import Recorded, State
+
+KEY_MADE, RESHARED = "key record signed", "set reshared"
+"""How a ceremony ends that made a set."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeySet:
+    """One set that exists: its key record, and the number of the ceremony that made it."""
+
+    record: KeyRecord
+    ceremony: int
+
+    @property
+    def identifier(self) -> str:
+        """The set identifier."""
+        return self.record.set_identifier
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """One position's sealed shares of one set: SHA-256 of each that was begun, by sealing number; the newest number that was proven."""
+
+    begun: Mapping[int, str] = field(default_factory=dict)
+    proven: int = 0
+
+    @property
+    def acceptable(self) -> tuple[int, ...]:
+        """REC-12: the numbers that a card may carry: the last proven one, and any begun after it (a crash may have left either)."""
+        return tuple(sorted(number for number in self.begun if number >= max(self.proven, 1)))
+
+
+Sealings = Mapping[tuple[str, str], Sealed]
+"""(position, set identifier) -> its sealed shares."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sets:
+    """Every set, oldest first, and every sealing; a fold over the ceremonies."""
+
+    all: tuple[KeySet, ...] = ()
+    sealings: Sealings = field(default_factory=dict)
+
+    def after(self, number: int, state: State, key_record: Callable[[], KeyRecord]) -> Sets:
+        """With one more ceremony, ended or not; `key_record` reads the one that it made."""
+        found = replace(self, sealings=sealed_after(self.sealings, state.entries))
+        if state.closed is None or state.closed.outcome not in (KEY_MADE, RESHARED):
+            return found
+        return replace(found, all=(*self.all, KeySet(key_record(), number)))
+
+    @property
+    def in_use(self) -> KeySet | None:
+        """The newest set; None before the first key."""
+        return self.all[-1] if self.all else None
+
+    @property
+    def founding(self) -> KeySet | None:
+        """The first set of the key in use."""
+        return next((each for each in reversed(self.all) if each.record.follows is None), None)
+
+    @property
+    def former(self) -> KeySet | None:
+        """The newest set of the key before the one in use: only a sweep opens it. None if there is no other key."""
+        founding = self.founding
+        before = [each for each in self.all if founding is not None and each.ceremony < founding.ceremony]
+        return before[-1] if before else None
+
+    @property
+    def retired(self) -> Mapping[str, int]:
+        """SEC-05: set identifier -> the ceremony that retired it: every set that another one of the same key follows."""
+        follows = {each.record.follows: each.ceremony for each in self.all}
+        return {each.identifier: follows[each.record.digest] for each in self.all if each.record.digest in follows}
+
+    def sealed(self, position: str, set_identifier: str) -> Sealed:
+        """One position's sealed shares of one set."""
+        return self.sealings.get((position, set_identifier), Sealed())
+
+    def next_number(self, position: str) -> int:
+        """The sealing number that this position's next sealed share gets, whatever its set."""
+        return max((number for (place, _), had in self.sealings.items() if place == position for number in had.begun), default=0) + 1
+
+
+def sealed_after(before: Sealings, found: Iterable[Recorded]) -> dict[tuple[str, str], Sealed]:
+    """The sealings after these entries."""
+    now = dict(before)
+    for body in (e.body for e in found):
+        if isinstance(body, entries.Sealing):
+            had = now.get((body.position, body.set_identifier), Sealed())
+            now[body.position, body.set_identifier] = replace(had, begun={**had.begun, body.number: body.sha256})
+        elif isinstance(body, entries.Proven):
+            for at, had in tuple(now.items()):
+                if at[0] == body.position and body.number in had.begun:
+                    now[at] = replace(had, proven=max(had.proven, body.number))
+    return now

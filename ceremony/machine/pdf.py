@@ -37,8 +37,8 @@ def pages(raw: bytes, side: int = SIDE) -> tuple[bytes, ...]:
 
 
 def text(raw: bytes) -> str:
-    """The text of a PDF's pages, laid out as on them; a form feed after each page."""
-    return _poppler("pdftotext", raw, "-layout", "-", "-").decode("utf-8", errors="replace")
+    """The text of a PDF's pages, in the order in which it was drawn; a form feed after each page."""
+    return _poppler("pdftotext", raw, "-raw", "-", "-").decode("utf-8", errors="replace")
 
 
 def _poppler(program: str, raw: bytes, *options: str) -> bytes:

@@ -41,19 +41,19 @@ def printed(sealed: bytes, sheet: paper.Paper = "A6", copies: int = 1) -> bytes:
 
 
 def _lines_of(raw: bytes) -> Iterator[str]:
-    """The typed lines of a card's page, as another program reads them off it, each in its place."""
+    """The typed lines of a card's page, as another program reads them off it."""
     group = f"[{card.LETTERS}]{{{card.GROUP}}}"
-    for found in re.finditer(rf"(?<!\S)([1-9]) +({group}(?: +{group}){{{card.GROUPS - 1}}})(?!\S)", pdf.text(raw)):
+    for found in re.finditer(rf"(?<!\S)([1-9])\s+({group}(?:\s+{group}){{{card.GROUPS - 1}}})(?!\S)", pdf.text(raw)):
         yield card.grouped(card.check_line(int(found[1]), found[2]))
 
 
 def scanned(raw: bytes) -> bytes:
-    """The sealed share on the one card in a picture (the bytes of a PNG, JPEG or PDF file), by either reader and at several sizes.
+    """The sealed share on the one card in a picture (the bytes of a PNG, JPEG or PDF file), by either reader, looked at in several ways.
 
     Malformed if no card can be read there, or two different ones; REC-03 for a code that is not whole."""
     pictures = pdf.pages(raw) if pdf.is_pdf(raw) else (raw,)
     for picture in pictures:
-        for image in qr.sizes(picture):
+        for image in qr.looks(picture):
             found = {text for read in (qr.first_reader, qr.second_reader) for text in read(image) if card.is_scan(text)}
             if len(found) > 1:
                 raise Malformed(f"this picture holds {len(found)} different share cards; one custodian's card alone")

@@ -34,9 +34,9 @@ def silent(_: str) -> None:
     """Tests have no audience."""
 
 
-def stage(folder: Path, **people: object) -> Stage:
-    """An empty stage for the small desk, under the light KDF profile."""
-    set_ = demonstration.stage(folder, "light", Pace(), silent, SMALL)
+def stage(folder: Path, plot: Plot = SMALL, **people: object) -> Stage:
+    """An empty stage for the small desk, or another one, under the light KDF profile."""
+    set_ = demonstration.stage(folder, "light", Pace(), silent, plot)
     for name, value in people.items():
         setattr(set_.cast, name, value)
     return set_

@@ -11,7 +11,7 @@ from ceremony.base.control import control, refuse
 from transfer.authorization import Authorization, Authorized, binds
 from transfer.limits import Policy, check_limits, check_payees
 from transfer.outstanding import Claim, check_conflicts
-from transfer.review import Decoded, Review
+from transfer.review import Change, Decoded, Payment, Review
 
 _TOKEN = object()
 _STOP = "Stop here. Keep the file and both readings: this is what an attack looks like."
@@ -84,7 +84,8 @@ def check_place(review: Review, authorization: Authorization) -> None:
 def check_payment(review: Review, authorization: Authorization) -> None:
     """TXN-01: what leaves the account is exactly the authorized payments, each once; at most one other output, which is change (TXN-11).
 
-    A consolidation pays nobody: its one output is change, and it gathers no more coins than it names."""
+    A consolidation pays nobody: its one output is change, and it gathers no more coins than it names. A sweep pays nobody and has no
+    change: its one output is the address of the key in use that the officers named."""
     found = Counter((payment.address, payment.amount) for payment in review.payments)
     wanted = Counter((payment.destination, payment.amount) for payment in authorization.payments)
     if found != wanted:
@@ -95,13 +96,29 @@ def check_payment(review: Review, authorization: Authorization) -> None:
             expected=f"{_listed(wanted)}, each once, and change" if wanted else "no payment at all: everything returns to the account",
             do=_ANEW,
         )
-    least = 0 if wanted else 1
-    if not least <= len(review.change) <= 1:
-        expected = "one output of change" if least else "at most one output of change"
+    _check_swept(review, authorization)
+    least, most = {"transfer": (0, 1), "consolidation": (1, 1), "sweep": (0, 0)}[authorization.kind]
+    if not least <= len(review.change) <= most:
+        expected = {"transfer": "at most one output of change", "consolidation": "one output of change", "sweep": "no change"}[
+            authorization.kind
+        ]
         refuse("TXN-01", "what returns to the account", found=f"{len(review.change)} outputs", expected=expected, do=_ANEW)
     if authorization.coins is not None and len(review.inputs) > authorization.coins:
         expected = f"at most {authorization.coins}, as authorized"
         refuse("TXN-01", "the coins that are gathered", found=str(len(review.inputs)), expected=expected, do=_ANEW)
+
+
+def _check_swept(review: Review, authorization: Authorization) -> None:
+    """TXN-01: what goes to our new key is one output to the address that a sweep names, and nothing in anything else."""
+    found = [output.address for output in review.swept]
+    if found != ([authorization.address] if authorization.kind == "sweep" else []):
+        refuse(
+            "TXN-01",
+            "what goes to our new key",
+            found=", ".join(map(grouped, found)) or "nothing",
+            expected=grouped(authorization.address) if authorization.address else "nothing: this is no sweep",
+            do=_ANEW,
+        )
 
 
 def _listed(payments: Counter[tuple[str, int]]) -> str:
@@ -112,7 +129,8 @@ def _listed(payments: Counter[tuple[str, int]]) -> str:
 
 def check_fee(review: Review, authorization: Authorization, policy: Policy) -> None:
     """TXN-12: the fee is what the inputs leave over, and within the authorization's and the policy's caps, absolute and by rate."""
-    paid = sum(payment.amount for payment in review.payments) + sum(change.amount for change in review.change)
+    outputs: tuple[Payment | Change, ...] = (*review.payments, *review.change, *review.swept)
+    paid = sum(output.amount for output in outputs)
     left = sum(coin.amount for coin in review.inputs) - paid
     cap = min(authorization.greatest_fee, policy.greatest_fee)
     if review.fee != left:

@@ -1,4 +1,4 @@
-"""What CFO and CTO sign: one transfer, to its payees or back to ourselves, once (AUT-01 to AUT-05, AUT-08)."""
+"""What CFO and CTO sign: one transfer, to its payees, back to ourselves or to our new key, once (AUT-01 to AUT-05, AUT-08)."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ class Authorization:
     """AUT-01: everything that an authorization binds. Amounts and the greatest fee are integers in base units (satoshi).
 
     A `transfer` pays 1 to 100 payees, each once. A `consolidation` pays nobody: coins of the account are gathered at one own
-    change address, the smallest first, `coins` of them at most, and nothing leaves but the fee. Nothing else can be made:
-    Malformed says what is wrong."""
+    change address, the smallest first, `coins` of them at most, and nothing leaves but the fee. A `sweep` moves everything that a
+    former key holds to the first address of the key in use. Nothing else can be made: Malformed says what is wrong."""
 
     type: Literal["authorization"] = "authorization"
     version: Literal["1"] = "1"
-    kind: Literal["transfer", "consolidation"] = "transfer"
+    kind: Literal["transfer", "consolidation", "sweep"] = "transfer"
     mark: Mark
     genesis: Digest
     charter: Digest
@@ -53,6 +53,12 @@ class Authorization:
     payments: tuple[Payment, ...]
     coins: int | None = None
     """Of a consolidation: how many coins it may gather."""
+    key_record: Digest | None = None
+    """Of a sweep: the former key that it empties, by the key record of its newest set."""
+    to: Digest | None = None
+    """Of a sweep: the key in use, by the key record of its newest set."""
+    address: Text | None = None
+    """Of a sweep: the whole address 0/0 of the same account of the key in use. Everybody re-derives it."""
     greatest_fee: int
     replaces: tuple[Digest, ...] = ()
     """Transactions that are signed and not settled, and that can never be mined beside this one (BRD-06)."""
@@ -68,7 +74,7 @@ class Authorization:
 
     @property
     def amount(self) -> int:
-        """The sum that leaves the account, without the fee; 0 for a consolidation."""
+        """The sum that leaves us, without the fee; 0 for a consolidation and for a sweep."""
         return sum(payment.amount for payment in self.payments)
 
     @property
@@ -78,10 +84,14 @@ class Authorization:
 
 
 def check_payments(authorization: Authorization) -> None:
-    """A transfer pays 1 to 100 payees, each and each address once; a consolidation pays none and names its number of coins."""
+    """A transfer pays 1 to 100 payees, each and each address once; a consolidation pays none and names its number of coins; a sweep
+    pays none, takes every coin, and names both keys and one address."""
     found, what = authorization.payments, f"authorization {authorization.identifier}"
     if len(set(authorization.replaces)) != len(authorization.replaces) or len(authorization.replaces) > MOST_REPLACED:
         raise Malformed(f"{what}: it replaces a transaction twice, or more than {MOST_REPLACED}")
+    _check_sweep(authorization, what)
+    if authorization.kind == "sweep":
+        return
     if authorization.kind == "consolidation":
         if found or not 2 <= (authorization.coins or 0) <= MOST_COINS:
             raise Malformed(f"{what}: a consolidation has no payments and gathers 2 to {MOST_COINS} coins")
@@ -92,6 +102,17 @@ def check_payments(authorization: Authorization) -> None:
         twice = [value for value, count in Counter(values).items() if count > 1]
         if twice:
             raise Malformed(f"{what}: the {name} {twice[0]} is there twice")
+
+
+def _check_sweep(authorization: Authorization, what: str) -> None:
+    """What only a sweep has, all of it, and nothing that it cannot have."""
+    keys = (authorization.key_record, authorization.to, authorization.address)
+    if authorization.kind != "sweep":
+        if any(value is not None for value in keys):
+            raise Malformed(f"{what}: only a sweep names the key that it empties, the one that it fills, and an address of that")
+        return
+    if authorization.payments or authorization.coins is not None or None in keys or authorization.key_record == authorization.to:
+        raise Malformed(f"{what}: a sweep has no payments and no number of coins; it names two different key records and one address")
 
 
 @record
@@ -124,7 +145,7 @@ _TOKEN = object()
 class Authorized:
     """Proof that an authorization is signed by both officers, confirmed, and valid now. Only `signed_by` makes one.
 
-    `confirmation` is None for a consolidation: there is no payee to ask."""
+    `confirmation` is None for a consolidation and for a sweep: there is no payee to ask."""
 
     __slots__ = ("authorization", "confirmation")
 
@@ -176,10 +197,10 @@ def check_confirmation(
     authorization: Authorization, confirmation: Confirmation | None, confirmed: Sequence[Signature], keys: Mapping[str, str]
 ) -> None:
     """AUT-08: destination and amount of every payment were confirmed out of band, by someone who is not the requester, and that
-    person alone signed it. A consolidation has no payee, and nobody who could be asked."""
+    person alone signed it. A consolidation and a sweep have no payee, and nobody who could be asked."""
     if not authorization.payments:
         if confirmation is not None or confirmed:
-            _unconfirmed("a consolidation has nobody to ask", "a confirmation", "none", "Leave the confirmation out.")
+            _unconfirmed(f"a {authorization.kind} has nobody to ask", "a confirmation", "none", "Leave the confirmation out.")
         return
     if confirmation is None:
         _unconfirmed("nobody confirmed", "no confirmation", "one call to each payee", "Let the checker call the payees.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Annotated, Literal
 
 from ceremony.base.data import Digest, Name, Pattern, record
@@ -26,6 +26,21 @@ class AccountKey:
     path: AccountPath
     xpub: ExtendedKey
     fingerprint: Fingerprint
+
+
+@record
+class SweptAccount(AccountKey):
+    """An account of a former key, as a sweep spends it: with the account of the key in use whose first address takes all of it.
+
+    A request read for such an account has exactly one output, to that address; for any other account no address of another key is
+    ours."""
+
+    to: AccountKey
+
+    @property
+    def former(self) -> AccountKey:
+        """The account alone, as its key record states it."""
+        return AccountKey(**{f.name: getattr(self, f.name) for f in fields(AccountKey)})
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,8 @@ class Decoded:
     inputs: tuple[Input, ...]
     payments: tuple[Payment, ...]
     change: tuple[Change, ...]
+    swept: tuple[Change, ...] = ()
+    """Of a sweep: its one output, re-derived from the account of the key in use. It is no change: it is of another key."""
     fee: int
     weight: int
     rate: int

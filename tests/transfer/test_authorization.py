@@ -32,7 +32,7 @@ CHANGES: dict[str, Any] = {
 }
 """Every field that an authorization binds, with another value."""
 ONE_VALUE = {"type", "version", "chain", "asset"}
-TOGETHER = {"kind", "coins"}
+TOGETHER = {"kind", "coins", "key_record", "to", "address"}
 """Fields that no other value of fits a transfer: `test_consolidation_pays_nobody`."""
 
 

@@ -252,7 +252,7 @@ def test_the_second_reader_refuses_what_the_kernel_does_not_verify() -> None:
 def test_nothing_leaves_if_the_readers_differ_in_any_field(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     honest = review(request(), ACCOUNT).decoded
     value = getattr(honest, name)
-    lie: Any = value + 1 if isinstance(value, int) else value[::-1] + value[:1]
+    lie: Any = value + 1 if isinstance(value, int) else (value[::-1] + value[:1] or (None,))
     monkeypatch.setattr(second, "verify", lambda *_: replace(honest, **{name: lie}))
     refused("TXN-01", signed())
 

@@ -11,6 +11,8 @@ from transfer.bitcoin.address import address_of, p2wpkh
 from transfer.request import AccountKey, Network
 
 RECEIVE, CHANGE = 0, 1
+SWEPT_TO = (RECEIVE, 0)
+"""Branch and index of the address of the key in use to which a sweep moves everything."""
 MAX_INDEX = 10_000
 """Indexes below this one are ours (TXN-11): a path beyond it would be change that nobody finds again."""
 

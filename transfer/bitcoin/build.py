@@ -11,21 +11,22 @@ from dataclasses import dataclass
 from ceremony.base.control import refuse
 from ceremony.base.data import Malformed
 from transfer.bitcoin import rules, select
-from transfer.bitcoin.account import CHANGE, Account, Own, opened
+from transfer.bitcoin.account import CHANGE, SWEPT_TO, Account, Own, opened
 from transfer.bitcoin.address import script_of
 from transfer.bitcoin.psbt import Origin, Psbt, RequestInput, in_order, outputs_in_order
 from transfer.bitcoin.select import Choice, Rates
 from transfer.bitcoin.snapshot import Coins, OwnCoin
 from transfer.bitcoin.tx import MAX_MONEY, Transaction, TxIn, TxOut
 from transfer.outstanding import Claim
-from transfer.request import AccountKey, SigningRequest
+from transfer.request import AccountKey, SigningRequest, SweptAccount
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """What is to be paid and how: (address, satoshi) of each payment, a rate in satoshi per 1,000 virtual bytes.
 
-    Without payments coins are gathered: the smallest ones, `gather` of them at most, to one own change address.
+    Without payments coins are gathered: the smallest ones, `gather` of them at most, to one own change address; or, if the account
+    is one that is swept, all of them, to the first address of the key in use.
     `change_index` is the first unused index of branch 1. `reserved` are outpoints ("txid:vout") that unsettled transactions
     spend and that are left alone. Of each transaction in `replacing` one coin is spent for certain, so that the new one
     conflicts with it (BRD-06), at a fee and a rate for which nodes take the new one instead (BIP-125)."""
@@ -48,15 +49,17 @@ def build(account: AccountKey, coins: Coins, order: Order) -> SigningRequest:
         raise Malformed(f"the coins are not of the account {account.name}")
     if order.rate < 1:
         raise Malformed(f"the fee rate is {order.rate}, expected 1 sat per 1,000 virtual bytes or more")
-    ours = opened(account)
-    change = ours.own(CHANGE, order.change_index)
+    ours, home = opened(account), opened(account.to) if isinstance(account, SweptAccount) else opened(account)
+    change = ours.own(CHANGE, order.change_index) if home is ours else home.own(*SWEPT_TO)
+    if home is not ours and order.payments:
+        raise Malformed("a sweep pays nobody")
     rates = _rates(order)
-    choice = _chosen(coins, order, _payments(order, account, change), change, rates)
+    choice = _chosen(coins, order, _payments(order, account, change), change, rates, sweep=home is not ours)
     most = rates.most(choice.weight)
     if choice.fee > most:
         do = "Lower the rate, authorize a higher fee, or gather fewer coins at once."
         refuse("TXN-12", "fee", found=f"{choice.fee} sat", expected=f"at most {most} sat", do=do)
-    raw = _request(ours, choice, change).raw
+    raw = _request(ours, choice, home, change).raw
     if len(raw) > rules.MAX_REQUEST:
         raise Malformed(f"the request would have {len(raw)} bytes, expected at most {rules.MAX_REQUEST}: send fewer coins at once")
     return SigningRequest("bitcoin", raw)
@@ -82,13 +85,17 @@ def _payments(order: Order, account: AccountKey, change: Own) -> tuple[TxOut, ..
     return payments
 
 
-def _chosen(coins: Coins, order: Order, payments: tuple[TxOut, ...], change: Own, rates: Rates) -> Choice:
+def _chosen(  # noqa: PLR0913 (coins, what is wanted of them, and how)
+    coins: Coins, order: Order, payments: tuple[TxOut, ...], change: Own, rates: Rates, *, sweep: bool
+) -> Choice:
     """The coins that may be spent, of which the conflicting one must be, and what they pay."""
     mature = [coin for coin in coins.items if coin.mature]
     forced = _forced(mature, order.replacing)
     freed = {outpoint for claim in order.replacing for outpoint in claim.coins}
     left_alone = order.reserved - freed | {coin.outpoint for coin in forced}
     free = [coin for coin in mature if coin.outpoint not in left_alone]
+    if sweep:
+        return select.everything(forced, free, change.script, rates)
     if payments:
         return select.pay(forced, free, payments, change.script, rates)
     return select.gather(forced, free, order.gather or rules.MAX_INPUTS, change.script, rates)
@@ -113,14 +120,15 @@ def _forced(mature: Sequence[OwnCoin], replacing: Sequence[Claim]) -> list[OwnCo
     return forced
 
 
-def _request(account: Account, choice: Choice, change: Own) -> Psbt:
+def _request(account: Account, choice: Choice, home: Account, change: Own) -> Psbt:
+    """`change`: an address of `home`, which is the same account, or of a sweep that of the key in use."""
     by_outpoint = {(coin.txid, coin.vout): coin for coin in choice.coins}
     inputs = in_order(tuple(TxIn(coin.txid, coin.vout, b"", rules.SEQUENCE) for coin in choice.coins))
     outputs = outputs_in_order(choice.outputs)
     return Psbt(
         Transaction(rules.VERSION, inputs, outputs, rules.LOCKTIME),
         tuple(_request_input(account, by_outpoint[i.txid, i.vout]) for i in inputs),
-        tuple(_origin(account, change) if output.script == change.script else None for output in outputs),
+        tuple(_origin(home, change) if output.script == change.script else None for output in outputs),
     )
 
 

@@ -26,8 +26,10 @@ _BASE58 = {"main": (b"\x00", b"\x05"), "test": (b"\x6f", b"\xc4"), "regtest": (b
 Map = dict[bytes, bytes]
 
 
-def answer(account: AccountKey, request: bytes, signed: bytes | None = None) -> Decoded:
-    """The facts of the request, or Malformed with what is not accepted; `signed`, if given, must be it with every input valid."""
+def answer(account: AccountKey, request: bytes, signed: bytes | None = None, to: AccountKey | None = None) -> Decoded:
+    """The facts of the request, or Malformed with what is not accepted; `signed`, if given, must be it with every input valid.
+
+    `to`, of a sweep: the account of the key in use; the request must have one output, to its address 0/0."""
     keys, maps = _Keys(account), list(_maps(request))
     _only(maps[0], b"\x00")
     unsigned = _transaction(maps[0][b"\x00"], "unsigned transaction")
@@ -36,12 +38,14 @@ def answer(account: AccountKey, request: bytes, signed: bytes | None = None) -> 
         raise Malformed(f"{len(maps) - 1} maps for {len(inputs)} inputs and {len(outputs)} outputs")
     parsed = cache(lambda raw: _transaction(raw, "previous transaction"))
     spent = tuple(_spent(each, own, keys, parsed) for each, own in zip(inputs, maps[1:], strict=False))
-    made = tuple(_made(n, each, own, keys) for n, (each, own) in enumerate(zip(outputs, maps[1 + len(inputs) :], strict=True)))
+    pairs = list(zip(outputs, maps[1 + len(inputs) :], strict=True))
+    made = tuple(_made(n, each, own, keys) for n, (each, own) in enumerate(pairs)) if to is None else ()
+    swept = () if to is None else (_swept(pairs, _Keys(to)),)
     if _has_scripts(unsigned):
         raise Malformed("unsigned transaction: an input is signed already")
     if signed is not None and verify_inputs(signed, [(each.amount, keys.script(each.path)) for each in spent]) != str(unsigned.txid):
         raise Malformed("the signed transaction is not the transaction of the request")
-    return _facts(account, request, unsigned, (spent, made))
+    return _facts(account, request, unsigned, (spent, made, swept))
 
 
 def own_address(account: AccountKey, path: str) -> str:
@@ -73,9 +77,11 @@ def verify_inputs(raw: bytes, outputs: Sequence[tuple[int, bytes]]) -> str:
     return str(signed.txid)
 
 
-def _facts(account: AccountKey, request: bytes, unsigned: Any, found: tuple[tuple[Input, ...], tuple[Payment | Change, ...]]) -> Decoded:
-    raw, (spent, made) = bytes(unsigned), found
-    fee = sum(each.amount for each in spent) - sum(each.amount for each in made)
+def _facts(
+    account: AccountKey, request: bytes, unsigned: Any, found: tuple[tuple[Input, ...], tuple[Payment | Change, ...], tuple[Change, ...]]
+) -> Decoded:
+    raw, (spent, made, swept) = bytes(unsigned), found
+    fee = sum(each.amount for each in spent) - sum(each.amount for each in (*made, *swept))
     if fee < 0:
         raise Malformed(f"{-fee} sat more are paid than spent")
     weight = 4 * len(raw) + 2 + 108 * len(spent)
@@ -91,6 +97,7 @@ def _facts(account: AccountKey, request: bytes, unsigned: Any, found: tuple[tupl
         inputs=spent,
         payments=tuple(each for each in made if isinstance(each, Payment)),
         change=tuple(each for each in made if isinstance(each, Change)),
+        swept=swept,
         fee=fee,
         weight=weight,
         rate=-(-fee * 1000 // -(-weight // 4)),
@@ -178,6 +185,18 @@ def _made(number: int, each: Any, own: Map, keys: _Keys) -> Payment | Change:
     if path[0] != "1" or script != keys.script(path):
         raise Malformed(f"output {number} claims to be change and is not the account's at {path}")
     return Change(index=number, address=address, amount=amount, script=script, path=path)
+
+
+def _swept(pairs: Sequence[tuple[Any, Map]], keys: _Keys) -> Change:
+    """The one output of a sweep: the new key's own first receiving address, and it says so."""
+    if len(pairs) != 1:
+        raise Malformed(f"a sweep with {len(pairs)} outputs")
+    ((each, own),) = pairs
+    _only(own, b"\x02")
+    script = bytes(each.script_pubkey)
+    if keys.path(own, b"\x02") != "0/0" or script != keys.script("0/0"):
+        raise Malformed("a sweep to another address than 0/0 of the key in use")
+    return Change(index=0, address=keys.address(script), amount=int(each.amount), script=script, path="0/0")
 
 
 def _transaction(raw: bytes, what: str) -> Any:

@@ -7,12 +7,12 @@ from dataclasses import dataclass, fields
 from ceremony.base.control import control, refuse
 from ceremony.base.data import Malformed
 from transfer.bitcoin import bip32, psbt, rules
-from transfer.bitcoin.account import CHANGE, Account, Own, opened
+from transfer.bitcoin.account import CHANGE, SWEPT_TO, Account, Own, opened
 from transfer.bitcoin.address import address_of
 from transfer.bitcoin.psbt import Origin, Psbt
 from transfer.bitcoin.snapshot import own_script, spent_output
 from transfer.bitcoin.tx import Transaction, TxOut
-from transfer.request import AccountKey, SigningRequest
+from transfer.request import AccountKey, SigningRequest, SweptAccount
 from transfer.review import Change, Input, Payment, Review
 
 _BUILD_AGAIN = "Build the request again from a fresh snapshot."
@@ -66,7 +66,8 @@ def understood(request: SigningRequest, account: AccountKey) -> Understood:
         raise Malformed(f"signing request: of the chain {request.chain!r}, expected bitcoin")
     ours, parts = opened(account), psbt.parse(request.raw)
     spends = tuple(_spend(parts, number, ours) for number in range(len(parts.inputs)))
-    payments, change = _outputs(parts, ours)
+    swept = _swept(parts, opened(account.to)) if isinstance(account, SweptAccount) else ()
+    payments, change = ((), ()) if swept else _outputs(parts, ours)
     fee = fee_of(parts.transaction, sum(spend.amount for spend in spends))
     weight = rules.signed_weight(len(spends), parts.transaction.outputs)
     found = Review(
@@ -84,6 +85,7 @@ def understood(request: SigningRequest, account: AccountKey) -> Understood:
         ),
         payments=payments,
         change=change,
+        swept=swept,
         fee=fee,
         weight=weight,
         rate=rules.fee_rate(fee, weight),
@@ -131,6 +133,23 @@ def change_path(output: TxOut, origin: Origin, account: Account, where: str) -> 
             do="Treat the machine that built this request as hostile. " + _BUILD_AGAIN,
         )
     return own.path
+
+
+def _swept(parts: Psbt, to: Account) -> tuple[Change]:
+    """TXN-11 of a sweep: its one output is the first address of the key in use, re-derived here. Anything else, and anything more,
+    is refused before it is shown: a sweep pays nobody, and nothing comes back to the key that it empties."""
+    own, outputs = to.own(*SWEPT_TO), parts.transaction.outputs
+    claimed = [origin is not None and _is_origin(origin, own, to) for origin in parts.origins]
+    if claimed != [True] or outputs[0].script != own.script:
+        found = "; ".join(f"{output.amount} sat to {address_of(output.script, to.network)}" for output in outputs[:5])
+        refuse(
+            "TXN-11",
+            "a sweep pays our new key and nothing else",
+            found=f"{len(outputs)} output(s): {found}",
+            expected=f"one output, to {own.address} (0/0 of the account {to.name} of the key in use), with that key's origin",
+            do="Treat the machine that built this request as hostile. " + _BUILD_AGAIN,
+        )
+    return (Change(index=0, address=own.address, amount=outputs[0].amount, script=own.script, path=own.path),)
 
 
 @control("TXN-12")

@@ -14,7 +14,7 @@ from typing import Literal, NoReturn
 
 from ceremony.base.control import refuse
 from ceremony.base.data import Malformed, Text, dump, load, record
-from transfer.request import AccountKey, SigningRequest
+from transfer.request import AccountKey, SigningRequest, SweptAccount
 from transfer.review import AddressPath, Decoded
 
 TIME_LIMIT = 120
@@ -29,8 +29,17 @@ class Question:
 
     type: Literal["second-reading"] = "second-reading"
     account: AccountKey
+    to: AccountKey | None = None
+    """Of a sweep: the account of the key in use."""
     request: bytes
     signed: bytes | None = None
+
+    @staticmethod
+    def of(account: AccountKey, request: SigningRequest, signed: bytes | None = None) -> Question:
+        """The question about a request; of a sweep, about both accounts."""
+        if isinstance(account, SweptAccount):
+            return Question(account=account.former, to=account.to, request=request.raw, signed=signed)
+        return Question(account=account, request=request.raw, signed=signed)
 
 
 @record
@@ -51,12 +60,12 @@ class There:
 
 def read(request: SigningRequest, account: AccountKey) -> Decoded:
     """The facts of the request as the second reader finds them; TXN-01 if it does not accept the request at all."""
-    return load(Decoded, _ask(Question(account=account, request=request.raw)), _ANSWER)
+    return load(Decoded, _ask(Question.of(account, request)), _ANSWER)
 
 
 def verify(signed: bytes, request: SigningRequest, account: AccountKey) -> Decoded:
     """The facts of the request again, once the kernel verified that `signed` is its transaction with every input valid."""
-    return load(Decoded, _ask(Question(account=account, request=request.raw, signed=signed)), _ANSWER)
+    return load(Decoded, _ask(Question.of(account, request, signed)), _ANSWER)
 
 
 def address(account: AccountKey, path: AddressPath) -> str:
@@ -105,7 +114,7 @@ def main() -> int:
             reply = There(address=own_address(asked.account, asked.path))
         else:
             question = load(Question, raw, "question")
-            reply = answer(question.account, question.request, question.signed)
+            reply = answer(question.account, question.request, question.signed, question.to)
     except Malformed as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -124,6 +124,29 @@ def gather(forced: Sequence[OwnCoin], free: Sequence[OwnCoin], most: int, change
     return Choice(taken, (TxOut(rest, change),))
 
 
+def everything(forced: Sequence[OwnCoin], free: Sequence[OwnCoin], script: bytes, rates: Rates) -> Choice:
+    """The forced coins and all others, the greatest first, to one output: as many as one transaction takes. A coin that costs as
+    much to spend as it brings stays where it is. Malformed if there is none, or if they are worth nothing after the fee."""
+    worth = (*forced, *sorted((coin for coin in free if coin.amount > rates.spending), key=_greatest_first))
+    taken = _that_fit(worth[: rules.MAX_INPUTS])
+    total = sum(coin.amount for coin in taken)
+    rest = total - rates.due(rules.signed_weight(len(taken), (TxOut(0, script),)))
+    if not taken or rest < rules.dust_limit(script):
+        raise Malformed(f"{len(taken)} coin(s) of {total} sat are worth more than it costs to spend them: there is nothing to sweep")
+    return Choice(taken, (TxOut(rest, script),))
+
+
+def fit_together(coins: Sequence[OwnCoin]) -> bool:
+    """Whether one signing request takes all of these coins."""
+    return len(coins) <= rules.MAX_INPUTS and len(_that_fit(coins)) == len(coins)
+
+
+def costs_more(amount: int, rate: int) -> bool:
+    """Whether a coin brings no more than it costs to spend it at the rate that a transaction has turned out to have: a satoshi more
+    or less than the wanted one."""
+    return amount <= -(-rate * _INPUT_WEIGHT // 4000) + 1
+
+
 def _that_fit(coins: Sequence[OwnCoin]) -> tuple[OwnCoin, ...]:
     """The first coins whose whole previous transactions fit into one signing request."""
     size, taken = rules.ROOM_FOR_REST, list[OwnCoin]()

@@ -24,8 +24,8 @@ from ceremony.vault.passphrase import offer
 from ceremony.vault.protocol import Arm, BeginHealth, BeginKeygen, Channel, Delivered, Lock, Random, RefusedReply
 from shares import envelope
 from shares.envelope import Header
-from shares.plan import Terms
-from shares.schemes import scheme_of
+from shares.plan import SchemeName, Terms
+from shares.schemes import CODES, scheme_of, slip39
 from tests.softhsm import make_token, module
 from tests.vault.ptyvault import PIN, PROVE, SAMPLE, UNLOCK, PtyVault, Told, alive, memory
 from tests.vault.world import POSITIONS, World
@@ -85,9 +85,10 @@ def needles(secret: bytes, *more: bytes) -> list[bytes]:
 
 
 @pytest.mark.control("GEN-07")
-def test_a_key_generation(desk: tuple[World, str, str], screen: PtyVault) -> None:
+@pytest.mark.parametrize("scheme", CODES)
+def test_a_key_generation(desk: tuple[World, str, str], screen: PtyVault, scheme: SchemeName) -> None:
     """From the charter to proven quorums; then nothing secret is found in the screen process or the HSM process."""
-    world = desk[0]
+    world = World(desk[0].folder, scheme=scheme, hsm=desk[0].hsm)
     record = load(KeyRecord, screen.call("begin_keygen", keygen(world)).key_record)
     assert record.origin == "software; sources: operating system, HSM"
     assert (record.charter, record.plan, len(record.custodian_commitments)) == (world.charter.digest, world.charter.plan, 6)
@@ -103,13 +104,15 @@ def test_a_key_generation(desk: tuple[World, str, str], screen: PtyVault) -> Non
 
     shares = {position: envelope.unseal(sealed, passphrase.encode()) for position, (sealed, passphrase) in locked.items()}
     secret = combined(world, {p: shares[p] for p in ("A1", "A2", "B1", "B2")})
-    assert accounts.account_key(accounts.seed_of("gf256", secret), record.accounts[0]) == record.accounts[0]
+    assert accounts.account_key(accounts.seed_of(scheme, secret), record.accounts[0]) == record.accounts[0]
     words = [passphrase.encode() for _, passphrase in locked.values()]
+    if scheme == "slip39":
+        words += [slip39.mnemonic(world.charter.plan, record.set_identifier, p, share)[40:].encode() for p, share in shares.items()]
     scan(screen, needles(secret, *shares.values()) + words)
 
 
 def combined(world: World, shares: dict[str, bytes]) -> bytes:
-    scheme, plan = scheme_of("gf256"), world.charter.plan
+    scheme, plan = scheme_of(world.scheme), world.charter.plan
     sites = {letter: scheme.combine_site(plan, letter, {int(p[1]): s for p, s in shares.items() if p[0] == letter}) for letter in "AB"}
     return scheme.combine_sites(plan, sites)
 
@@ -242,7 +245,7 @@ class Transfer:
 
     def __init__(self, world: World, screen: PtyVault, split: Any = None) -> None:
         self.world, self.screen = world, screen
-        terms = Terms(mark="practice", scheme="gf256", plan=world.charter.plan)
+        terms = Terms(mark="practice", scheme=world.scheme, plan=world.charter.plan)
         self.shares = dict((split or world.split).custodian_shares)
         self.sealed = {}
         for position in POSITIONS:
@@ -327,7 +330,7 @@ def test_locking_again(desk: tuple[World, str, str], screen: PtyVault) -> None:
 def foreign(transfer: Transfer, what: str) -> bytes:
     """A's sealed share with one thing wrong."""
     world = transfer.world
-    terms = Terms(mark="practice", scheme="gf256", plan=world.charter.plan)
+    terms = Terms(mark="practice", scheme=world.scheme, plan=world.charter.plan)
     header = Header.of(terms, world.key_record.set_identifier, "A1", "light", 3)
     wrong = {
         "set": {"set_identifier": "00" * 10},
@@ -380,11 +383,12 @@ def test_who_may_open(desk: tuple[World, str, str], screen: PtyVault) -> None:
 
 
 @pytest.mark.control("REC-05")
-def test_a_forged_share_is_refused_as_it_is_opened(desk: tuple[World, str, str], screen: PtyVault) -> None:
+@pytest.mark.parametrize("scheme", CODES)
+def test_a_forged_share_is_refused_as_it_is_opened(desk: tuple[World, str, str], screen: PtyVault, scheme: SchemeName) -> None:
     """Sealed properly, header right, another share inside."""
-    world = desk[0]
+    world = World(desk[0].folder, scheme=scheme, hsm=desk[0].hsm)
     screen.call("arm", world.good)
-    forger = scheme_of("gf256").split(bytes(32), world.charter.plan, os.urandom)
+    forger = scheme_of(scheme).split(bytes(32), world.charter.plan, os.urandom)
     transfer = Transfer(world, screen, forger)
     transfer.unlock("A1")
     told = refused(screen)

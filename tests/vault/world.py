@@ -22,7 +22,7 @@ from ceremony.record.charter import SIGNERS, STAFF, Account, Charter, Hsm, Membe
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.vault.orders import Orders
 from shares import commitment
-from shares.plan import Terms
+from shares.plan import SchemeName, Terms
 from shares.schemes import Split, scheme_of
 from transfer.authorization import Authorization, Call, Confirmation, Payment
 from transfer.bitcoin import bip32, build, snapshot
@@ -38,8 +38,10 @@ PAYEE = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
 AMOUNT, GREATEST_FEE = 150_000, 20_000
 
 
-def seed_of(secret: bytes) -> bytes:
-    """The BIP-39 seed of 32 bytes of entropy, by the standard library: PBKDF2 over the mnemonic."""
+def seed_of(scheme: SchemeName, secret: bytes) -> bytes:
+    """SLIP-39: the secret itself. Else the BIP-39 seed of 32 bytes of entropy, by the standard library: PBKDF2 over the mnemonic."""
+    if scheme == "slip39":
+        return secret
     return hashlib.pbkdf2_hmac("sha512", Mnemonic("english").to_mnemonic(secret).encode(), b"mnemonic", 2048)
 
 
@@ -49,6 +51,7 @@ class World:
 
     folder: Path
     secret: bytes = hashlib.sha256(b"the secret of a small desk").digest()
+    scheme: SchemeName = "gf256"
     coins: tuple[int, ...] = (60_000, 70_000, 80_000)
     hsm: Hsm = field(
         default_factory=lambda: Hsm(label="vault", serial="1", manufacturer="SoftHSM project", model="SoftHSM v2", firmware="2.6")
@@ -76,7 +79,7 @@ class World:
             number=0,
             organisation="A small desk",
             issued="2026-01-01T00:00:00Z",
-            scheme="gf256",
+            scheme=self.scheme,
             kdf="light",
             site_threshold=2,
             sites=tuple(Site(letter=letter, name=f"Site {letter}", jurisdiction=country, threshold=2) for letter, country in where),
@@ -97,17 +100,17 @@ class World:
         """The shares of the secret, always the same."""
         stream = hashlib.shake_256(b"test coefficients").digest(100_000)
         taken = iter(range(0, 100_000 - 64, 64))
-        return scheme_of("gf256").split(self.secret, self.charter.plan, lambda n: stream[(at := next(taken)) : at + n])
+        return scheme_of(self.scheme).split(self.secret, self.charter.plan, lambda n: stream[(at := next(taken)) : at + n])
 
     @cached_property
     def node(self) -> bip32.PrivateNode:
         """The account's private key."""
-        return bip32.master(seed_of(self.secret), "test").derive(bip32.parse_path(PATH))
+        return bip32.master(seed_of(self.scheme, self.secret), "test").derive(bip32.parse_path(PATH))
 
     @cached_property
     def account(self) -> AccountKey:
         """The account as the key record states it."""
-        fingerprint = bip32.master(seed_of(self.secret), "test").public.fingerprint.hex()
+        fingerprint = bip32.master(seed_of(self.scheme, self.secret), "test").public.fingerprint.hex()
         return AccountKey(name="cold", chain="bitcoin", network="regtest", path=PATH, xpub=self.node.public.text, fingerprint=fingerprint)
 
     @cached_property
@@ -121,7 +124,7 @@ class World:
             charter=charter.digest,
             ceremony=1,
             issued="2026-01-02T00:00:00Z",
-            scheme="gf256",
+            scheme=self.scheme,
             origin="software; sources: operating system, HSM",
             plan=charter.plan,
             custodian_commitments={p: commitment.custodian(terms, p, share) for p, share in self.split.custodian_shares.items()},

@@ -26,6 +26,10 @@ ABOUT = (
     "Scan the code with a scanner that types, name the file of a picture of the card (PNG, JPEG, PDF), or type its first line. "
     "Each line is checked as it is typed; b goes back one line, Enter alone keeps a line that is there."
 )
+EXPLAINED = (
+    "Type the five groups of the line as the card has them; the last one checks the others, so a slip is found at once and named. "
+    "Upper and lower case are the same, and spaces do not count. A scan or the path of a picture is taken at each of these prompts."
+)
 _PICTURES = (".png", ".jpg", ".jpeg", ".pdf")
 
 
@@ -34,17 +38,17 @@ def printed(sealed: bytes, sheet: paper.Paper = "A6", copies: int = 1) -> bytes:
     raw = paper.pdf(sealed, sheet, copies)
     (page,) = pdf.pages(raw, pdf.SIDE if sheet == "A4" else pdf.SIDE // 2)
     codes = [card.payload(sealed)] * copies
-    lines = list(card.lines(sealed)) * copies
+    lines = list(enumerate(card.lines(sealed), start=1)) * copies
     if qr.first_reader(page) != codes or qr.second_reader(page) != codes or sorted(_lines_of(raw)) != sorted(lines):
         raise Malformed("the card that was drawn does not read back; nothing was written. Look at this machine's poppler and its fonts")
     return raw
 
 
-def _lines_of(raw: bytes) -> Iterator[str]:
-    """The typed lines of a card's page, as another program reads them off it."""
+def _lines_of(raw: bytes) -> Iterator[tuple[int, str]]:
+    """Numbers and groups of the lines of a card's page, as another program reads them off it."""
     group = f"[{card.LETTERS}]{{{card.GROUP}}}"
     for found in re.finditer(rf"(?<!\S)([1-9])\s+({group}(?:\s+{group}){{{card.GROUPS - 1}}})(?!\S)", pdf.text(raw)):
-        yield card.grouped(card.check_line(int(found[1]), found[2]))
+        yield int(found[1]), " ".join(found[2].split())
 
 
 def scanned(raw: bytes) -> bytes:
@@ -125,7 +129,7 @@ class _Typing:
         else:
             what = "a scan, or the path of a picture" if self.at == 1 else f"of {card.LINES}"
         prompt = f"{self.position}, line {self.at}{' ' if what.startswith('of') else ', '}{what}: "
-        return self.room.screen.ask(prompt, "a line of the card, its scanned code, or the path of a picture", r".*", ABOUT, back=True)
+        return self.room.screen.ask(prompt, "a line of the card, its scanned code, or the path of a picture", r".*", EXPLAINED, back=True)
 
     def _taken(self, text: str) -> bytes | None:
         """What was typed, by its form: a scan, a path, or a line; the sealed share if that makes it whole."""

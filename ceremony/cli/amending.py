@@ -11,7 +11,7 @@ from ceremony.base.control import refuse
 from ceremony.base.data import Malformed, dump, load
 from ceremony.base.files import read_file, write_new
 from ceremony.cli import authorize, papers
-from ceremony.cli.anywhere import certificate, charter, device, members, policy
+from ceremony.cli.anywhere import certificate, charter, device, members, policy, site
 from ceremony.record import charter as charters
 from ceremony.record import entries
 from ceremony.record import policy as policies
@@ -41,6 +41,9 @@ _register = click.option("--register", "folder", type=papers.FILE, required=True
 @click.argument("chain", nargs=-1, required=True, type=papers.FILE)
 @papers.genesis_digest
 @click.option("--enrolment", "enrolments", multiple=True, type=papers.FILE, help="New name and key of one person: repeatable.")
+@click.option("--remove", "removed", multiple=True, metavar="POSITION", help="A position that is no more: repeatable.")
+@click.option("--site", "sites", multiple=True, metavar="A:NAME:CC:N", help="All sites, instead of those before: repeatable.")
+@click.option("--site-threshold", type=int)
 @click.option("--hsm-label")
 @click.option("--hsm-serial")
 @click.option("--hsm-manufacturer")
@@ -61,6 +64,8 @@ def amend(  # noqa: PLR0913, PLR0917 (one for each repeatable option)
     genesis: str | None,
     enrolments: tuple[Path, ...],
     devices: tuple[str, ...],
+    removed: tuple[str, ...],
+    sites: tuple[str, ...],
     hsm_certificate: str | None,
     output: Path,
     **options: str | int | None,
@@ -72,6 +77,8 @@ def amend(  # noqa: PLR0913, PLR0917 (one for each repeatable option)
         stated["certificate"] = certificate(hsm_certificate)  # type: ignore[assignment]
     fields: dict[str, object] = {name: value for name, value in options.items() if value is not None}
     fields |= {"hsm": replace(before.hsm, **stated)} if stated else {}  # type: ignore[arg-type]
+    if sites:
+        fields["sites"] = tuple(map(site, sites))
     if devices:
         fields["devices"] = tuple(sorted(map(device, devices), key=lambda d: (d.vendor, d.product, d.serial)))
     changed = replace(
@@ -79,7 +86,7 @@ def amend(  # noqa: PLR0913, PLR0917 (one for each repeatable option)
         number=before.number + 1,
         previous=before.digest,
         issued=papers.now(),
-        people=_people(before, enrolments),
+        people=_people(before, enrolments, removed),
         **fields,  # type: ignore[arg-type]
     )
     made = charters.parse(dump(changed), output.name)
@@ -88,13 +95,17 @@ def amend(  # noqa: PLR0913, PLR0917 (one for each repeatable option)
     papers.pages(charter_difference(before, made))
 
 
-def _people(before: Charter, enrolments: tuple[Path, ...]) -> tuple[Member, ...]:
-    """The people of before, with what these enrolments say in the place of theirs."""
+def _people(before: Charter, enrolments: tuple[Path, ...], removed: tuple[str, ...]) -> tuple[Member, ...]:
+    """The people of before, with what these enrolments say in the place of theirs or beside them, without who was removed."""
     new = {member.person: member for member in members(enrolments)}
-    strangers = sorted(set(new) - {m.person for m in before.people})
-    if strangers or len(new) != len(enrolments):
-        raise Malformed(f"--enrolment: found {', '.join(strangers) or 'one person twice'}, expected people of the charter, each once")
-    return tuple(new.get(m.person, m) for m in before.people)
+    strangers = sorted(set(removed) - set(before.custodians))
+    if strangers or len(new) != len(enrolments) or set(removed) & set(new):
+        raise Malformed(
+            f"--enrolment, --remove: found {', '.join(strangers) or 'one person twice'}, expected each person once, and positions of the "
+            "charter to remove"
+        )
+    found = {member.person: member for member in before.people if member.person not in removed} | new
+    return tuple(found[person] for person in sorted(found))
 
 
 @charter.command("explain")

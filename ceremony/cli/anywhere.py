@@ -110,7 +110,7 @@ def new(  # noqa: PLR0913, PLR0917 (one for each repeatable option)
         **options,
         "number": 0,
         "issued": papers.now(),
-        "sites": tuple(_site(text) for text in sites),
+        "sites": tuple(site(text) for text in sites),
         "people": members(enrolments),
         "accounts": tuple(_account(text) for text in accounts),
         "hsm": hsm,
@@ -258,7 +258,7 @@ def _parts(text: str, option: str, names: str) -> list[str]:
     return parts
 
 
-def _site(text: str) -> Site:
+def site(text: str) -> Site:
     letter, name, jurisdiction, threshold = _parts(text, "--site", "LETTER:NAME:COUNTRY:THRESHOLD")
     if not threshold.isdecimal():
         raise Malformed(f"--site: found the threshold {threshold[:20]!r}, expected digits")

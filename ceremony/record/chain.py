@@ -19,8 +19,9 @@ from ceremony.record.charter import OFFICERS, SIGNERS, Charter, fingerprint
 from ceremony.record.signed import refuse_form, strict
 from transfer.limits import moment, written
 
-FIXED = ("mark", "organisation", "scheme", "site_threshold", "sites", "accounts")
-"""What no amendment changes: the key that exists was split by it, and holds these accounts. (Nor the positions.)"""
+FIXED = ("mark", "organisation", "scheme", "accounts")
+"""What no amendment changes: the key that exists holds these accounts. Sites, positions and thresholds may change: then the set in
+use must be reshared before anything else is done with it."""
 _ITSELF = ("number", "previous", "issued")
 
 
@@ -85,20 +86,32 @@ class Change:
 
     person: str
     before: str
-    """Fingerprint of the key that is revoked."""
+    """Fingerprint of the key that is revoked; empty if the position is new."""
     after: str
-    """Fingerprint of the key that is granted; equal to `before` if only the name is spelled anew."""
+    """Fingerprint of the key that is granted; equal to `before` if only the name is spelled anew, empty if the position is gone."""
     renamed: bool
+    """Somebody else is in the role from now on, or nobody."""
 
 
 def changes(before: Charter, after: Charter) -> tuple[Change, ...]:
-    """Whose name or key differs, in the order of the charter. Both have the same people (check_amendment)."""
-    pairs = ((old, after.member(old.person)) for old in before.people)
+    """Whose name or key differs, who is new and who is gone, in the order of roles and positions."""
+    old, new = ({member.person: member for member in charter.people} for charter in (before, after))
     return tuple(
-        Change(person=old.person, before=fingerprint(old.key), after=fingerprint(new.key), renamed=old.name != new.name)
-        for old, new in pairs
-        if old != new
+        Change(
+            person=person,
+            before=fingerprint(old[person].key) if person in old else "",
+            after=fingerprint(new[person].key) if person in new else "",
+            renamed=person in old and (person not in new or old[person].name != new[person].name),
+        )
+        for person in sorted(old.keys() | new.keys())
+        if old.get(person) != new.get(person)
     )
+
+
+def stayed(before: Charter, after: Charter) -> tuple[str, ...]:
+    """The positions of both whose custodian is the same person: nobody else knows the passphrase of the share that they had."""
+    moved = {change.person for change in changes(before, after) if change.renamed}
+    return tuple(p for p in before.custodians if p in after.custodians and p not in moved)
 
 
 def rekeyed(before: Charter, after: Charter) -> tuple[Change, ...]:
@@ -140,14 +153,12 @@ def check_follows(before: Charter, after: Charter) -> None:
             do="Make it anew with `ceremony charter amend` from the charter in force.",
         )
     fixed = [name for name in FIXED if getattr(before, name) != getattr(after, name)]
-    if [m.person for m in before.people] != [m.person for m in after.people]:
-        fixed.append("positions")
     if fixed:
         _refuse(
             "an amendment cannot change what the key was made under",
             found="other " + ", ".join(name.replace("_", " ") for name in fixed),
-            expected="the same as in the charter before: a key exists, and its shares were split by these",
-            do="That needs resharing, or a new key under a new charter. Amend names, keys, HSM and rules alone.",
+            expected="the same as in the charter before: a key exists that stands on these",
+            do="That needs a new key. Amend people, sites, thresholds, HSM and rules alone.",
         )
     if not changed_fields(before, after):
         _refuse("the amendment changes nothing", found="the same charter", expected="a difference", do="Say what is to change.")

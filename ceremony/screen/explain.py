@@ -117,7 +117,8 @@ def _change(charter: Charter) -> tuple[str, ...]:
         "If one officer is lost, the other officer, the witness and a quorum of custodians name another one: "
         "they sign twice, before and after the "
         "policy's cool-off. A lost witness is replaced by nobody: then neither charter nor policy can change any more.",
-        "Nothing changes mark, organisation, sites, thresholds, positions or accounts once a key exists: that is a new key.",
+        "Nothing changes mark, organisation or accounts once a key exists: that is a new key. When sites, positions or thresholds change, "
+        "nothing is signed before all shares were made anew (`ceremony shares reshare`).",
     )
 
 
@@ -163,17 +164,27 @@ def charter_difference(before: Charter, after: Charter) -> tuple[str, ...]:
 
 
 def _people(before: Charter, after: Charter) -> Iterable[str]:
+    old, new = ({m.person: m.name for m in charter.people} for charter in (before, after))
     for change in changes(before, after):
-        old, new = before.member(change.person), after.member(change.person)
+        was, now = old.get(change.person), new.get(change.person)
         keys = f"Key {change.before} is revoked, key {change.after} is granted."
-        if change.before == change.after:
-            yield f"{change.person}: {old.name} is now spelled {new.name}; the key stays."
+        if was is None:
+            yield f"{change.person} is a NEW POSITION: {now}. Key {change.after} is granted."
+        elif now is None:
+            yield f"{change.person}, {was}, is a position NO MORE. Key {change.before} is revoked."
+        elif change.before == change.after:
+            yield f"{change.person}: {was} is now spelled {now}; the key stays."
         elif not change.renamed:
-            yield f"{change.person}: {old.name} signs with another key. {keys}"
+            yield f"{change.person}: {was} signs with another key. {keys}"
         else:
-            yield f"{change.person}: {old.name} is replaced by {new.name}. {keys}"
-            if change.person in before.custodians:
-                yield f"  {old.name} may still know the passphrase of {change.person} and have a copy of the card. {RESHARE}"
+            yield f"{change.person}: {was} is replaced by {now}. {keys}"
+        if change.renamed and change.before != change.after and change.person in before.custodians:
+            yield f"  {was} may still know the passphrase of {change.person} and have a copy of the card. {RESHARE}"
+    if before.plan != after.plan:
+        yield (
+            "The shares in use were split by the sites, positions and thresholds of before: nothing can be signed until they are made "
+            "anew by `ceremony shares reshare`."
+        )
 
 
 def _values(name: str, old: object, new: object) -> Iterable[str]:

@@ -160,13 +160,13 @@ def _revoke_and_grant(room: Room, taken: Taken) -> Steps:
     revoked = {body.person for body in room.state.all(entries.Revoked)}
     granted = {body.person for body in room.state.all(entries.Granted)}
     for change in rekeyed(taken.before, taken.after):
-        if change.person not in revoked:
+        if change.before and change.person not in revoked:
             asked = change.renamed and change.person in taken.before.custodians
             yield (
                 "tool",
                 entries.Revoked(person=change.person, key=change.before, decision=_decided(room, change.person) if asked else "not needed"),
             )
-        if change.person not in granted:
+        if change.after and change.person not in granted:
             yield ("tool", entries.Granted(person=change.person, key=change.after))
 
 

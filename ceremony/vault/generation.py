@@ -1,4 +1,4 @@
-"""Key generation inside the opener: generate, split, commit, lock, prove (GEN-02 to GEN-14).
+"""A new set inside the opener: split, commit, lock, prove (GEN-02 to GEN-14). Its secret is new, or that of the set that it follows.
 
 Nothing lasts before the key record is signed; nothing in here writes a file. A share that is proven was opened from what
 its custodian's medium really holds."""
@@ -6,6 +6,7 @@ its custodian's medium really holds."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from ceremony.base.control import control, refuse
 from ceremony.base.data import Malformed, dump
@@ -13,7 +14,7 @@ from ceremony.record.charter import Charter
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.vault import accounts
 from ceremony.vault.passphrase import Passphrases
-from ceremony.vault.protocol import BeginKeygen, Quorums, WrongSecret
+from ceremony.vault.protocol import Quorums, WrongSecret
 from shares import commitment, envelope
 from shares.envelope import Expected, Header
 from shares.plan import Terms
@@ -23,16 +24,31 @@ TRIES = 3
 """Times that one passphrase may be typed wrongly."""
 
 
-class Generation:
-    """One sitting. `random` is the ceremony's generator; all shares live here until the process ends."""
+@dataclass(frozen=True, slots=True)
+class Birth:
+    """What the key record of a new set states besides its shares and accounts. `follows`: digest of the key record that it retires."""
 
-    def __init__(self, message: BeginKeygen, charter: Charter, random: Callable[[int], bytes], origin: str, talk: Passphrases) -> None:
+    genesis: str
+    ceremony: int
+    issued: str
+    origin: str
+    follows: str | None = None
+
+
+class Generation:
+    """One sitting. `random` is the ceremony's generator; all shares live here until the process ends.
+
+    `secret`: of a set that was reshared, the one that was recovered; without it a new one is made."""
+
+    def __init__(
+        self, birth: Birth, charter: Charter, random: Callable[[int], bytes], talk: Passphrases, secret: bytes | None = None
+    ) -> None:
         self._terms = Terms(mark=charter.mark, scheme=charter.scheme, plan=charter.plan)
         self._scheme, self._profile = scheme_of(charter.scheme), charter.kdf
         self._random, self._talk = random, talk
-        secret = random(SIZE)
+        secret = random(SIZE) if secret is None else secret
         self._split: Split = self._scheme.split(secret, charter.plan, random)
-        self._record = self._committed(message, charter, accounts.seed_of(charter.scheme, secret), origin)
+        self._record = self._committed(birth, charter, accounts.seed_of(charter.scheme, secret))
         self._sealings: dict[str, int] = {}
         self._tries: dict[str, int] = {}
         self._proven: dict[str, bytes] = {}
@@ -43,20 +59,21 @@ class Generation:
         return dump(self._record)
 
     @control("GEN-08")
-    def _committed(self, message: BeginKeygen, charter: Charter, seed: bytes, origin: str) -> KeyRecord:
+    def _committed(self, birth: Birth, charter: Charter, seed: bytes) -> KeyRecord:
         """GEN-08: the key record has a commitment to every custodian share and every site share."""
         custodians = {p: commitment.custodian(self._terms, p, share) for p, share in self._split.custodian_shares.items()}
         if len(set(custodians.values())) != len(charter.custodians):
-            do = "Stop; start key generation anew."
+            do = "Stop; begin this ceremony anew."
             refuse("GEN-08", "the split", found=f"{len(set(custodians.values()))} shares", expected=f"{len(charter.custodians)}", do=do)
         return KeyRecord(
             mark=charter.mark,
-            genesis=message.genesis,
+            genesis=birth.genesis,
             charter=charter.digest,
-            ceremony=message.ceremony,
-            issued=message.issued,
+            ceremony=birth.ceremony,
+            follows=birth.follows,
+            issued=birth.issued,
             scheme=charter.scheme,
-            origin=origin,
+            origin=birth.origin,
             plan=charter.plan,
             custodian_commitments=custodians,
             site_commitments={letter: commitment.site(self._terms, letter, share) for letter, share in self._split.site_shares.items()},

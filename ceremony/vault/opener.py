@@ -14,7 +14,7 @@ from ceremony.base.control import control, refuse
 from ceremony.base.data import Malformed
 from ceremony.vault import protocol
 from ceremony.vault.child import Child, Handlers, loop
-from ceremony.vault.generation import Generation
+from ceremony.vault.generation import Birth, Generation
 from ceremony.vault.opening import Board, Rules
 from ceremony.vault.orders import ArmedOnce, verify_charters, verify_key_record
 from ceremony.vault.passphrase import Passphrases
@@ -39,7 +39,8 @@ class Opener:
         charter = verify_charters(message.charters, message.genesis)[-1]
         random = self._generator(with_dice=message.dice == "yes")
         origin = "software; sources: " + ", ".join(random.sources)
-        self._generation = Generation(message, charter, random, origin, self._talk)
+        birth = Birth(message.genesis, message.ceremony, message.issued, origin)
+        self._generation = Generation(birth, charter, random, self._talk)
         return KeyRecordMade(key_record=self._generation.key_record)
 
     def arm(self, message: protocol.Arm) -> ArmedReply:

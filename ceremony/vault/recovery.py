@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ceremony.base.control import Refused, refuse
 from ceremony.base.data import Malformed
+from ceremony.record.keyrecord import KeyRecord
 from ceremony.vault import accounts, wrapping
 from ceremony.vault.child import Ending
 from ceremony.vault.opening import Board, Rules
 from ceremony.vault.orders import Armed
 from ceremony.vault.protocol import Delivered, GiveImportKey, ImportKey, Recovered, TakeKeys, Taken, WrappedKey
 from shares import commitment
+from shares.plan import Terms
 from shares.schemes import scheme_of
 
 
@@ -21,12 +23,40 @@ def rules_of(armed: Armed) -> Rules:
     return Rules(record=armed.key_record, profile=armed.charter.kdf, positions=armed.positions)
 
 
+def combined(board: Board, record: KeyRecord) -> tuple[bytes, Recovered]:
+    """The secret of one minimal quorum of the open shares, compared with the key record, and what of it may be told.
+
+    REC-01 if there is none; any other refusal ends the process (REC-06). A spare share needs no combining: its commitment was checked
+    when it was opened."""
+    terms = Terms(mark=record.mark, scheme=record.scheme, plan=record.plan)
+    opened = board.shares
+    chosen = terms.plan.minimal(tuple(opened))
+    board.close()
+    try:
+        secret = _secret(terms, opened, chosen, record)
+    except Refused as error:
+        board.forget()
+        raise Ending(error) from None
+    used = tuple(sorted(position for quorum in chosen.values() for position in quorum))
+    spare = tuple(position for position in opened if position not in used)
+    return secret, Recovered(accounts=tuple(a.name for a in record.accounts), combined=used, spare=spare)
+
+
+def _secret(terms: Terms, shares: Mapping[str, bytes], chosen: Mapping[str, Sequence[str]], record: KeyRecord) -> bytes:
+    scheme, site_shares = scheme_of(terms.scheme), dict[str, bytes]()
+    for letter, quorum in chosen.items():
+        site_shares[letter] = scheme.combine_site(terms.plan, letter, {int(p[1]): shares[p] for p in quorum})
+        commitment.check_site(terms, letter, site_shares[letter], record.site_commitments[letter])
+    secret = scheme.combine_sites(terms.plan, site_shares)
+    accounts.check_accounts(accounts.seed_of(record.scheme, secret), record)
+    return secret
+
+
 class Recovery:
     """The secret of one armed transfer. `ask_link` sends one message to the HSM process and returns its answer."""
 
     def __init__(self, armed: Armed, board: Board, random: Callable[[int], bytes], ask_link: Callable[[Any, type], Any]) -> None:
         self._armed, self._board = armed, board
-        self._terms = rules_of(armed).terms
         self._random, self._ask_link = random, ask_link
         self._seed: bytes | None = None
         self._done = False
@@ -35,29 +65,9 @@ class Recovery:
         """Combine one minimal quorum and compare. REC-01 if there is none; any other refusal ends the process (REC-06)."""
         if self._done:
             raise Malformed("the secret was recovered already")
-        opened = self._board.shares
-        chosen = self._terms.plan.minimal(tuple(opened))
-        self._board.close()
-        try:
-            self._seed = self._combined(chosen)
-        except Refused as error:
-            self._board.forget()
-            raise Ending(error) from None
-        self._done = True
-        combined = tuple(sorted(position for quorum in chosen.values() for position in quorum))
-        spare = tuple(position for position in opened if position not in combined)
-        return Recovered(accounts=tuple(a.name for a in self._armed.key_record.accounts), combined=combined, spare=spare)
-
-    def _combined(self, chosen: dict[str, tuple[str, ...]]) -> bytes:
-        """The seed; a spare share needs no combining: its commitment was checked when it was opened."""
-        scheme, plan, record = scheme_of(self._terms.scheme), self._terms.plan, self._armed.key_record
-        shares, site_shares = self._board.shares, {}
-        for letter, quorum in chosen.items():
-            site_shares[letter] = scheme.combine_site(plan, letter, {int(p[1]): shares[p] for p in quorum})
-            commitment.check_site(self._terms, letter, site_shares[letter], record.site_commitments[letter])
-        seed = accounts.seed_of(record.scheme, scheme.combine_sites(plan, site_shares))
-        accounts.check_accounts(seed, record)
-        return seed
+        secret, told = combined(self._board, self._armed.key_record)
+        self._seed, self._done = accounts.seed_of(self._armed.key_record.scheme, secret), True
+        return told
 
     def deliver(self) -> Delivered:
         """Hand one child key for each spent path to the HSM, wrapped, and forget the secret (REC-08, REC-09)."""

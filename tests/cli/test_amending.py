@@ -132,8 +132,8 @@ def test_a_charter_that_not_all_signed_is_refused(desk: Desk, missing: str) -> N
 def test_nobody_amends_what_the_key_stands_on(desk: Desk) -> None:
     before = desk.charter()
     for change in (
-        {"site_threshold": 4},
-        {"sites": (replace(before.sites[0], name="Elsewhere"), *before.sites[1:])},
+        {"organisation": "Another Desk"},
+        {"accounts": (replace(before.accounts[0], path="m/84h/1h/1h"),)},
         {"vault_minutes": 60},
     ):
         refused(check(desk, put(desk, later(desk, **change))), "STO-07")

@@ -174,9 +174,12 @@ class Office:
 
     def _told(self, scribe: Scribe, charter: Charter) -> None:
         for change in rekeyed(self.sample.charter, charter):
-            asked = change.renamed and change.person in charter.custodians
-            scribe.add("tool", entries.Revoked(person=change.person, key=change.before, decision="undecided" if asked else "not needed"))
-            scribe.add("tool", entries.Granted(person=change.person, key=change.after))
+            asked = change.renamed and change.person in self.sample.charter.custodians
+            decision: Any = "undecided" if asked else "not needed"
+            if change.before:
+                scribe.add("tool", entries.Revoked(person=change.person, key=change.before, decision=decision))
+            if change.after:
+                scribe.add("tool", entries.Granted(person=change.person, key=change.after))
 
     def _counts(self, scribe: Scribe, charter: Charter, new_keys: Mapping[str, str]) -> None:
         scribe.add("tool", entries.Amended(charter=charter.digest, number=charter.number))

@@ -94,12 +94,10 @@ def test_an_amendment_is_signed_with_the_keys_that_it_grants(office: Office, who
 @pytest.mark.parametrize(
     "change",
     [
-        {"site_threshold": 4},
         {"organisation": "Another Desk"},
         {"number": 2},
         {"previous": "ab" * 32},
         {"accounts": lambda c: (replace(c.accounts[0], path="m/84h/1h/1h"),)},
-        {"sites": lambda c: (replace(c.sites[0], name="Elsewhere"), *c.sites[1:])},
         {"people": lambda c: c.people},
     ],
     ids=lambda change: next(iter(change)),

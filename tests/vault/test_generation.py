@@ -14,11 +14,10 @@ from ceremony.base.control import Refused
 from ceremony.base.data import load
 from ceremony.record.charter import Site
 from ceremony.record.keyrecord import KeyRecord
-from ceremony.vault.generation import Generation
+from ceremony.vault.generation import Birth, Generation
 from ceremony.vault.passphrase import Passphrases
 from shares import commitment
 from shares.plan import LETTERS
-from tests.vault.test_opener import keygen
 from tests.vault.world import World
 
 
@@ -27,8 +26,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     return World(tmp_path_factory.mktemp("generation"))
 
 
+def birth(world: World) -> Birth:
+    return Birth(world.charter.digest, 1, "2026-11-20T10:00:00Z", "a test")
+
+
 def generated(world: World) -> Generation:
-    return Generation(keygen(world), world.charter, secrets.token_bytes, "a test", Passphrases())
+    return Generation(birth(world), world.charter, secrets.token_bytes, Passphrases())
 
 
 def test_every_share_is_committed_to(world: World) -> None:
@@ -57,7 +60,7 @@ def wide(world: World, site_threshold: int, sizes: list[tuple[int, int]]) -> Gen
     positions = [f"{site.letter}{number}" for site, (_, members) in zip(sites, sizes, strict=True) for number in range(1, members + 1)]
     people = tuple(replace(member, person=position, name=f"Person {position}") for position in positions)
     charter = replace(world.charter, site_threshold=site_threshold, sites=sites, people=people)
-    begun = Generation(keygen(world), charter, secrets.token_bytes, "a test", Passphrases())
+    begun = Generation(birth(world), charter, secrets.token_bytes, Passphrases())
     begun._proven.update(begun._split.custodian_shares)  # as if each had been locked, read back and opened
     return begun
 

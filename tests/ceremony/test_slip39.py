@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -60,6 +61,28 @@ def test_charter_key_record_and_every_card_name_the_scheme(played: Stage) -> Non
     assert json.loads((played.folder / "office" / "charter.json").read_text())["scheme"] == "slip39"
     assert key_record(played).scheme == "slip39"
     assert {header.scheme for header, _ in opened(played).values()} == {"slip39"}
+
+
+def test_the_printed_script_recovers_the_account_from_the_cards(played: Stage) -> None:
+    """Run alone, with the files of four custodians and the key record of the register; it says each share's mnemonic, too."""
+    record, here = key_record(played), played.plot.here
+    files = [str(next((played.folder / "custodians" / p).glob("*.sealed"))) for p in here]
+    arguments = [
+        "slip39",
+        str(ROOT / "docs" / "words" / "slip39.txt"),
+        "--record",
+        str(played.folder / demonstration.key_record(played)),
+        *files,
+    ]
+    typed = "".join(f"{played.cast.passphrases[p]}\n" for p in here) + "\n"
+    command = ["env", "-i", sys.executable, "-I", "-S", str(RECOVER), *arguments]
+    done = subprocess.run(command, input=typed, capture_output=True, text=True, check=False, start_new_session=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (account,) = record.accounts
+    seed = bytes.fromhex(done.stdout.split("seed: ")[1].split()[0])
+    assert wallet.xpub(seed, account.path, account.network) == account.xpub
+    shares = opened(played)
+    assert all(mnemonic(record.plan, record.set_identifier, p, shares[p][1]) in done.stdout for p in here)
 
 
 def test_a_wallet_recovers_the_account_from_the_cards(played: Stage) -> None:

@@ -31,10 +31,10 @@ def test_the_hash_is_as_described(terms: Terms) -> None:
 
 
 def test_the_same_bytes_elsewhere_have_another_commitment(terms: Terms) -> None:
-    """Another kind, plan, site, custodian or level: all differ."""
+    """Another kind, scheme, plan, site, custodian or level: all differ."""
     wider = Plan(site_threshold=3, sites=(*terms.plan.sites[:3], SitePlan(letter="D", threshold=2, members=4)))
     fewer = Plan(site_threshold=2, sites=terms.plan.sites)
-    every = [terms, replace(terms, mark="production"), replace(terms, plan=fewer)]
+    every = [terms, replace(terms, mark="production"), replace(terms, scheme="slip39"), replace(terms, plan=fewer)]
     found = [commitment.custodian(its, position, SHARE) for its in every for position in its.plan.positions]
     found += [commitment.site(its, letter, SHARE) for its in every for letter in its.plan.letters]
     found += [commitment.site(replace(terms, plan=wider), "D", SHARE)]

@@ -294,6 +294,7 @@ def test_the_other_kind_and_foreign_sets_are_refused(header: Header, expected: E
         {"sites": 5},
         {"member_threshold": 3},
         {"members": 4},
+        {"scheme": "slip39"},
     ],
     ids=str,
 )

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from ceremony.base.data import Malformed
+from ceremony.cli.cards import card
 from ceremony.cli.cold import begin, genesis_option, register_option, slips_option
 from ceremony.record.register import Register
 from ceremony.script.closing import slips_folder
@@ -32,7 +33,10 @@ def drill(folder: Path, genesis: str, slips: str | None, **given: str | None) ->
 
 @click.group()
 def shares() -> None:
-    """The health of shares."""
+    """The health of shares, and their cards."""
+
+
+shares.add_command(card)
 
 
 @shares.command()

@@ -1,0 +1,88 @@
+"""`ceremony shares card`: the card of one custodian's sealed share, as a PDF on their own medium."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+import click
+
+from ceremony.base.control import refuse
+from ceremony.base.data import Malformed
+from ceremony.base.files import read_file, write_new
+from ceremony.cli.cold import check_genesis, document, genesis_option, register_option
+from ceremony.machine import pdf
+from ceremony.record.register import Register
+from ceremony.screen.card import MOST, Paper
+from ceremony.script import media
+from ceremony.script.sitting import acceptable, check_undamaged
+from ceremony.script.typed_card import printed, scanned
+from shares.envelope import SEALED, Expected, Header, check_header
+from shares.plan import Terms
+
+AFTERWARDS = (
+    "Print it on a printer that hangs on a cable and keeps nothing, look at it, and put it into its bag. Copies of one share count once; "
+    "each of them goes when the share is locked again: an old card with its passphrase opens as before, and this tool refuses it."
+)
+
+
+@click.command()
+@register_option
+@genesis_option
+@click.option(
+    "--paper", "sheet", type=click.Choice(list(MOST)), default="A6", show_default=True, help="A6, or a sheet of A4 that is cut to A6."
+)
+@click.option("--copies", type=click.IntRange(1, max(MOST.values())), default=1, show_default=True, help="On A4: copies of this one card.")
+@click.argument("share", type=document)
+def card(folder: Path, genesis: str, share: str, sheet: str, copies: int) -> None:
+    """Print the card of SHARE, a sealed share or a picture of its old card, for its custodian: a PDF beside it, on their own medium."""
+    size = cast(Paper, sheet)
+    if copies > MOST[size]:
+        raise click.UsageError(f"{size} has room for one card; --paper A4 for {copies}.")
+    book, path = Register.open(folder), Path(share)
+    check_genesis(book, genesis)
+    sealed = _read(path)
+    header = _checked(book, sealed)
+    _check_own(path.parent, header.position)
+    out = path.with_name(f"card-{header.position}-{header.sealing:04d}.pdf")
+    raw = printed(sealed, size, copies)
+    write_new(out, raw, mode=0o600)
+    if scanned(read_file(out)) != sealed:
+        raise Malformed(f"{out}: reads back something else than was written; use a new medium")
+    click.echo(f"{header.mark.upper()} card of {header.position}, set {header.set_identifier}, sealing number {header.sealing}: {out}")
+    click.echo(f"Read back: {copies} on {size}, the code by both readers and every line.\n{AFTERWARDS}")
+
+
+def _read(path: Path) -> bytes:
+    """A sealed share from its file, or from a picture of its card."""
+    raw = read_file(path, pdf.MAX_PDF)
+    return raw if len(raw) == SEALED else scanned(raw)
+
+
+def _checked(book: Register, sealed: bytes) -> Header:
+    """REC-02, REC-03, REC-12, REC-13: only what the register knows as the newest sealed share of its position, whole, goes onto a card."""
+    header, record = Header.unpack(sealed), book.key_record
+    expected = Expected(
+        terms=Terms(mark=record.mark, scheme=record.scheme, plan=record.plan),
+        set_identifier=record.set_identifier,
+        position=header.position,
+        sealings=acceptable(book, header.position, header.sealing),
+    )
+    check_header(header, expected)
+    check_undamaged(book, header.position, header, sealed)
+    return header
+
+
+def _check_own(medium: Path, position: str) -> None:
+    """GEN-10, as `media.write`: the card lies on its own custodian's medium, where nobody else's share lies, sealed or as a card."""
+    files = {path.name: Header.unpack(read_file(path, SEALED)).position for path in medium.glob(f"*{media.SUFFIX}")}
+    cards = {path.name: path.name.split("-")[1] for path in medium.glob("card-??-*.pdf")}
+    strangers = sorted(name for name, whose in (files | cards).items() if whose != position)
+    if strangers:
+        refuse(
+            "GEN-10",
+            f"the medium of {position} holds somebody else's share",
+            found=", ".join(strangers),
+            expected=f"the shares of {position} alone",
+            do="Take the right medium. Find out whose share this is, and how it came here.",
+        )

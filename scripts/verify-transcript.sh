@@ -122,10 +122,10 @@ def is($re): type == "string" and test("\\A(" + $re + ")\\z");
 def has_all($needed): ($needed - .) == [];
 def kinds: ["alone","rehearsed","drilled","room-item","boot-image","self-tests","stray-device","watch","clock","slip-read","typed-back",
   "opened","file","signature","step","present","machine","vault","vault-ended","hsm","import-path","generated","sealing",
-  "proven","removed","quorums","authorized","agreed","reviewed","armed","unlocked","recovered","imported","signing","set-aside",
+  "proven","removed","quorums","authorized","ordered","agreed","reviewed","armed","unlocked","recovered","imported","signing","set-aside",
   "hsm-signed","absent","checked","exported","sighting","settled","disagreed","excepted","refusal","revoked","granted","proposed","amended","resumed","paused","continued","closed"];
 def namespaces: {"charter":"charter","succession":"succession","policy":"policy","key-record":"key-record","authorization":"authorization",
-  "confirmation":"confirmation","revocation":"revocation","receipt":"receipt","exception":"exception","approval":"approval",
+  "confirmation":"confirmation","revocation":"revocation","share-order":"share-order","receipt":"receipt","exception":"exception","approval":"approval",
   "opening":"checkpoint","phase":"checkpoint","adjournment":"checkpoint","disagreement":"checkpoint","return":"checkpoint"};
 def excepted: ["SET-07","STO-02","STO-04","STO-08","AIR-01","ASM-03","DRL-01","BRD-05"];  # with a form that both officers sign; no other control
 def base64: "([A-Za-z0-9+/]{4})*([A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?";  # no bits left over: one spelling
@@ -335,7 +335,7 @@ def body($e): $e.body as $b | $e.type as $t
     elif ($t | IN("reviewed","armed","signing","hsm-signed")) and $b.request != .request then broken("SIG-06"; "another request")
     elif $t == "armed" then .armed = true | .seen["recovered"] = false | .seen["imported"] = false | .positions = ([.positions[], $b.positions[]] | unique) | examined
       | approving as $approving | need(.approved | has_all($b.positions + ["witness"] + $approving); "SIG-02"; "not everyone who must has approved")
-    elif alone_only and ($t | IN("generated","quorums","authorized","agreed","recovered","imported","signing","hsm-signed","absent","checked","exported")) then broken("STO-10"; "a share was combined or used")
+    elif alone_only and ($t | IN("generated","quorums","authorized","ordered","agreed","recovered","imported","signing","hsm-signed","absent","checked","exported")) then broken("STO-10"; "a share was combined or used")
     elif $t == "alone" then .alone = [] | examined | need($b.key_record == .key_record; "STO-10"; "shares of another set")
     elif $t == "rehearsed" then .rehearsed = $b.refused | need($b.genesis != $genesis and $b.took_part != []; "DRL-02"; "no practice transfer elsewhere")
     elif $t == "drilled" then .drilled = $b | .newest = .seq
@@ -437,7 +437,7 @@ done <"$tmp/revoked"
 for charter in */charter.json; do
     jq -r '.people[].key' "$charter" | sort | uniq -d >"$tmp/twice"
     [ ! -s "$tmp/twice" ] || refuse AUT-03 "one key stands for two people"
-    jq -r '.people[] | "\(.person) namespaces=\"\(["charter","succession","policy","key-record","authorization","confirmation","revocation","approval","checkpoint","receipt","exception"]
+    jq -r '.people[] | "\(.person) namespaces=\"\(["charter","succession","policy","key-record","authorization","confirmation","revocation","share-order","approval","checkpoint","receipt","exception"]
         | map(. + "@cold-ceremony") | join(","))\" \(.key)"' "$charter" >"$tmp/signers.${charter%/*}"
 done
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal, NoReturn, Protocol
 
 from ceremony.base import signatures
 from ceremony.base.amounts import format_btc, grouped
 from ceremony.base.control import control, refuse
 from ceremony.base.data import Digest, Malformed, Mark, Name, Person, Text, Time, dump, record
 from ceremony.base.lines import sha256
-from ceremony.base.signatures import Signature
+from ceremony.base.signatures import Namespace, Signature
 
 OFFICERS = ("cfo", "cto")
 MOST_PAYMENTS = 100
@@ -173,22 +173,49 @@ def signed_by(  # noqa: PLR0913, PLR0917 (two documents, what signs each, keys, 
     return Authorized(authorization, confirmation, _TOKEN)
 
 
+class Order(Protocol):
+    """What both officers sign, and what counts once, between two times: an authorization, or an order about shares."""
+
+    @property
+    def type(self) -> str:
+        """Which document it is."""
+
+    @property
+    def identifier(self) -> str:
+        """Its name; no two have the same."""
+
+    @property
+    def not_before(self) -> str:
+        """UTC time: it counts from then on."""
+
+    @property
+    def expires(self) -> str:
+        """UTC time: it counts until then."""
+
+
+def called(order: Order) -> str:
+    """What a refusal calls it: `authorization t-20261120-00000001`, `share order s-20261120-00000001`."""
+    return f"{order.type.replace('-', ' ')} {order.identifier}"
+
+
 @control("AUT-02")
-def check_officers(authorization: Authorization, signed: Sequence[Signature], keys: Mapping[str, str]) -> None:
+def check_officers(
+    order: Order, signed: Sequence[Signature], keys: Mapping[str, str], namespace: Namespace = "authorization@cold-ceremony"
+) -> None:
     """AUT-02: CFO and CTO signed identical bytes with two different keys; the same key twice is one signature."""
-    raw = dump(authorization)
+    raw = dump(order)
     good = {}
     for signature in signed:
         if signature.signer in OFFICERS:
-            signatures.verify(signature, raw, keys[signature.signer], "authorization@cold-ceremony")
+            signatures.verify(signature, raw, keys[signature.signer], namespace)
             good[signature.signer] = keys[signature.signer]
     if len(set(good.values())) != len(OFFICERS):
         refuse(
             "AUT-02",
-            f"authorization {authorization.identifier} is not signed by both officers",
+            f"{called(order)} is not signed by both officers",
             found="signatures of " + (", ".join(sorted(good)) or "neither"),
             expected="cfo and cto, each with a key of their own, over these same bytes",
-            do="Let the missing officer read it with `authorize show` and sign it.",
+            do="Let the missing officer read it, each field of it, and sign it.",
         )
 
 
@@ -256,27 +283,27 @@ def check_distinct(authorization: Authorization, checker: str) -> None:
 
 
 @control("AUT-04")
-def check_valid(authorization: Authorization, now: str) -> None:
-    """AUT-04: an expired or not yet valid authorization is refused."""
-    if not authorization.not_before <= now <= authorization.expires:
+def check_valid(order: Order, now: str) -> None:
+    """AUT-04: an expired or not yet valid authorization, or share order, is refused."""
+    if not order.not_before <= now <= order.expires:
         refuse(
             "AUT-04",
-            f"authorization {authorization.identifier} is not valid now",
-            found=f"valid from {authorization.not_before} to {authorization.expires}",
+            f"{called(order)} is not valid now",
+            found=f"valid from {order.not_before} to {order.expires}",
             expected=f"a validity that includes {now}",
             do="Draft and sign a new one.",
         )
 
 
 @control("AUT-01")
-def binds(authorization: Authorization, values: Mapping[str, Any]) -> None:
-    """AUT-01: the authorization names this very register, charter and policy; `values` is field -> expected."""
+def binds(order: Order, values: Mapping[str, Any]) -> None:
+    """AUT-01: the authorization (or share order) names this very register, charter and policy; `values` is field -> expected."""
     for name, expected in values.items():
-        found = getattr(authorization, name)
+        found = getattr(order, name)
         if found != expected:
             refuse(
                 "AUT-01",
-                f"authorization {authorization.identifier}: {name.replace('_', ' ')}",
+                f"{called(order)}: {name.replace('_', ' ')}",
                 found=str(found),
                 expected=str(expected),
                 do="Draft and sign a new one against this register.",

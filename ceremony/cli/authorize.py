@@ -106,7 +106,7 @@ def on_ground(command: F) -> Callable[..., object]:
 
 def ground_of(chain: Chain, policy: Policy, genesis: str | None, register: Path | None) -> Ground:
     """The ground of signed papers, and of a copy of the register if there is one."""
-    book = None if register is None else _book(register, chain.genesis)
+    book = None if register is None else book_of(register, chain.genesis)
     claims = None if book is None else book.claims(_NO_CEREMONY)
     key_record = book.key_record if book is not None and book.has_key else None
     return Ground(chain, policy, chain.genesis, genesis, claims, {} if book is None else book.revoked, key_record)
@@ -167,7 +167,7 @@ def draft(  # noqa: PLR0913, PLR0917 (one option each)
         charter=charter.digest,
         policy=policy.digest,
         register_head=options["register_head"],
-        identifier=f"t-{now[:10].replace('-', '')}-{secrets.token_hex(4)}",
+        identifier=fresh_identifier("t", now),
         network=account.network,
         account=account.name,
         kind="consolidation" if consolidate else "transfer",
@@ -183,7 +183,7 @@ def draft(  # noqa: PLR0913, PLR0917 (one option each)
     )
     papers.made(drafted, "authorization")
     found = judge(drafted, ground, now)
-    _stop_at_refusal(found)
+    stop_at_refusal(found)
     papers.write(output, drafted)
     papers.pages((*authorization_screen(drafted, policy, (), ground.spent, None, now), *verdicts([verdict for verdict, _ in found])))
 
@@ -276,7 +276,7 @@ def check(file: Path, confirmation_path: Path | None, ground: Ground, at: str | 
     """Check an authorization as the cold host will: signatures, confirmation, validity, payee, limits."""
     now = time(at)
     wanted, _, found = _read(file, ground, now)
-    _stop_at_refusal(found)
+    stop_at_refusal(found)
     said = _prove(file, confirmation_path, ground.charter, now).confirmation
     papers.show(
         (
@@ -342,7 +342,7 @@ def _shown(file: Path, ground: Ground, coins: Coins | None, now: str) -> None:
     wanted, signers, found = _read(file, ground, now)
     lines = authorization_screen(wanted, ground.policy, signers, ground.spent, _balance(coins, wanted), now)
     papers.pages((*lines, *verdicts([verdict for verdict, _ in found])))
-    _stop_at_refusal(found)
+    stop_at_refusal(found)
 
 
 def _coins(path: Path, key_path: Path | None, ground: Ground) -> Coins:
@@ -375,7 +375,7 @@ def judge(wanted: Authorization, ground: Ground, now: str) -> list[tuple[Verdict
     if ground.claims is not None:
         claims = ground.claims
         checks = (*checks, ("BRD-06", "replaces what it must and nothing else", lambda: check_replaces(wanted, claims)))
-    return [_verdict(*each) for each in checks]
+    return [verdict_of(*each) for each in checks]
 
 
 def _live(wanted: Authorization, ground: Ground, now: str) -> None:
@@ -383,7 +383,13 @@ def _live(wanted: Authorization, ground: Ground, now: str) -> None:
     check_unrevoked(wanted, ground.revoked)
 
 
-def _verdict(identifier: str, checked: str, run: Callable[[], object]) -> tuple[Verdict, Refused | None]:
+def fresh_identifier(letter: str, now: str) -> str:
+    """The name of a document that counts once: `t-20261120-1f2e3d4c`."""
+    return f"{letter}-{now[:10].replace('-', '')}-{secrets.token_hex(4)}"
+
+
+def verdict_of(identifier: str, checked: str, run: Callable[[], object]) -> tuple[Verdict, Refused | None]:
+    """What one check says, for the screen, and its refusal if it refused."""
     try:
         run()
     except Refused as refusal:
@@ -391,7 +397,8 @@ def _verdict(identifier: str, checked: str, run: Callable[[], object]) -> tuple[
     return Verdict(identifier, checked), None
 
 
-def _stop_at_refusal(found: Sequence[tuple[Verdict, Refused | None]]) -> None:
+def stop_at_refusal(found: Sequence[tuple[Verdict, Refused | None]]) -> None:
+    """Raise the first refusal, once all were shown."""
     for _, refusal in found:
         if refusal is not None:
             raise refusal
@@ -477,7 +484,7 @@ def _heard(payment: Payment, typed: str) -> None:
         )
 
 
-def _book(register: Path, genesis: str) -> Register:
+def book_of(register: Path, genesis: str) -> Register:
     """The register, for what it has granted and revoked; AUD-09 if it is of another genesis."""
     from ceremony.record.register import Register  # noqa: PLC0415 (only where there is a register)
 

@@ -9,6 +9,7 @@ import click
 from ceremony.base.data import Malformed
 from ceremony.cli.cards import card
 from ceremony.cli.cold import begin, genesis_option, register_option, slips_option
+from ceremony.cli.orders import order
 from ceremony.record.register import Register
 from ceremony.script.closing import slips_folder
 
@@ -37,6 +38,9 @@ def shares() -> None:
 
 
 shares.add_command(card)
+
+
+shares.add_command(order)
 
 
 @shares.command()

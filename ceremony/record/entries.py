@@ -23,6 +23,7 @@ from ceremony.base.data import (
 )
 from ceremony.base.signatures import Blob, Namespace
 from ceremony.record.charter import Certificate
+from ceremony.record.order import OrderKind
 from transfer.authorization import Payment
 
 Kind = Literal["keygen", "transfer", "receipt", "amend", "drill", "check"]
@@ -286,6 +287,17 @@ class Authorized:
     def amount(self) -> int:
         """The sum that counts against the limits."""
         return sum(payment.amount for payment in self.payments)
+
+
+@record
+class Ordered:
+    """A share order passed every check; from this entry on it is used (AUT-01, AUT-02, AUT-04, AUT-05)."""
+
+    order: Digest
+    identifier: Name
+    kind: OrderKind
+    positions: tuple[Position, ...]
+    """Whose shares it is about; none of an order about all of them."""
 
 
 @record
@@ -596,6 +608,7 @@ ALL: dict[str, type] = {
         Removed,
         Quorums,
         Authorized,
+        Ordered,
         Agreed,
         Reviewed,
         TypedBack,

@@ -12,7 +12,7 @@ from ceremony.record.chain import Chain
 from ceremony.record.charter import Charter
 from ceremony.record.claims import NONE, Claims, after
 from ceremony.record.keyrecord import KeyRecord
-from ceremony.record.register import Ceremony
+from ceremony.record.register import Ceremony, used
 from ceremony.record.sets import KEY_MADE, Sets
 from ceremony.record.state import Recorded
 from transfer.limits import Policy, Spent
@@ -39,7 +39,7 @@ class Ledger:
     claims: Claims = field(default_factory=lambda: NONE)
     """Number of a transfer -> what it holds back."""
     used: Mapping[str, int] = field(default_factory=dict)
-    """Digest or identifier of an authorization -> the ceremony that used it, also if it was voided."""
+    """Digest or identifier of an authorization or share order -> the ceremony that used it, also if it was voided."""
     revoked: frozenset[str] = frozenset()
     """AUT-04: digests of authorizations that an officer revoked."""
     nonces: Mapping[str, str] = field(default_factory=dict)
@@ -87,10 +87,9 @@ class Ledger:
         kept = replace(kept, sets=self.sets.after(ceremony.number, state, lambda: ceremony.load(KeyRecord, "key-record")))
         if outcome in (KEY_MADE, DRILL_HELD):
             kept = replace(kept, drilled=ceremony.time)
-        granted = [name for body in state.all(entries.Authorized) for name in (body.authorization, body.identifier)]
         destinations = [payment.destination for body in state.all(entries.Authorized) for payment in body.payments]
         paid = {**dict.fromkeys(destinations, ceremony.number), **self.paid}
-        kept = replace(kept, used={**self.used, **dict.fromkeys(granted, ceremony.number)}, paid=paid)
+        kept = replace(kept, used={**self.used, **dict.fromkeys(used(state), ceremony.number)}, paid=paid)
         if outcome == VOID or ceremony.kind != "transfer":
             return kept
         return replace(kept, carried={**kept.carried, **{body.txid: ceremony for body in state.all(entries.Checked)}})

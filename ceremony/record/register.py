@@ -117,6 +117,13 @@ class Ceremony:
         return lambda seq: after if seq > at else before
 
 
+def used(state: State) -> tuple[str, ...]:
+    """AUT-05: digest and identifier of every authorization and share order that a ceremony was granted."""
+    granted = (name for body in state.all(entries.Authorized) for name in (body.authorization, body.identifier))
+    ordered = (name for body in state.all(entries.Ordered) for name in (body.order, body.identifier))
+    return (*granted, *ordered)
+
+
 AMENDED = "amended"
 """How a ceremony ends whose charter or policy counts from then on."""
 _COPY = "Use an undamaged copy of the register."
@@ -268,17 +275,16 @@ class Register:
         return founding.ceremony if founding else self.in_use.ceremony
 
     @control("AUT-05")
-    def check_unspent(self, authorization: str, identifier: str, ceremony_now: int) -> None:
-        """AUT-05: an authorization is used once; what any other ceremony was granted counts as used, also if it was voided."""
+    def check_unspent(self, digest: str, identifier: str, ceremony_now: int, what: str = "authorization") -> None:
+        """AUT-05: an authorization, and a share order, is used once; what any other ceremony was granted counts as used, also if it
+        was voided."""
         for ceremony in self.ceremonies:
-            if ceremony.number != ceremony_now and any(
-                a.authorization == authorization or a.identifier == identifier for a in ceremony.state.all(entries.Authorized)
-            ):
+            if ceremony.number != ceremony_now and {digest, identifier} & set(used(ceremony.state)):
                 refuse(
                     "AUT-05",
-                    f"authorization {identifier} is spent",
+                    f"{what} {identifier} is spent",
                     found=f"used by ceremony {ceremony.number}",
-                    expected="an authorization that no ceremony has used",
+                    expected=f"{'an' if what[0] in 'aeiou' else 'a'} {what} that no ceremony has used",
                     do="Draft and sign a new one.",
                 )
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from ceremony.base.amounts import format_btc, grouped, show_percent
 from ceremony.base.words import spoken_rows
 from ceremony.record.charter import UNCERTIFIED, Certificate, Charter, Hsm, fingerprint, freezers
+from ceremony.record.order import ShareOrder, ordered
 from ceremony.screen.panels import CONSOLIDATION, replaces
 from transfer.authorization import Authorization
 from transfer.limits import Policy, Spent, spent_in_window
@@ -158,6 +159,46 @@ def _payments(wanted: Authorization, policy: Policy) -> tuple[str, ...]:
         amount = format_btc(each.amount)
         lines += (*field("address", grouped(each.destination)), *field("amount", amount if several else f"{amount} ({most})"))
     return (*lines, *(field("sum", f"{format_btc(wanted.amount)} in {len(wanted.payments)} payments ({most})") if several else ()))
+
+
+_PEOPLE_DO = {
+    "reseal": "Each of these custodians opens their own share alone, at their own site, with the witness, and locks it under a new "
+    "passphrase or onto another medium. The new one is opened once more before the old one is destroyed.",
+    "reshare": "A quorum opens the shares of today; the key is recovered, compared with the record and split anew; every custodian of "
+    "the charter in force locks a new share; everyone signs the new key record; then the old shares are destroyed.",
+    "new-key": "Every custodian of the charter in force locks a share of a new key, in one sitting. The key of today can then only be "
+    "swept: a transfer of its own moves everything to the new one.",
+}
+_STAYS = {
+    "reseal": "The key, its addresses, the set, every other share. A sealed share that somebody copied before still opens with the "
+    "passphrase of before: against that only resharing or a new key helps.",
+    "reshare": "The key and its addresses. Old shares that are not destroyed still are shares of this key: if enough of them may be in "
+    "wrong hands, only a new key and a sweep are safe.",
+    "new-key": "Nothing: addresses change, and what is sent to the old ones later must be swept again.",
+}
+
+
+def order_explained(order: ShareOrder) -> tuple[str, ...]:
+    """What a share order does, in words: what people will do, what stays as it is, who asked for it and why."""
+    return (
+        *field("ORDERED", ordered(order.kind, order.positions)),
+        *field("people", _PEOPLE_DO[order.kind]),
+        *field("stays", _STAYS[order.kind]),
+        *field("because", order.reason),
+        *field("asked for by", order.requester),
+        *field("valid", f"{order.not_before} to {order.expires}, once"),
+    )
+
+
+def order_screen(order: ShareOrder, signers: Sequence[str]) -> tuple[str, ...]:
+    """What an officer reads before signing a share order, whole."""
+    return (
+        title(order.mark, f"share order {order.identifier}", signers),
+        *order_explained(order),
+        *field("set", f"{order.key_record[:20]} (the one in use)"),
+        *field("register head", order.register_head),
+        *digest(order.digest),
+    )
 
 
 def verdicts(found: Sequence[Verdict]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ceremony.base.amounts import format_btc
 from ceremony.record import entries
+from ceremony.record.order import ordered
 from ceremony.record.report.html import plural
 from ceremony.record.state import Recorded
 from transfer.authorization import told
@@ -27,6 +28,7 @@ _SIGNED = {
     "succession": "signed the succession (before this ceremony)",
     "policy": "signed the policy (before this ceremony)",
     "authorization": "signed the authorization (before this ceremony)",
+    "share-order": "signed the share order (before this ceremony)",
     "confirmation": "signed the confirmation of the payee (before this ceremony)",
     "revocation": "signed the revocation of an authorization (before this ceremony)",
     "receipt": "signed the receipt (before this ceremony)",
@@ -78,6 +80,7 @@ SENTENCES: dict[type, Callable[[Any], str]] = {
         f"granted: {'; '.join(map(told, b.payments)) or 'a consolidation, which pays nobody'}; from here on it counts"
         + "".join(f"; it replaces {txid}, which can then never be mined" for txid in b.replaces)
     ),
+    entries.Ordered: lambda b: f"ordered by both officers: {ordered(b.kind, b.positions)}; from here on the order is used",
     entries.Agreed: lambda b: f"readers agree: {' and '.join(b.readers)}; fee {format_btc(b.fee)}, {plural(len(b.coins), 'coin')} reserved",
     entries.Reviewed: lambda _: "read the review of the request",
     entries.TypedBack: lambda b: f"typed groups {', '.join(map(str, b.groups))} of payment {b.payment} from the payee slip",

@@ -14,6 +14,7 @@ from ceremony.record import checkpoint, entries, policy, signers
 from ceremony.record.charter import SIGNERS, Charter
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.ledger import CARRIED_OUT, CHECKED, DRILL_FAILED, DRILL_HELD, EXCEPTED, PROPOSED, RECEIVED, VOID, Ledger
+from ceremony.record.order import ShareOrder
 from ceremony.record.register import AMENDED, Ceremony
 from ceremony.record.rules import pause
 from ceremony.record.sets import KEY_MADE
@@ -96,6 +97,7 @@ _READERS: Mapping[str, Callable[[bytes, str], object]] = MappingProxyType(
         "authorization": lambda raw, what: load(Authorization, raw, what),
         "confirmation": lambda raw, what: load(Confirmation, raw, what),
         "revocation": lambda raw, what: load(Revocation, raw, what),
+        "share-order": lambda raw, what: load(ShareOrder, raw, what),
         "snapshot": lambda raw, what: load(Snapshot, raw, what),
         "request": lambda raw, _: psbt.parse(raw),
         "transaction": read_transaction,

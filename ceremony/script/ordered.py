@@ -1,0 +1,60 @@
+"""The officers' share order comes into the ceremony that it orders, as its first step, and is used from then on (AUT-05)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ceremony.base.data import load
+from ceremony.base.signatures import Signature
+from ceremony.record import entries
+from ceremony.record.charter import OFFICERS
+from ceremony.record.order import NAMESPACE, ORDERS, ShareOrder, bound, check_head, check_signed
+from ceremony.record.register import Register
+from ceremony.record.signed import read_signed
+from ceremony.screen.documents import order_explained
+from ceremony.script.opening import take_signatures
+from ceremony.script.room import Room, Steps
+from transfer.authorization import check_valid
+
+NAME = "share-order.json"
+_WHO = {"reseal": "witness"}
+"""Kind of ceremony -> who looks at what was ordered, where administrator and witness are not both there."""
+
+
+def take(room: Room) -> Steps:
+    """AUT-01 to AUT-05: the order is of this register, charter and set, signed by both officers, valid now and unused. What an
+    interruption left of it in the record is read from there."""
+    raw, signed = _given(room)
+    wanted = load(ShareOrder, raw, NAME)
+    signed = tuple(s for s in signed if s.signer in OFFICERS)
+    if room.state.last(entries.Ordered) is None:
+        check_wanted(room.book, wanted, signed, room.state.opened.kind, room.clock())
+    yield from room.keep(NAME, "share-order", raw)
+    yield from take_signatures(room, signed, NAMESPACE, "share-order", NAME)
+    if room.state.last(entries.Ordered) is None:
+        yield ("tool", entries.Ordered(order=wanted.digest, identifier=wanted.identifier, kind=wanted.kind, positions=wanted.positions))
+    room.screen.pages((order_explained(wanted),))
+    room.screen.enter(f"{_WHO.get(room.state.opened.kind, 'administrator and witness')}: this is what both officers ordered.")
+
+
+def order_of(room: Room) -> ShareOrder:
+    """The order of this ceremony, from the register's own file."""
+    return room.here.load(ShareOrder, "share-order")
+
+
+def check_wanted(book: Register, wanted: ShareOrder, signed: tuple[Signature, ...], kind: str, now: str) -> None:
+    """Everything that an order can be wrong in, before a byte of it is taken into the record. `kind`: of the ceremony."""
+    here = book.ceremonies[-1].number if book.unfinished is not None else 0
+    book.check_unspent(wanted.digest, wanted.identifier, here, "share order")
+    bound(wanted, ORDERS[kind], book.charter, book.key_record, book.genesis)
+    heads = {book.genesis, *(c.head for c in book.ceremonies if c.state.closed is not None)}
+    check_head(wanted, heads, book.ceremonies[-1].prev)
+    check_signed(wanted, signed, book.charter)
+    check_valid(wanted, now)
+
+
+def _given(room: Room) -> tuple[bytes, tuple[Signature, ...]]:
+    """The order that was taken in whole before an interruption, or the one of the command line."""
+    if set(room.state.signers("share-order", NAME)) >= set(OFFICERS):
+        return room.raw("share-order"), room.here.signatures("share-order")
+    return read_signed(Path(room.path("order", "the signed share order")))

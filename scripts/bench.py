@@ -146,8 +146,7 @@ class _Typist:
 def twelve_shares(folder: Path) -> list[Row]:
     """Split, lock, write, read back and open twelve shares at the standard KDF profile, and prove all 108 quorums: in each scheme."""
     from ceremony.base.files import read_file, write_new  # noqa: PLC0415
-    from ceremony.vault.generation import Generation  # noqa: PLC0415
-    from ceremony.vault.protocol import BeginKeygen  # noqa: PLC0415
+    from ceremony.vault.generation import Birth, Generation  # noqa: PLC0415
     from ceremony.vault.randomness import Generator  # noqa: PLC0415
     from shares.plan import SchemeName  # noqa: PLC0415
     from tests.desk import CUSTODIANS, Desk  # noqa: PLC0415
@@ -157,9 +156,9 @@ def twelve_shares(folder: Path) -> list[Row]:
 
     def whole(scheme: SchemeName) -> None:
         charter = desk.charter(scheme=scheme, kdf="standard")
-        begin = BeginKeygen(charters=(), genesis=charter.digest, ceremony=1, issued=charter.issued)
+        birth = Birth(genesis=charter.digest, ceremony=1, issued=charter.issued, origin="a measurement")
         random = Generator({"operating system": secrets.token_bytes(32), "HSM": secrets.token_bytes(32)})
-        made = Generation(begin, charter, random, "bench", _Typist())
+        made = Generation(birth, charter, random, _Typist())
         for position in CUSTODIANS:
             write_new(folder / f"{scheme}-{position}.sealed", made.lock(position, 1))
             made.prove(position, read_file(folder / f"{scheme}-{position}.sealed"))

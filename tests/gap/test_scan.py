@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from ceremony.base.control import Refused
+from shares import card
 from transfer.gap import bundle
 from transfer.gap.scan import secrets_in
 
@@ -31,6 +32,7 @@ LEAKS = {
         "a private key file",
     ),
     "sealed share": ('"' + "0150" + "01" * 84 + '"', "a sealed share"),
+    "share card": (card.payload(bytes(86)), "a share card"),
 }
 
 
@@ -50,6 +52,7 @@ def test_a_secret_is_found(case: str) -> None:
         "topmost Istanbul Pluto vagabond treadmill Pacific brackish dictator goldfish Medusa afflict bravado chatter revolver",
         "0150" + "01" * 85,
         "20" * 300,
+        "COLDSHARE1.",
         "-----BEGIN SSH SIGNATURE-----",
     ],
 )

@@ -9,6 +9,7 @@ import re
 import subprocess
 from collections.abc import Sequence
 from itertools import combinations
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -64,11 +65,35 @@ def test_what_stands_on_a_card() -> None:
 
 
 def test_stock_tools_read_a_card() -> None:
-    """docs/formats.md: without this code, the first four groups of each line through tr and base32."""
+    """Without this code: the first four groups of each line through tr and base32."""
     groups = "".join("".join(line.split()[:4]) for line in LINES)
     command = f"printf %s {groups} | tr 0-9A-HJKMNP-TV-Z A-Z2-7 | base32 -d"
     raw = subprocess.run(["sh", "-c", command], check=True, capture_output=True).stdout
     assert raw == SHARE + hashlib.sha256(SHARE).digest()[:4]
+
+
+DOCS = Path(__file__).parents[2] / "docs"
+VECTOR = re.search(r"(?m)^sealed, light = ([0-9a-f]{172})$", (DOCS / "formats.md").read_text())
+
+
+def test_the_card_of_the_formats_is_this_one() -> None:
+    assert VECTOR
+    sealed = bytes.fromhex(VECTOR[1])
+    *typed, scanned = re.findall(r"```text card\n(.*?)```", (DOCS / "formats.md").read_text(), flags=re.DOTALL)[0].splitlines()
+    assert card.from_lines(typed) == card.from_payload(scanned) == sealed
+    assert typed == [f"{number}  {line[:-5]} {line[-5:]}" for number, line in enumerate(card.lines(sealed), start=1)]
+
+
+def test_the_paper_procedure_reads_a_card(tmp_path: Path) -> None:
+    """docs/recovery.md, as somebody would type it, with the first four groups of each line."""
+    procedure = (DOCS / "recovery.md").read_text().split("## From a paper card", 1)[1]
+    (commands,) = re.findall(r"```sh\n(.*?)```", procedure.split("\n## ", 1)[0], flags=re.DOTALL)
+    (tmp_path / "typed").write_text("\n".join(" ".join(line.lower().split()[:4]) for line in LINES) + "\n")
+    command = ["sh", "-eu", "-c", commands.split("\n", 1)[1]]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=tmp_path)
+    assert (tmp_path / "share-A1-0003.sealed").read_bytes() == SHARE
+    once, again = done.stdout.splitlines()
+    assert once == again.replace(" ", "") == hashlib.sha256(SHARE).hexdigest()[:8]
 
 
 def test_case_spaces_hyphens_numbers_and_look_alikes() -> None:

@@ -15,6 +15,7 @@ _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _FORMS = (
     ("a private key file", re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----|b3BlbnNzaC1rZXktdjE")),
     ("an extended private key", re.compile(rf"[xyztuvYZUV]prv[{_BASE58}]{{80,}}")),
+    ("a share card", re.compile(r"COLDSHARE[0-9]{1,3}\.[0-9A-Z]{20}", re.IGNORECASE)),
     ("a sealed share", re.compile(r"(?<![0-9a-fA-F])01(?:50|4[dD])[0-9a-fA-F]{168}(?![0-9a-fA-F])")),
 )
 _WIF = re.compile(rf"(?<![A-Za-z0-9+/=])[5KLc9][{_BASE58}]{{50,51}}(?![A-Za-z0-9+/=])")

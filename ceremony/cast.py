@@ -105,6 +105,8 @@ class Cast:
     """The witness's own paper: the words of the boot image's SHA-256, as another machine gave them."""
     pin: str = field(default_factory=lambda: "".join(secrets.choice("0123456789") for _ in range(12)))
     passphrases: dict[str, str] = field(default_factory=dict)
+    bags: dict[str, str] = field(default_factory=dict)
+    """Number of the bag that each custodian's share lies in."""
     papers: Mapping[str, str] = field(default_factory=dict)
     """Where each document lies, by the name that a prompt gives it."""
     payee_slip: str = "office/payee-slip.txt"
@@ -264,6 +266,13 @@ def _card(cast: Cast, match: re.Match[str]) -> str:
     return str(kept[-1])
 
 
+def _new_bag(cast: Cast, match: re.Match[str]) -> str:
+    """The next bag from the pile of this custodian: its number has their position in it."""
+    before = cast.bags.get(match[1], f"{match[1]}-0000")
+    cast.bags[match[1]] = f"{match[1]}-{int(before[-4:]) + 1:04d}"
+    return cast.bags[match[1]]
+
+
 ANSWERS: tuple[tuple[str, Answer], ...] = (
     (r"[A-I][1-9], here: ", lambda _cast, _match: ""),
     (r"([A-I][1-9]), your new passphrase\.[\s\S]*?word 1 of 6: ", _choose_words),
@@ -289,6 +298,8 @@ ANSWERS: tuple[tuple[str, Answer], ...] = (
     (r"Custodians who came later \(only Enter if nobody did\): ", lambda c, _m: c.late.pop(0) if c.late else ""),
     (r"Who types from the payee slip \(so far: ([^)]*)\)\? ", _who_types),
     (r"(\S+), group (\d+) of payment (\d+) on your payee slip: ", _group),
+    (r"([A-I][1-9]), the number on your bag: ", lambda c, m: c.bags[m[1]]),
+    (r"([A-I][1-9]), the number of your new bag: ", _new_bag),
     (r"administrator, ([A-I][1-9]): Reshare, or a new key\? \(reshare, rekey, undecided\) ", lambda _c, _m: "undecided"),
     (r"administrator, what comes into the register \(charter, policy, both, succession\)\? ", lambda _c, _m: "charter"),
     (r"Custodians who are here: ", lambda c, _m: " ".join(c.custodians_here)),

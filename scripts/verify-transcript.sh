@@ -120,7 +120,7 @@ fi
 cat >"$tmp/facts.jq" <<'JQ'
 def is($re): type == "string" and test("\\A(" + $re + ")\\z");
 def has_all($needed): ($needed - .) == [];
-def kinds: ["alone","rehearsed","drilled","room-item","boot-image","self-tests","stray-device","watch","clock","slip-read","typed-back",
+def kinds: ["alone","rehearsed","drilled","bag-opened","bag-closed","room-item","boot-image","self-tests","stray-device","watch","clock","slip-read","typed-back",
   "opened","file","signature","step","present","machine","vault","vault-ended","hsm","import-path","generated","sealing",
   "proven","removed","quorums","authorized","ordered","agreed","reviewed","armed","unlocked","recovered","imported","signing","set-aside",
   "hsm-signed","absent","checked","exported","sighting","settled","disagreed","excepted","refusal","revoked","granted","proposed","amended","resumed","paused","continued","closed"];
@@ -130,11 +130,21 @@ def namespaces: {"charter":"charter","succession":"succession","policy":"policy"
 def excepted: ["SET-07","STO-02","STO-04","STO-08","AIR-01","ASM-03","DRL-01","BRD-05"];  # with a form that both officers sign; no other control
 def base64: "([A-Za-z0-9+/]{4})*([A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?";  # no bits left over: one spelling
 def fresh: {sums: {}, told: {}, proposed: null, seq: 0, time: "", done: 0, again: false, closed: false, seen: {}, listed: {}, present: [], signed: [], phase: {}, approved: [], declined: [],
-  room: {}, watch: {}, read: {}, typed: {}, approval_head: null, prepared: null, positions: [], open: {}, waiting: {}, armed: false, paused: "", back: [],
+  room: {}, looked: {}, watch: {}, read: {}, typed: {}, approval_head: null, prepared: null, positions: [], open: {}, waiting: {}, armed: false, paused: "", back: [],
   settling: [], replaces: [], pays: [], nodes: []};
 
 def broken($control; $text): .out += ["E\t\($control) \(.folder // "entry"), entry \(.seq): \($text)"];
 def need($ok; $control; $text): if $ok then . else broken($control; $text) end;
+def bag($e): $e.body as $b | "\($b.position) \($b.set_identifier)" as $share | .newest = .seq  # each number once; opened is what was closed last
+  | need($e.actor == $b.position; "ASM-01"; "somebody else's bag")
+  | if $e.type == "bag-closed" then need(.bags[$b.bag] == null; "STO-01"; "the number of a bag that was used before") | .bags[$b.bag] = true
+      | .lies[$share] = $b.bag | .looked[$b.position] = "closed"
+    else need(if $b.state == "missing" then $b.bag == null else ($b.bag == .lies[$share]) == ($b.state != "replaced") end; "STO-01"; "not the bag that was closed last")
+      | .looked[$b.position] = (if $b.state == "missing" then "missing" else "open" end)
+      | if $b.state == "intact" then . else .cut = true | .excepted["STO-02"] = false end end;
+def bagged: need([.looked[] | select(. == "open")] == []; "SEC-02"; "a share lies in no bag at the end")
+  | need(.kind != "transfer" or (.cut | not) or .excepted["STO-02"]; "STO-02"; "a bag was not intact, and nobody excepted that");
+
 def alone_only: .kind == "drill" or .kind == "check";
 def after($kind; $control): need(.seen[$kind]; $control; "\($kind) must come before it");
 
@@ -206,7 +216,7 @@ def step($b): (.done + 1) as $next
 
 def examined: after("machine"; "AIR-02") | after("self-tests"; "SET-09");
 
-def unlocked($b): if alone_only then need(.alone == []; "STO-10"; "a share that was not opened alone") | .alone = [$b.position] | .waiting[$b.position // ""] = ($b.number | tonumber? // 0)
+def unlocked($b): need(.looked[$b.position // ""] != null; "STO-01"; "a share whose bag was not looked at") | .looked[$b.position // ""] = "open" | if alone_only then need(.alone == []; "STO-10"; "a share that was not opened alone") | .alone = [$b.position] | .waiting[$b.position // ""] = ($b.number | tonumber? // 0)
   else need(.armed and (.positions | index($b.position)); "SIG-08"; "a share that the vault was not armed for") | after("import-path"; "AIR-07")
   | .waiting[$b.position] = ($b.number | tonumber? // 0) end;
 
@@ -278,10 +288,12 @@ def closed($b):
   .closed = true | .number as $number | .out += ["C\t\($number)\t\($b.outcome)"]
   | (if .kind == "transfer" and $b.outcome != "void" and .holds != null then .held += [.holds + {signed: (.seen["signing"] // false)}]
     elif $b.outcome == "receipt" then received else . end)
+  | (if $b.outcome == "void" then . else bagged end)
   | if $b.outcome == "void" then need((.seen["signing"] or .seen["hsm-signed"]) | not; "BRD-06"; "void, but the HSM may have signed")
     elif .kind == "keygen" and $b.outcome == "key record signed" then
       from_outside | after("quorums"; "GEN-07") | need(everyone | has_all($custodians + ["administrator","witness"]); "ASM-01"; "not everyone was there")
       | need(.proven_all // [] | has_all($custodians); "GEN-14"; "a share was not proven")
+      | need(.looked | keys | has_all($custodians); "SEC-02"; "a share lies in no bag at the end")
       | everyone_signs(["opening","key-record","adjournment"]; .newest // 0)
       | . as $s | .out += [("charter","policy") as $p | select($s.rules == "" or $s.sums[$p] != null) | ("cfo","cto","witness") as $who | "N\t\($number)\t\($p)\t\($who)"]
     elif .kind == "transfer" and $b.outcome == "carried out" then
@@ -359,10 +371,11 @@ def body($e): $e.body as $b | $e.type as $t
       | need(($b.control | IN(excepted[])) and .listed[$b.file] == "exception"; "SET-06"; "an exception that no form allows")
       | need([("cfo","cto") as $who | any($signed[]; .[0] == "exception" and .[1] == $who and .[3] == $b.file)] | all; "SET-06"; "an exception that cfo and cto did not both sign")
       | .out += ["X\t\($b.control) \($number)\t\(.folder)/\($b.file)"]
+    elif $t == "bag-opened" or $t == "bag-closed" then bag($e)
     elif $t == "vault-ended" then .armed = false | .alone = null
     elif $t == "closed" then closed($b) else . end;
 
-def opened($e): . as $old | fresh + {from: .at, key_record: .key_record, held: .held, in_force, charter, rules, proposals, epoch: .in_force, out: [], at: .at, seq: 1, time: .time,
+def opened($e): . as $old | fresh + {from: .at, key_record: .key_record, held: .held, bags, lies, in_force, charter, rules, proposals, epoch: .in_force, out: [], at: .at, seq: 1, time: .time,
     number: ($e.body.ceremony | tonumber? // 0), kind: $e.body.kind, folder: "\(("000" + $e.body.ceremony)[-4:])-\($e.body.kind)"}
   | need($old.at == 0 or $old.closed; "AUD-08"; "the ceremony before has not ended")
   | need($e.body.mark == $mark and $e.body.genesis == $genesis; "AUD-03"; "of another genesis, or practice for production")

@@ -108,9 +108,13 @@ _BAGS = "there are no bags, hand-overs or safes in this release"
 _STO = {
     "STO-01": Control(
         "A bag's number is never used twice; the bag that is opened is the last one closed for that share",
-        instead=_BAGS,
+        ("bag-opened", "bag-closed"),
     ),
-    "STO-02": Control("A bag that is not intact halts an ordinary transfer and opens a key-compromise event", instead=_BAGS, excepted=True),
+    "STO-02": Control(
+        "A bag that is not intact halts an ordinary transfer and opens a key-compromise event",
+        ("bag-opened",),
+        excepted=True,
+    ),
     "STO-03": Control("Access to a safe is recorded with full name, time, reason and management's approval", instead=_BAGS),
     "STO-04": Control(
         "A movement has its authorization, tracking and a signature at arrival; an overdue one raises an alarm",
@@ -320,7 +324,7 @@ _SEC = {
         "Shares are locked again in the run that opened them, under the next number, and proven before the old ones go",
         ("sealing", "proven", "removed"),
     ),
-    "SEC-02": Control("A new bag, two signatures, a hand-over and a return slip for each site", instead=_BAGS),
+    "SEC-02": Control("A new bag, two signatures, a hand-over and a return slip for each site", ("bag-closed", "signature")),
     "SEC-03": Control("Every session object in the HSM is destroyed and its absence enumerated", ("absent",)),
     "SEC-04": Control(
         "The sanitisation of a medium is recorded: who, which, how",

@@ -47,6 +47,8 @@ FileKind = Literal[
     "torn",
     "leftover",
 ]
+BagNumber = Annotated[str, Pattern(r"[A-Z0-9][A-Z0-9-]{3,19}", "a bag's number: 4 to 20 capital letters, digits and hyphens")]
+BagState = Literal["intact", "cut", "damaged", "wet", "replaced", "missing"]
 RoomCheck = Literal["recorders", "windows", "access", "power", "emissions", "sound"]
 Signed = Annotated[str, Pattern(r"[ -~\n]{1,4000}", "the text that was signed")]
 Control = Annotated[str, Pattern(r"[A-Z]{3}-[0-9]{2}", "a control's identifier such as AIR-01")]
@@ -538,6 +540,27 @@ class Drilled:
 
 
 @record
+class BagOpened:
+    """The actor looked at the tamper-evident bag of their share of this set before it was cut open: number and state (STO-01, STO-02).
+
+    `replaced`: the share came in a bag of another number than was closed. Without a number there was none: `missing`."""
+
+    position: Position
+    set_identifier: SetIdentifier
+    bag: BagNumber | None = None
+    state: BagState
+
+
+@record
+class BagClosed:
+    """The actor's share of this set went into this bag, which was closed in front of those who sign the adjournment (SEC-02)."""
+
+    position: Position
+    set_identifier: SetIdentifier
+    bag: BagNumber
+
+
+@record
 class Resumed:
     """The ceremony goes on after an interruption; what was found (a torn line, an unlisted file) is kept in files listed next."""
 
@@ -634,6 +657,8 @@ ALL: dict[str, type] = {
         Amended,
         Rehearsed,
         Drilled,
+        BagOpened,
+        BagClosed,
         Resumed,
         Paused,
         Continued,

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from ceremony.record import entries
+from ceremony.record.bags import Bags
 from ceremony.record.chain import Chain
 from ceremony.record.charter import Charter
 from ceremony.record.claims import NONE, Claims, after
@@ -36,6 +37,8 @@ class Ledger:
     """Head of the ceremony that took it in -> a charter that replaces a lost officer and waits for its cool-off."""
     sets: Sets = field(default_factory=Sets)
     """Every set that exists, and every sealing."""
+    bags: Bags = field(default_factory=Bags)
+    """STO-01: every bag that was closed, and the one that each share lies in."""
     claims: Claims = field(default_factory=lambda: NONE)
     """Number of a transfer -> what it holds back."""
     used: Mapping[str, int] = field(default_factory=dict)
@@ -77,7 +80,9 @@ class Ledger:
         outcome = state.closed.outcome if state.closed else None
         revoked = self.revoked | {found.authorization for _, found in ceremony.revocations()}
         claims = after(self.claims, ceremony.number, state)
-        kept = replace(self, nonces={**self.nonces, **nonces(state.entries)}, claims=claims, revoked=revoked)
+        kept = replace(
+            self, bags=self.bags.after(state.entries), nonces={**self.nonces, **nonces(state.entries)}, claims=claims, revoked=revoked
+        )
         if state.file("policy") and outcome not in (None, VOID):
             kept = replace(kept, policy=ceremony.load(Policy, "policy"))
         if ceremony.amends:

@@ -17,6 +17,7 @@ from ceremony.base.files import PARTIAL, read_file
 from ceremony.base.lines import parse_chain, parse_line, sha256
 from ceremony.base.signatures import Signature
 from ceremony.record import entries
+from ceremony.record.bags import Bags
 from ceremony.record.chain import Chain, SignedCharter
 from ceremony.record.charter import OFFICERS, SIGNERS, Charter
 from ceremony.record.charter import check as check_charter
@@ -244,6 +245,14 @@ class Register:
         found = Sets()
         for ceremony in self.ceremonies:
             found = found.after(ceremony.number, ceremony.state, partial(ceremony.load, KeyRecord, "key-record"))
+        return found
+
+    @cached_property
+    def bags(self) -> Bags:
+        """Every bag, and the one that each share lies in; a fold."""
+        found = Bags()
+        for ceremony in self.ceremonies:
+            found = found.after(ceremony.state.entries)
         return found
 
     @property

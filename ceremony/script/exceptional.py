@@ -27,7 +27,8 @@ from ceremony.script.table import Step
 NAMESPACE: signatures.Namespace = "exception@cold-ceremony"
 SENTENCE = r"[ -~]{3,500}"
 LIFTS = (
-    "A form for AIR-01, DRL-01 or BRD-05 lets the ceremony that it refused go on; one for ASM-03 ends a pause without one of the two. "
+    "A form for AIR-01, STO-02, DRL-01 or BRD-05 lets the ceremony that it refused go on; one for ASM-03 ends a pause without one "
+    "of the two. "
     "STO-08 is excepted in the charter. Forms for the others are recorded and reported, and lift nothing here."
 )
 

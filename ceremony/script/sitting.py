@@ -14,7 +14,7 @@ from ceremony.record import checkpoint, entries
 from ceremony.record.register import Register
 from ceremony.screen import panels
 from ceremony.screen.terminal import Stopped
-from ceremony.script import media
+from ceremony.script import bags, media
 from ceremony.script.opening import custodians
 from ceremony.script.prepare import agreed, alive, authorized, end_vault, moment, start_vault
 from ceremony.script.review import approve_late, given
@@ -36,6 +36,7 @@ def unlock(room: Room) -> Steps:
     vault ends, and is armed anew for those who approved by then."""
     while True:
         yield from approve_late(room)
+        yield from bags.opened(room)
         invited = [p for p in _approved(room) if p not in _set_aside_today(room)]
         check_enough(room, invited)
         yield from _armed(room, invited)

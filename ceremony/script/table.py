@@ -54,6 +54,10 @@ def _numbered(*steps: Step) -> tuple[Step, ...]:
 MACHINE = ("SET-02", "SET-09", "AIR-02", "AIR-03", "AIR-04", "AIR-05", "AIR-06", "AIR-07", "REC-10")
 """What the step that opens the HSM holds to."""
 
+BAGS_OPENED = Step("open", "Open the bags", "custodians", 3, ("STO-01", "STO-02"), "bags:opened")
+BAGS_CLOSED = Step("re-secure", "Close the bags", "custodians", 3, ("STO-01", "SEC-02"), "bags:closed")
+"""Right after the roll-call of every ceremony that opens shares; and in the step before its adjournment (SEC-02)."""
+
 KEYGEN = _numbered(
     Step("open", "Charter and policy", "staff", 2, ("SET-01", "SET-04", "SET-05", "STO-08", "AUT-02"), "opening:constitution"),
     Step("open", "Room", "staff", 3, ("AIR-01",), "surroundings:checklist", blind=True),
@@ -64,6 +68,7 @@ KEYGEN = _numbered(
     Step("generate", "Lock, write, read back, open", "custodians", 40, ("GEN-10", "STO-05", "STO-09"), "generate:lock_all", live=True),
     Step("generate", "Prove every quorum", "staff", 1, ("GEN-07",), "generate:prove_quorums", live=True),
     Step("sign", "Sign the key record", "everyone", 15, ("GEN-14",), "generate:sign_key_record"),
+    BAGS_CLOSED,
     Step("close", "Adjourn", "everyone", 10, ("AUD-02",), "closing:adjourn_keygen"),
 )
 
@@ -76,12 +81,14 @@ TRANSFER = _numbered(
     Step("open", "Room", "staff", 3, ("AIR-01",), "surroundings:checklist", blind=True),
     Step("open", "Clock and closing slips", "everyone", 5, ("ASM-04", "ASM-05", "AUD-10"), "outside:clock_and_slips", blind=True),
     Step("open", "Roll-call", "everyone", 10, ("ASM-01", "ASM-02"), "opening:roll_call", staff_signs=True),
+    BAGS_OPENED,
     Step("review", "Review", "everyone", 5, ("TXN-02", "TXN-05", "TXN-07", "TXN-12"), "review:review"),
     Step("review", "Type back", "custodians", 4, ("TXN-06",), "typeback:type_back", staff_signs=True),
     Step("approve", "Approvals", "everyone", 8, ("SIG-02",), "review:approvals", staff_signs=True),
     Step("assemble", "Unlock the shares", "custodians", 8, ("REC-01", "REC-02", "REC-04", "REC-12", "REC-13"), "sitting:unlock", live=True),
     Step("sign", "Sign", "everyone", 2, ("REC-06", "REC-07", "REC-08", "REC-09", "SIG-01", "SIG-03", "SEC-03"), "sitting:sign"),
     Step("re-secure", "Lock the shares again", "custodians", 5, ("SEC-01",), "sitting:lock_again"),
+    BAGS_CLOSED,
     Step("re-secure", "Adjourn", "everyone", 5, ("AUD-02",), "closing:adjourn"),
     Step("carry out", "Bundle and QR", "staff", 5, ("EXP-01", "EXP-02"), "closing:carry_out", staff_signs=True),
     Step("carry out", "Close", "staff", 1, (), "closing:close_transfer"),
@@ -102,14 +109,18 @@ DRILL = _numbered(
     Step("open", "Room", "staff", 3, ("AIR-01",), "surroundings:checklist", blind=True),
     Step("open", "Clock and closing slips", "everyone", 5, ("ASM-04", "ASM-05", "AUD-10"), "outside:clock_and_slips", blind=True),
     Step("open", "Roll-call", "everyone", 5, ("ASM-01", "ASM-02"), "health:roll_call_of_drill", staff_signs=True),
+    BAGS_OPENED,
     Step("prove", "Each share alone", "custodians", 12, ("STO-10", "SEC-01"), "health:prove"),
     Step("record", "Outcome of the drill", "staff", 10, ("DRL-01", "DRL-03"), "drills:outcome", staff_signs=True),
+    BAGS_CLOSED,
     Step("close", "Adjourn", "everyone", 5, ("AUD-02",), "drills:close"),
 )
 
 CHECK = _numbered(
     Step("open", "Roll-call", "custodians", 3, ("ASM-01", "ASM-02"), "health:roll_call"),
+    BAGS_OPENED,
     Step("prove", "Each share alone", "custodians", 4, ("STO-10", "SEC-01"), "health:prove"),
+    BAGS_CLOSED,
     Step("close", "Adjourn", "custodians", 2, ("AUD-02",), "health:close"),
 )
 
@@ -130,6 +141,8 @@ WHY: dict[str, str] = {
     "generate:sign_key_record": "Everyone signs which set of shares exists from now on. Before the last signature there is none.",
     "surroundings:checklist": "The witness walks through the room: what listens, looks in or transmits here must not, before people speak.",
     "outside:clock_and_slips": "Watches and closing slips say what no copy of the register can: the time, and how the last ceremony ended.",
+    "bags:opened": "A bag tells whether anybody was at the share since it was closed. Look at it before it is cut open.",
+    "bags:closed": "Each share goes into a new bag before its custodian leaves. Its number is what the next opening is compared with.",
     "review:review": "Everyone reads whom this pays, how much, and the fee, made from the very bytes that will be signed.",
     "typeback:type_back": "What the payee said is compared with the bytes by two people, from their paper and not from the screen.",
     "review:approvals": "Everyone who must signs an approval of this request and no other. No share is open yet.",

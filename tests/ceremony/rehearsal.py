@@ -47,7 +47,7 @@ def copy(set_: Stage, folder: Path) -> Stage:
     shutil.copytree(set_.folder, folder, symlinks=True)
     conf = folder / "hsm" / "softhsm2.conf"
     conf.write_text(conf.read_text().replace(str(set_.folder), str(folder)))
-    cast: Cast = replace(set_.cast, passphrases=dict(set_.cast.passphrases), budget={}, instead=[])
+    cast: Cast = replace(set_.cast, passphrases=dict(set_.cast.passphrases), bags=dict(set_.cast.bags), budget={}, instead=[])
     return replace(set_, folder=folder, cast=cast, seconds={})
 
 

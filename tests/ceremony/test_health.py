@@ -45,7 +45,7 @@ def test_a_custodian_proves_their_share_alone(authorized: Stage) -> None:
     shown, code = rehearsal.run(authorized, *check(authorized, "A2", "B1"))
     assert code == 0, shown[-2000:]
     assert (eyes.headless, eyes.wide, eyes.coloured) == ([], [], set())
-    assert {place[:2] for place in eyes.places} == {(1, 3), (2, 3), (3, 3)}
+    assert {place[:2] for place in eyes.places} == {(n, 5) for n in range(1, 6)}
     assert "Shares checked: proven: A2 B1" in shown
     types = rehearsal.types(authorized)
     assert types.count("unlocked") == types.count("proven") == 2
@@ -127,7 +127,20 @@ def test_a_drill(authorized: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     brought = {"the practice register": str(practice.register), "genesis": practice.genesis, "head": practice.head}
     monkeypatch.setattr(authorized.cast, "papers", {**authorized.cast.papers, **brought})
     authorized.cast.pace = eyes = Eyes()
-    for kind in ("rehearsed", "clock", "present", "alone", "unlocked", "sealing", "proven", "removed", "step", "drilled", "signature"):
+    for kind in (
+        "rehearsed",
+        "clock",
+        "present",
+        "alone",
+        "unlocked",
+        "sealing",
+        "proven",
+        "removed",
+        "step",
+        "drilled",
+        "bag-closed",
+        "signature",
+    ):
         command = words(authorized, "resume")
         shown, code = rehearsal.run_broken(authorized, f"kill-after:{kind}", command)
         assert (code, rehearsal.types(authorized)[-1]) == (KILLED, kind), shown[-2000:]
@@ -136,7 +149,7 @@ def test_a_drill(authorized: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert "to practise    C1 C2" in shown
     assert (eyes.headless, eyes.coloured) == ([], set())
     assert [line for line in eyes.wide if " ...PRACTICE" not in line] == [], "but for lines that a kill left unfinished"
-    assert {place[0] for place in eyes.places} == set(range(1, 8))
+    assert {place[0] for place in eyes.places} == set(range(1, 10))
     check_ended(authorized, "drill held")
     both_verify(authorized)
     book = Register.open(authorized.folder / "register")

@@ -288,6 +288,8 @@ class Sample:
     shift: int = field(init=False, default=0)
     """Days by which transfers are later."""
     amended_policy: Policy | None = field(init=False, default=None)
+    bags: dict[str, int] = field(init=False, default_factory=dict)
+    """How many bags each share has had."""
 
     def __post_init__(self) -> None:
         self.founding = self.charter = self.desk.charter()
@@ -362,10 +364,27 @@ class Sample:
         scribe.add("tool", entries.VaultEnded(reason="every share is locked and proven"))
         scribe.sign_file("key-record", "key-record.json", everyone)
         scribe.step("Sign the key record")
+        self.close_bags(scribe, self.charter.custodians)
         scribe.checkpoint("adjournment", everyone)
         scribe.step("Adjourn")
         scribe.add("tool", entries.Closed(outcome="key record signed", reason=""))
         return scribe.transcript.head
+
+    def open_bags(self, scribe: Scribe, positions: Iterable[str]) -> None:
+        """The bag that each share was put into last, intact."""
+        for position in positions:
+            bag = f"{position}-{self.bags[position]:04d}"
+            identifier = self.key_record.set_identifier
+            scribe.add(position, entries.BagOpened(position=position, set_identifier=identifier, bag=bag, state="intact"))
+        scribe.step("Open the bags")
+
+    def close_bags(self, scribe: Scribe, positions: Iterable[str]) -> None:
+        """Each share into a new bag."""
+        for position in positions:
+            self.bags[position] = self.bags.get(position, 0) + 1
+            bag = f"{position}-{self.bags[position]:04d}"
+            scribe.add(position, entries.BagClosed(position=position, set_identifier=self.key_record.set_identifier, bag=bag))
+        scribe.step("Close the bags")
 
     def _start_vault(self, scribe: Scribe) -> None:
         scribe.add("tool", entries.Machine(findings=("AIR-04 swap is on: /dev/sda2",), usb=(), says="self-reported: / is in memory"))
@@ -441,6 +460,7 @@ class Sample:
         scribe.from_outside(number - 1)
         scribe.roll_call((*ROOM, "administrator", "witness"))
         scribe.step("Roll-call")
+        self.open_bags(scribe, ROOM)
         for person in (*ROOM, "witness"):
             scribe.add(person, entries.Reviewed(request=request.digest))
         scribe.step("Review")
@@ -455,6 +475,7 @@ class Sample:
             self._lock(scribe, position, max(known[position, self.key_record.set_identifier].begun) + 1)
         scribe.add("tool", entries.VaultEnded(reason="every share is locked again"))
         scribe.step("Lock the shares again")
+        self.close_bags(scribe, ROOM)
         scribe.checkpoint("adjournment", (*ROOM, "administrator", "witness"))
         scribe.step("Adjourn")
         names = ("manifest.json", "transaction")

@@ -41,7 +41,9 @@ def check(made: Sample, number: int, prev: str) -> str:
         scribe.add(person, entries.Present(factors=("signing key file", OWN)))
     scribe.checkpoint("opening", HERE)
     scribe.step("Roll-call")
+    made.open_bags(scribe, HERE)
     alone(made, scribe, HERE)
+    made.close_bags(scribe, HERE)
     scribe.checkpoint("adjournment", HERE)
     scribe.step("Adjourn")
     scribe.add("tool", entries.Closed(outcome="shares checked", reason="proven: A1 B3"))
@@ -57,10 +59,12 @@ def drill(made: Sample, number: int, prev: str) -> str:
     scribe.from_outside(number - 1)
     scribe.roll_call((*HERE, "administrator", "witness"))
     scribe.step("Roll-call")
+    made.open_bags(scribe, HERE)
     alone(made, scribe, HERE)
     told = {"scenario": "site D was missing", "outcome": "nothing", "remediation": "nothing", "next": "2027-02-20"}
     scribe.add("tool", entries.Drilled(attack="REC-03", caught="yes", **told))  # type: ignore[arg-type]
     scribe.step("Outcome of the drill")
+    made.close_bags(scribe, HERE)
     scribe.checkpoint("adjournment", (*HERE, "administrator", "witness"))
     scribe.step("Adjourn")
     scribe.add("tool", entries.Closed(outcome="drill held", reason=""))

@@ -120,6 +120,8 @@ SENTENCES: dict[type, Callable[[Any], str]] = {
     entries.Drilled: lambda b: (
         f"drill: {b.scenario}; attack {b.attack}, caught: {b.caught}; {b.outcome}; to mend: {b.remediation}; next {b.next}"
     ),
+    entries.BagOpened: lambda b: f"bag {b.bag} of this share opened: {b.state}" if b.bag else "the bag of this share is MISSING",
+    entries.BagClosed: lambda b: f"share put into bag {b.bag}, which was closed",
     entries.Resumed: lambda b: f"INTERRUPTED after entry {b.after} and resumed here" + (f"; kept: {', '.join(b.found)}" if b.found else ""),
     entries.Paused: lambda b: f"PAUSED: {', '.join(b.who)} left ({b.reason})",
     entries.Continued: lambda b: f"went on after the pause of entry {b.paused}, administrator and witness back",

@@ -1,0 +1,104 @@
+"""Bags: which numbers a register has ever had, and which bag each share lies in; a fold (STO-01, STO-02, SEC-02).
+
+The step and the verifier read these rules. A share is a position of a set: the shares of an older set lie in bags of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from ceremony.base.control import control, refuse
+from ceremony.record import entries
+from ceremony.record.state import Recorded, State
+
+INTACT = "intact"
+NO_BAG: tuple[entries.BagState, ...] = ("missing", "replaced")
+"""States in which the bag that was closed last is not there."""
+Share = tuple[str, str]
+"""Position, set identifier."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bags:
+    """What a register says of bags."""
+
+    used: Mapping[str, str] = field(default_factory=dict)
+    """Number -> the position whose share was closed in it."""
+    closed: Mapping[Share, str] = field(default_factory=dict)
+    """The bag that each share was put into last."""
+
+    def after(self, found: Iterable[Recorded]) -> Bags:
+        """With these entries."""
+        now = self
+        for body in (e.body for e in found):
+            if isinstance(body, entries.BagClosed):
+                now = now.put((body.position, body.set_identifier), body.bag)
+        return now
+
+    def put(self, share: Share, bag: str) -> Bags:
+        """With this share in this bag."""
+        return replace(self, used={**self.used, bag: share[0]}, closed={**self.closed, share: bag})
+
+
+@control("STO-01")
+def check_number(bags: Bags, body: entries.BagOpened | entries.BagClosed, where: str = "") -> None:
+    """STO-01: a bag that is closed has a number that no bag of the register ever had; the bag that is opened is the one that was
+    closed last for this share. Who says that it was replaced gives the other number; who has none says that it is missing."""
+    last = bags.closed.get((body.position, body.set_identifier))
+    if isinstance(body, entries.BagClosed):
+        if body.bag in bags.used:
+            refuse(
+                "STO-01",
+                f"{where}{body.position}: a bag's number is used once, for ever",
+                found=f"{body.bag}, in which the share of {bags.used[body.bag]} lay before",
+                expected="the number of a new bag",
+                do="Take a new bag; read the number as it is printed.",
+            )
+    elif (body.bag is None) != (body.state == "missing") or (body.state == "replaced") != (body.bag not in (None, last)):
+        refuse(
+            "STO-01",
+            f"{where}the bag of {body.position} is not the one that was closed last",
+            found=f"{body.bag or 'no number'}, {body.state}",
+            expected=f"{last or 'no bag at all'}, or the word `replaced` after the other number",
+            do="Read the number again. A bag of another number is recorded as `replaced`; a bag that a custody record names is taken into "
+            "the register first (`ceremony custody take`).",
+        )
+
+
+def not_intact(state: State) -> tuple[entries.BagOpened, ...]:
+    """Bags of this ceremony that were not intact."""
+    return tuple(body for body in state.all(entries.BagOpened) if body.state != INTACT)
+
+
+def covered(state: State) -> bool:
+    """Whether both officers excepted the bags as they are: a form that was signed before a bag was found says nothing of it."""
+    signed = False
+    for entry in state.entries:
+        if isinstance(entry.body, entries.BagOpened) and entry.body.state != INTACT:
+            signed = False
+        elif isinstance(entry.body, entries.Excepted) and entry.body.control == "STO-02":
+            signed = True
+    return signed
+
+
+@control("STO-02")
+def check_intact(state: State, where: str = "") -> None:
+    """STO-02: a bag that is not intact halts an ordinary transfer, unless both officers excepted it since; drills and checks record it.
+
+    Whatever the ceremony, it raises the question whether the share is compromised (record/custody.py)."""
+    if state.opened.kind == "transfer" and not_intact(state) and not covered(state):
+        refuse(
+            "STO-02",
+            f"{where}somebody may have been at a share",
+            found="; ".join(f"{body.position}: {body.state}" for body in not_intact(state)),
+            expected="every bag intact",
+            do="Keep the bag, tell both officers. They decide: reshare, a new key and a sweep, or an exception that they sign here (x).",
+        )
+
+
+def to_close(state: State) -> tuple[entries.BagOpened, ...]:
+    """Whose bag was opened in this ceremony and is not closed again: all but those whose share did not come at all."""
+    unlocked = {body.position for body in state.all(entries.Unlocked)}
+    closed = {body.position for body in state.all(entries.BagClosed)}
+    opened = {body.position: body for body in state.all(entries.BagOpened)}
+    return tuple(body for p, body in sorted(opened.items()) if p not in closed and (body.state != "missing" or p in unlocked))

@@ -1,0 +1,59 @@
+"""What every ceremony that opens or makes shares must have recorded of their bags (STO-01, STO-02, SEC-02)."""
+
+from __future__ import annotations
+
+from ceremony.base.control import control, refuse
+from ceremony.record import checkpoint, entries
+from ceremony.record.bags import check_intact, check_number, to_close
+from ceremony.record.ledger import VOID, Ledger
+from ceremony.record.register import Ceremony
+from ceremony.record.rules.common import differs
+from ceremony.record.signers import COPY
+from ceremony.record.state import Recorded
+
+
+def check(ceremony: Ceremony, ledger: Ledger) -> None:
+    """Every bag by the ones before it, always; no share is unlocked whose bag was not looked at; at the end each is closed again,
+    and two people have signed that."""
+    bags, looked, where = ledger.bags, set[str](), f"{ceremony.folder.name}: "
+    for entry in ceremony.state.entries:
+        body = entry.body
+        if isinstance(body, entries.BagOpened | entries.BagClosed):
+            check_number(bags, body, where)
+        if isinstance(body, entries.BagOpened):
+            looked.add(body.position)
+        if isinstance(body, entries.Unlocked) and body.position not in looked:
+            differs("STO-01", ceremony, f"the bag of {body.position}", "not looked at before its share was unlocked", "number and state")
+        bags = bags.after((entry,))
+    closed = ceremony.state.closed
+    if closed is None or closed.outcome == VOID:
+        return
+    check_intact(ceremony.state, where)
+    made = ceremony.state.last(entries.Generated)
+    open_yet = [body.position for body in to_close(ceremony.state)]
+    if made is not None:
+        open_yet = [p for p in ledger.charter.custodians if (p, made.set_identifier) not in bags.closed]
+    if open_yet:
+        differs("SEC-02", ceremony, f"the share of {', '.join(open_yet)}", "in no bag at the end", "a new bag for each share")
+    for entry in ceremony.state.entries:
+        if isinstance(entry.body, entries.BagClosed):
+            check_two(ceremony, entry)
+
+
+@control("SEC-02")
+def check_two(ceremony: Ceremony, entry: Recorded) -> None:
+    """SEC-02: custodian and witness have both signed the transcript with the new bag in it. Who checks their share with another
+    custodian signs with them; alone, the second signature is that of the safe's second person (custody record `in`)."""
+    state = ceremony.state
+    ends = (e for e in state.entries if isinstance(e.body, entries.Signature) and e.body.purpose in ("adjournment", "disagreement"))
+    signed = {e.actor for e in ends if checkpoint.parse(e.body.text or "").seq >= entry.line.seq}
+    here = set(state.actors(entries.Present))
+    second = {"witness"} if "witness" in here or ceremony.kind != "check" else here - {entry.actor}
+    if entry.actor not in signed or (second and not second & signed):
+        refuse(
+            "SEC-02",
+            f"{ceremony.folder.name}: the new bag of {entry.actor}",
+            found="signed by " + (", ".join(sorted(signed)) or "nobody"),
+            expected=f"two signatures over it: {entry.actor} and {' or '.join(sorted(second)) or 'whoever is there'}",
+            do=COPY,
+        )

@@ -48,7 +48,7 @@ class ShareOrder:
     def __post_init__(self) -> None:
         what = f"share order {self.identifier}"
         if (self.kind == "reseal") != bool(self.positions):
-            raise Malformed(f"{what}: a reseal names its positions, a {self.kind if self.kind != 'reseal' else 'reshare'} names none")
+            raise Malformed(f"{what}: a reseal names whose shares it is about, every other order none")
         if list(self.positions) != sorted(set(self.positions)):
             raise Malformed(f"{what}: its positions are not in their order, or one is there twice")
 

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from ceremony.base.control import control, refuse
 from ceremony.base.data import Malformed
+from ceremony.record.order import verified
 from ceremony.vault import protocol
 from ceremony.vault.child import Child, Handlers, loop
 from ceremony.vault.generation import Birth, Generation
@@ -65,7 +66,10 @@ class Opener:
         self._check_fresh()
         chain = verify_charters(message.charters, message.genesis)
         record = verify_key_record(message.key_record, message.key_record_signatures, message.genesis, chain)
-        rules = Rules(record=record, profile=chain[-1].kdf, positions=record.plan.positions, alone=True)
+        renewed: tuple[str, ...] = ()
+        if message.order is not None:
+            renewed = verified(message.order, message.order_signatures, "reseal", chain[-1], record, message.genesis).positions
+        rules = Rules(record=record, profile=chain[-1].kdf, positions=record.plan.positions, alone=True, renewed=renewed)
         self._board = Board(rules, self._random_alone, self._talk)
         return HealthBegun(key_record=record.digest)
 
@@ -101,6 +105,15 @@ class Opener:
     def prove_again(self, message: protocol.ProveAgain) -> Proven:
         """Open what was read back, with the passphrase of this run."""
         self._opening().prove_again(message.position, message.sealed)
+        return Proven(position=message.position)
+
+    def lock_new(self, message: protocol.LockNew) -> Sealed:
+        """Choose a new passphrase, lock."""
+        return Sealed(position=message.position, sealed=self._opening().lock_new(message.position, message.sealing))
+
+    def prove_new(self, message: protocol.ProveNew) -> Proven:
+        """Open what was read back, with the new passphrase."""
+        self._opening().prove_new(message.position, message.sealed)
         return Proven(position=message.position)
 
     def ask_link(self, message: Any, kind: type) -> Any:
@@ -168,5 +181,7 @@ def serve(child: Child) -> None:
         protocol.Deliver: opener.deliver,
         protocol.LockAgain: opener.lock_again,
         protocol.ProveAgain: opener.prove_again,
+        protocol.LockNew: opener.lock_new,
+        protocol.ProveNew: opener.prove_new,
     }
     loop(child, protocol.TO_OPENER, handlers)

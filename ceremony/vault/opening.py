@@ -26,12 +26,14 @@ TRIES = 3
 class Rules:
     """Whose shares may be opened and how they are locked again: key record, KDF profile of the charter, positions.
 
-    `alone`: at most one share is open at a time; the next one replaces it (STO-10)."""
+    `alone`: at most one share is open at a time; the next one replaces it (STO-10). `renewed`: positions that both officers ordered
+    to be sealed anew; they may choose another passphrase."""
 
     record: KeyRecord
     profile: ProfileName
     positions: tuple[str, ...]
     alone: bool = False
+    renewed: tuple[str, ...] = ()
 
     @property
     def terms(self) -> Terms:
@@ -48,6 +50,8 @@ class _Opened:
     sealing: int
     again: int | None = None
     """Sealing number under which it was locked again."""
+    tries: int = 0
+    """Times that its custodian may still type the passphrase that they chose anew, to prove it."""
 
 
 class Board:
@@ -88,31 +92,66 @@ class Board:
         """No further share is opened; those that are can still be locked again."""
         self._closed = True
 
-    @control("SEC-01")
     def lock_again(self, position: str, sealing: int) -> bytes:
-        """SEC-01: in the run that opened it a share is locked again: same passphrase, fresh salt, a higher sealing number."""
+        """In the run that opened it a share is locked again, under the same passphrase."""
         opened = self._of(position)
+        return self._locked(position, opened, sealing, opened.passphrase)
+
+    def lock_new(self, position: str, sealing: int) -> bytes:
+        """In the run that opened it alone a share is locked under a passphrase that its custodian chooses now, other than the one of
+        before; AUT-01 if no share order names the position. May be done again: nothing was destroyed yet."""
+        opened = self._of(position)
+        if position not in self._rules.renewed:
+            do = "Let both officers order it: `ceremony shares order`."
+            expected = "a share order for these positions" if not self._rules.renewed else " ".join(self._rules.renewed)
+            refuse("AUT-01", f"a new passphrase for {position}", found="no order that names it", expected=expected, do=do)
+        chosen = self._talk.choose(position, self._random, self._terms.mark, unlike=opened.passphrase)
+        sealed = self._locked(position, opened, sealing, chosen)
+        chosen[:] = bytes(len(chosen))  # its custodian types it once more before it counts
+        opened.tries = TRIES
+        return sealed
+
+    @control("SEC-01")
+    def _locked(self, position: str, opened: _Opened, sealing: int, passphrase: bytearray) -> bytes:
+        """SEC-01: a share is locked again in the run that opened it, with a fresh salt and a higher sealing number."""
         if sealing <= opened.sealing:
             do = "Give the number of this ceremony."
             refuse("SEC-01", f"{position} locked again", found=f"sealing {sealing}", expected=f"above {opened.sealing}", do=do)
         header = Header.of(self._terms, self._rules.record.set_identifier, position, self._rules.profile, sealing)
-        sealed = envelope.seal(header, opened.share, opened.passphrase, self._random(envelope.SALT))
-        opened.again = sealing
+        sealed = envelope.seal(header, opened.share, passphrase, self._random(envelope.SALT))
+        opened.again, opened.tries = sealing, 0
         return sealed
 
     def prove_again(self, position: str, sealed: bytes) -> None:
         """What was read back is the share, under the same passphrase, with the new sealing number."""
         opened = self._of(position)
-        if opened.again is None:
-            raise Malformed(f"{position}: lock this share again first")
-        envelope.check_header(Header.unpack(sealed), self._expected(position, (opened.again,), ()))
+        self._check_read_back(position, opened, sealed)
         try:
             share = envelope.unseal(sealed, opened.passphrase)
         except envelope.WrongPassphrase:
             share = b""
-        if not hmac.compare_digest(share, opened.share):
-            do = "Keep the old sealed share. Write this one again."
-            refuse("SEC-01", f"the new sealed share of {position}", found="it does not open to the share", expected="the same share", do=do)
+        _check_same(position, share, opened)
+
+    def prove_new(self, position: str, sealed: bytes) -> None:
+        """What was read back is the share, under the new passphrase, which its custodian types once more; WrongSecret if it does not
+        open. Without a try left it must be locked once more, under another one."""
+        opened = self._of(position)
+        if not opened.tries:
+            raise Malformed(f"{position}: choose a new passphrase first (again, if it was wrong {TRIES} times)")
+        self._check_read_back(position, opened, sealed)
+        passphrase = self._talk.ask(position, "to prove it, ")
+        try:
+            share = envelope.unseal(sealed, passphrase)
+        except envelope.WrongPassphrase as error:
+            opened.tries -= 1
+            raise WrongSecret(str(error), opened.tries) from None
+        _check_same(position, share, opened)
+
+    def _check_read_back(self, position: str, opened: _Opened, sealed: bytes) -> None:
+        """By its header it is the one that was just locked."""
+        if opened.again is None:
+            raise Malformed(f"{position}: lock this share again first")
+        envelope.check_header(Header.unpack(sealed), self._expected(position, (opened.again,), ()))
 
     def forget(self) -> None:
         """Drop every reference to a share. The memory itself goes when the process ends."""
@@ -152,3 +191,10 @@ class Board:
         if position not in self._opened:
             raise Malformed(f"{position} is not open")
         return self._opened[position]
+
+
+def _check_same(position: str, share: bytes, opened: _Opened) -> None:
+    """SEC-01: what the new sealed share holds is the share that is open."""
+    if not hmac.compare_digest(share, opened.share):
+        do = "Keep the old sealed share. Write this one again."
+        refuse("SEC-01", f"the new sealed share of {position}", found="it does not open to the share", expected="the same share", do=do)

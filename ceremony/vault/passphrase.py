@@ -79,13 +79,13 @@ class Passphrases:
         self._prompt: Prompt | None = None
         self._tried: set[str] = set()
 
-    def choose(self, position: str, random: Random, mark: Mark) -> bytearray:
-        """A new passphrase for one custodian, on a screen that carries the mark. Raises Interrupted."""
+    def choose(self, position: str, random: Random, mark: Mark, unlike: bytes | bytearray = b"") -> bytearray:
+        """A new passphrase for one custodian, on a screen that carries the mark, other than `unlike`. Raises Interrupted."""
         prompt = self._ready(position)
         offered = offer(random)
         with prompt.aside():
             typed = _typed_back(prompt, position, _page(position, offered, mark), offered)
-        return bytearray(" ".join(offered), "ascii") if typed else _own(prompt, position)
+        return bytearray(" ".join(offered), "ascii") if typed else _own(prompt, position, unlike)
 
     def ask(self, position: str, purpose: str) -> bytearray:
         """The passphrase of one custodian, typed once: `purpose` says for what. Raises Interrupted."""
@@ -138,12 +138,12 @@ def _typed_back(prompt: Prompt, position: str, page: tuple[str, ...], offered: t
     return True
 
 
-def _own(prompt: Prompt, position: str) -> bytearray:
-    """One of their own, typed twice."""
+def _own(prompt: Prompt, position: str, unlike: bytes | bytearray) -> bytearray:
+    """One of their own, typed twice; not the one that they have already."""
     prompt.say(f"{position}, {LEAST} or more letters, digits, signs and spaces without accents.")
     while True:
         first = normal(prompt.secret(f"{position}, your own passphrase (it does not show), then Enter: "))
-        reason = fault(first)
+        reason = "That is your passphrase of before." if hmac.compare_digest(first, unlike) else fault(first)
         if not reason:
             again = normal(prompt.secret(f"{position}, the same once more, then Enter: "))
             if hmac.compare_digest(first, again):

@@ -259,6 +259,16 @@ class Vault:
         """SEC-01: what was read back opens, to the same commitment."""
         return self.opener.ask(protocol.ProveAgain(position=position, sealed=sealed), Proven)
 
+    def lock_new(self, position: str, sealing: int) -> Sealed:
+        """SEC-01: let this custodian choose a new passphrase, and lock their share under it."""
+        with self._terminal_kept():
+            return self.opener.ask(protocol.LockNew(position=position, sealing=sealing), Sealed)
+
+    def prove_new(self, position: str, sealed: bytes) -> Proven:
+        """SEC-01: let this custodian type the new passphrase once more. WrongSecret while what was read back does not open."""
+        with self._terminal_kept():
+            return self.opener.ask(protocol.ProveNew(position=position, sealed=sealed), Proven)
+
     def end(self) -> None:
         """Let both forget everything and end. May be called again."""
         for helper in (self.opener, self.hsm):

@@ -94,13 +94,17 @@ class ProveQuorums:
 
 @record
 class BeginHealth:
-    """Open shares one at a time, each alone, never combined (STO-10) -> HealthBegun. Asks nobody."""
+    """Open shares one at a time, each alone, never combined (STO-10) -> HealthBegun. Asks nobody.
+
+    `order`: a share order for a reseal, if there is one: whose shares may then get a new passphrase."""
 
     message: Literal["begin-health"] = "begin-health"
     charters: tuple[SignedCharter, ...]
     genesis: Digest
     key_record: bytes
     key_record_signatures: tuple[Signature, ...]
+    order: bytes | None = None
+    order_signatures: tuple[Signature, ...] = ()
 
 
 @record
@@ -143,6 +147,24 @@ class ProveAgain:
     """Open what was read back with the passphrase of this run and compare -> Proven. Asks nobody."""
 
     message: Literal["prove-again"] = "prove-again"
+    position: Position
+    sealed: bytes
+
+
+@record
+class LockNew:
+    """Let this custodian choose a new passphrase and lock their open share under it, and this sealing number -> Sealed."""
+
+    message: Literal["lock-new"] = "lock-new"
+    position: Position
+    sealing: int
+
+
+@record
+class ProveNew:
+    """Let this custodian open what was read back, with the passphrase that they chose anew -> Proven, or Wrong."""
+
+    message: Literal["prove-new"] = "prove-new"
     position: Position
     sealed: bytes
 
@@ -523,7 +545,23 @@ class Taken:
     count: int
 
 
-TO_OPENER = (Hello, Arm, Finish, BeginKeygen, BeginHealth, Lock, Prove, ProveQuorums, Unlock, Recover, Deliver, LockAgain, ProveAgain)
+TO_OPENER = (
+    Hello,
+    Arm,
+    Finish,
+    BeginKeygen,
+    BeginHealth,
+    Lock,
+    Prove,
+    ProveQuorums,
+    Unlock,
+    Recover,
+    Deliver,
+    LockAgain,
+    ProveAgain,
+    LockNew,
+    ProveNew,
+)
 TO_HSM = (Hello, Arm, Finish, Open, TryImportPath, ServeLink, LinkDone, Imported, Sign, Destroy)
 OVER_LINK = (GiveRandom, GiveImportKey, TakeKeys)
 TROUBLE = (RefusedReply, MalformedReply, Wrong, InterruptedReply, Failed)

@@ -17,6 +17,7 @@ from ceremony.base.control import Refused
 from ceremony.base.data import dump, load
 from ceremony.record.charter import Hsm
 from ceremony.record.keyrecord import KeyRecord
+from ceremony.record.order import ShareOrder
 from ceremony.vault import accounts, opener, prompt
 from ceremony.vault import passphrase as passphrases
 from ceremony.vault.opener import Opener
@@ -450,6 +451,108 @@ def test_a_share_is_proven_healthy_alone(desk: tuple[World, str, str], screen: P
         assert refused(screen).identifier == "STO-10"
     screen.ask("arm", good)
     assert refused(screen).identifier == "SIG-08"
+
+
+def reseal_begun(world: World, *positions: str, **changes: Any) -> BeginHealth:
+    """A health check under an order of both officers for these positions."""
+    good = world.good
+    order = ShareOrder(
+        kind="reseal",
+        mark=world.charter.mark,
+        genesis=good.genesis,
+        charter=world.charter.digest,
+        key_record=world.key_record.digest,
+        register_head="ab" * 32,
+        identifier="s-1",
+        positions=positions,
+        reason="overheard",
+        requester="witness",
+        not_before="2026-11-20T09:00:00Z",
+        expires="2026-11-21T09:00:00Z",
+    )
+    order = replace(order, **changes)
+    return BeginHealth(
+        charters=good.charters,
+        genesis=good.genesis,
+        key_record=good.key_record,
+        key_record_signatures=good.key_record_signatures,
+        order=dump(order),
+        order_signatures=tuple(world.sign(person, "share-order", dump(order)) for person in ("cfo", "cto")),
+    )
+
+
+def chosen(screen: PtyVault, position: str, sealing: int, own: str = "") -> tuple[bytes, str]:
+    """A new passphrase for an open share: the words that are offered, or one of their own."""
+    screen.ask("lock_new", position, sealing)
+    words = [screen.wait(r"    [1-6]  ([a-z-]+)").group(1) for _ in range(6)]
+    if own:
+        screen.type(f"{position}, word 1 of 6: ", "o")
+        for prompt_ in ("your own passphrase", "the same once more"):
+            screen.type(rf"{position}, {prompt_}[^:]*: ", own)
+        return screen.answer().sealed, own
+    for number, word in enumerate(words, 1):
+        screen.type(f"{position}, word {number} of 6: ", word)
+    return screen.answer().sealed, " ".join(words)
+
+
+@pytest.mark.control("SEC-01")
+def test_a_share_gets_a_new_passphrase_which_is_typed_once_more(desk: tuple[World, str, str], screen: PtyVault) -> None:
+    """The old sealed share still opens with the passphrase of before; the new one only with the new one."""
+    screen.call("begin_health", reseal_begun(desk[0], "A1"))
+    transfer = Transfer(desk[0], screen)
+    transfer.opened("A1")
+    sealed, passphrase = chosen(screen, "A1", 4)
+    assert envelope.unseal(sealed, passphrase.encode()) == transfer.shares["A1"]
+    for left in (2, 1, 0):
+        screen.ask("prove_new", "A1", sealed)
+        screen.type(PROVE.format("A1"), transfer.passphrase("A1"))
+        wrong = refused(screen)
+        assert (wrong.kind, wrong.tries_left) == ("WrongSecret", left)
+    screen.ask("prove_new", "A1", sealed)
+    assert "choose a new passphrase first" in str(refused(screen))
+    again, other = chosen(screen, "A1", 5, own="Another sentence of my own, longer")
+    screen.ask("prove_new", "A1", sealed)
+    assert refused(screen).identifier == "REC-12"
+    screen.ask("prove_new", "A1", again)
+    screen.type(PROVE.format("A1"), other)
+    assert screen.answer().position == "A1"
+    scan(screen, [other.encode(), passphrase.encode(), transfer.shares["A1"]])
+
+
+@pytest.mark.control("AUT-01")
+def test_only_whom_the_officers_named_chooses_a_new_passphrase(desk: tuple[World, str, str], screen: PtyVault) -> None:
+    screen.ask("begin_health", reseal_begun(desk[0], "A1", key_record="cd" * 32))
+    assert refused(screen).identifier == "AUT-01"
+    one = reseal_begun(desk[0], "A1")
+    screen.ask("begin_health", replace(one, order_signatures=one.order_signatures[:1]))
+    assert refused(screen).identifier == "AUT-02"
+    screen.call("begin_health", one)
+    Transfer(desk[0], screen).opened("A2")
+    screen.ask("lock_new", "A2", 4)
+    assert refused(screen).identifier == "AUT-01"
+    screen.ask("lock_new", "A1", 4)
+    assert "not open" in str(refused(screen))
+
+
+@pytest.mark.control("AUT-01")
+def test_in_a_transfer_nobody_chooses_a_new_passphrase(desk: tuple[World, str, str], screen: PtyVault) -> None:
+    screen.call("arm", with_all(desk[0]))
+    Transfer(desk[0], screen).opened("A1")
+    screen.ask("lock_new", "A1", 4)
+    assert refused(screen).identifier == "AUT-01"
+
+
+def test_the_passphrase_of_before_is_no_new_one(desk: tuple[World, str, str], screen: PtyVault) -> None:
+    screen.call("begin_health", reseal_begun(desk[0], "A1"))
+    transfer = Transfer(desk[0], screen)
+    transfer.opened("A1")
+    screen.ask("lock_new", "A1", 4)
+    screen.type("A1, word 1 of 6: ", "o")
+    screen.type(r"A1, your own passphrase[^:]*: ", transfer.passphrase("A1"))
+    screen.wait("That is your passphrase of before")
+    for prompt_ in ("your own passphrase", "the same once more"):
+        screen.type(rf"A1, {prompt_}[^:]*: ", "Another sentence of my own, longer")
+    assert screen.answer().position == "A1"
 
 
 class FakeLink(Channel):

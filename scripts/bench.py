@@ -18,10 +18,14 @@ from typing import get_args
 from ceremony import demonstration
 from ceremony.cast import Pace
 from ceremony.record.register import Register
+from ceremony.script import typed_card
 from ceremony.script.table import SCRIPTS, number_of
+from shares import card
 from tests import softhsm
 from tests.ceremony import rehearsal
 from tests.record import sample
+from tests.screen import stains
+from tests.screen import test_card as of_a_card
 from transfer.bitcoin.address import address_of
 from transfer.bitcoin.sighash import sighashes
 from transfer.request import SigningRequest
@@ -171,6 +175,24 @@ def twelve_shares(folder: Path) -> list[Row]:
     ]
 
 
+def share_cards() -> list[Row]:
+    """What a share card asks of a hand, and what its code stands, rendered from the PDF at 300 dots per inch; the leading decoder."""
+    sealed = of_a_card.sealed()
+    text, image = card.payload(sealed), of_a_card.page()
+    groups = sum(len(line.split()) for line in card.lines(sealed))
+    rows: list[Row] = [("a typed card, groups of four", f"{groups}", "at most 48")]
+    printing = seconds(lambda: typed_card.printed(sealed))
+    rows.append(("  drawn, rendered, read back by both readers and as text", f"{printing:.2f} s", ""))
+    blurred = stains.is_read(stains.blurred(stains.none(image, text)), text)
+    rows.append(("a card's code, blurred by half a module", "read" if blurred else "NOT READ", "read"))
+    for what, look in (("a tenth of it blackened", lambda stain: stain.image), ("both", stains.blurred)):
+        found = [(stain.on_finder, stains.is_read(look(stain), text)) for stain in stains.of(image, text)]
+        clear, hit = ([read for finder, read in found if finder == on] for on in (False, True))
+        figure = f"read in {sum(clear)} of {len(clear)} places; {sum(hit)} of {len(hit)} on a finder pattern"
+        rows.append((f"  {what}", figure, f"{len(clear)} of {len(clear)}"))
+    return rows
+
+
 def help_is_quick() -> list[Row]:
     """`ceremony --help` beside a bare import of click, in turn."""
     pairs = [(seconds(lambda: quiet(CEREMONY, "--help")), seconds(lambda: quiet(sys.executable, "-c", "import click"))) for _ in range(15)]
@@ -243,6 +265,7 @@ def main() -> None:
         rows = [
             *the_demo(folder / "demo"),
             *twelve_shares(folder / "twelve"),
+            *share_cards(),
             *help_is_quick(),
             *hsm_rate(folder / "hsm"),
             *a_thousand_inputs(folder / "thousand"),

@@ -9,16 +9,17 @@ Argon2id (RFC 9106) of passphrase and salt gives 44 bytes: the key (32) and the 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from typing import Literal, TypeVar, cast
+from dataclasses import dataclass, field
+from typing import Literal, NoReturn, TypeVar, cast
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
-from ceremony.base.control import control, refuse
-from ceremony.base.data import Malformed, Mark, Position, SetIdentifier
+from ceremony.base.control import Refused, control, refuse
+from ceremony.base.data import Digest, Malformed, Mark, Position, SetIdentifier
 from ceremony.base.mark import permits
 from shares.commitment import MARKS
 from shares.plan import MOST, SchemeName, Terms, indices, position_of
@@ -60,6 +61,19 @@ class WrongPassphrase(Exception):
     def __init__(self, position: Position) -> None:
         super().__init__(f"the sealed share {position} did not open: the passphrase is wrong, or the sealed share is damaged")
         self.position = position
+
+
+def wrong_passphrase(header: Header, tries_left: int) -> str:
+    """What a custodian is told whose passphrase did not open a sealed share that has exactly the recorded bytes (`check_undamaged`):
+    the seal alone could not tell a wrong passphrase from damage, the record can."""
+    tries = f"{tries_left} {'try' if tries_left == 1 else 'tries'} left"
+    again = "Look at caps lock and the keyboard's layout, then type it again." if tries_left else "It is not tried again today."
+    return (
+        f"{header.position}: this passphrase does not open the sealed share ({tries})\n"
+        f"  found     another passphrase; the sealed share itself is whole, byte for byte as it was locked\n"
+        f"  expected  the passphrase that {header.position} chose for it (sealing number {header.sealing})\n"
+        f"  do        {again}"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,17 +153,54 @@ class Expected:
     """What the key record and the register say of the sealed share that should come next.
 
     `sealings`: every sealing number that the register holds for this position, newest last; `opened`: the positions that
-    were opened before it in this ceremony."""
+    were opened before it in this ceremony; `retired`: set identifier -> in words who retired it and when."""
 
     terms: Terms
     set_identifier: SetIdentifier
     position: Position
     sealings: tuple[int, ...]
     opened: Collection[Position] = ()
+    retired: Mapping[SetIdentifier, str] = field(default_factory=dict)
+
+
+def read(raw: bytes, position: Position) -> Header:
+    """The header of the bytes that this position's custodian presented; refused with their position if they are no sealed share."""
+    what = f"what {position} presented is no whole sealed share"
+    if len(raw) != SEALED:
+        how = "it was cut off" if len(raw) < SEALED else "something was added to it"
+        _damaged(what, position, found=f"{len(raw)} bytes: {how}", expected=f"{SEALED} bytes")
+    try:
+        return Header.unpack(raw)
+    except Malformed as wrong:
+        _damaged(what, position, found=str(wrong), expected="a header as every sealed share has it")
+    except Refused as wrong:
+        refuse(wrong.identifier, f"what {position} presented: {wrong.what}", found=wrong.found, expected=wrong.expected, do=wrong.do)
+
+
+@control("REC-03")
+def check_undamaged(header: Header, sealed: bytes, expected: Expected, recorded: Digest | None) -> None:
+    """REC-03: a sealed share that says it is the recorded one has exactly the recorded bytes; it is never mended silently.
+
+    `recorded`: SHA-256 of the sealed share that the register has under this number; None if it has none. Anything else about it
+    (another set, position or number) is refused by its header (`check_header`)."""
+    if header.mark != expected.terms.mark:
+        return
+    due = Header.of(expected.terms, expected.set_identifier, expected.position, header.profile, header.sealing)
+    found = hashlib.sha256(sealed).hexdigest()
+    if header == due and recorded not in (None, found):
+        what = f"the sealed share of {header.position} is not the one that was locked: damaged, or changed outside of a ceremony"
+        _damaged(what, header.position, found=f"SHA-256 {found}", expected=f"{recorded}, recorded under sealing number {header.sealing}")
+
+
+def _damaged(what: str, position: Position, *, found: str, expected: str) -> NoReturn:
+    do = f"Type no passphrase. Read it in again, from another reader or copy; else another custodian of site {position[0]} steps in."
+    refuse("REC-03", what, found=found, expected=expected, do=do)
 
 
 def check_header(header: Header, expected: Expected) -> None:
     """Refuse by its header alone, before a passphrase is asked, a sealed share that cannot be the one that is due."""
+    _check_kind(header, expected)
+    _check_retired(header, expected)
     _check_set(header, expected)
     _check_place(header, expected)
     _check_sealing(header, expected)
@@ -194,34 +245,66 @@ def check_profile(mark: Mark, profile: ProfileName, position: Position) -> None:
         refuse("STO-05", f"sealed share {position}", found=found, expected=expected, do="Seal production shares with the standard profile.")
 
 
+def _presented(header: Header, expected: Expected) -> str:
+    """Whose sealed share it is, and who presented it if that is somebody else."""
+    own = header.position == expected.position
+    return f"the sealed share of {header.position}" + ("" if own else f", presented for {expected.position},")
+
+
+def _check_kind(header: Header, expected: Expected) -> None:
+    """REC-13: a sealed share of the other kind."""
+    if header.mark != expected.terms.mark:
+        due = f"the {expected.terms.mark} share of {expected.position}"
+        what = f"{_presented(header, expected)} is of the other kind"
+        refuse("REC-13", what, found=f"a {header.mark} share", expected=due, do=f"Put it back, and bring {due}.")
+
+
+@control("SEC-05")
+def _check_retired(header: Header, expected: Expected) -> None:
+    """SEC-05: a sealed share of a retired set is refused by the name of its set: mathematics would still accept it."""
+    if header.set_identifier in expected.retired and header.set_identifier != expected.set_identifier:
+        refuse(
+            "SEC-05",
+            f"{_presented(header, expected)} is of a retired set",
+            found=f"set {header.set_identifier}, {expected.retired[header.set_identifier]}",
+            expected=f"set {expected.set_identifier}, which is in use",
+            do=f"Bring the share of {expected.position} of the set in use. This one should be gone: destroy it before two people.",
+        )
+
+
 @control("REC-13")
 def _check_set(header: Header, expected: Expected) -> None:
     """REC-13: a sealed share of the other kind, or of a set that this register's key record does not make."""
-    what = f"sealed share {header.position}"
-    if header.mark != expected.terms.mark:
-        found, due = f"a {header.mark} share", f"a {expected.terms.mark} share"
-        do = f"Put it back and bring the {expected.terms.mark} share of {expected.position}."
-        refuse("REC-13", what, found=found, expected=due, do=do)
     if header.set_identifier != expected.set_identifier:
-        found, due = f"set {header.set_identifier}", f"set {expected.set_identifier}"
-        do = "Look at the label: this share belongs to another key, or this is another register."
-        refuse("REC-13", what, found=found, expected=due, do=do)
+        refuse(
+            "REC-13",
+            f"{_presented(header, expected)} is of another set",
+            found=f"set {header.set_identifier}",
+            expected=f"set {expected.set_identifier}",
+            do="Compare the set on its label: this is the share of another key, or this is the register of another one.",
+        )
 
 
 @control("REC-02")
 def _check_place(header: Header, expected: Expected) -> None:
     """REC-02: scheme, thresholds and position agree with the key record, and no position comes twice."""
-    what = f"sealed share {header.position}"
+    what = _presented(header, expected)
     if header.position in expected.opened:
-        do = "Put it back and go on with another position."
-        refuse("REC-02", what, found=f"{header.position} a second time", expected="each position once", do=do)
+        do = f"Put it back. If it is not the card of {header.position}, somebody copied it: keep it, and tell the officers."
+        refuse("REC-02", f"{what} comes a second time", found=f"{header.position} is open", expected="each position once", do=do)
     if header.position != expected.position:
-        do = f"Let the custodian of {expected.position} present their own share."
-        refuse("REC-02", what, found=f"position {header.position}", expected=f"position {expected.position}", do=do)
+        swapped = header.position[0] == expected.position[0]
+        do = (
+            f"{header.position} and {expected.position} seem to hold each other's: swap them, and their bags, back."
+            if swapped
+            else f"Give it back to {header.position} of site {header.position[0]}; find out how it came here."
+        )
+        expected_words = f"the sealed share of {expected.position}"
+        refuse("REC-02", f"{what} is somebody else's", found=f"position {header.position}", expected=expected_words, do=do)
     due = Header.of(expected.terms, expected.set_identifier, expected.position, header.profile, header.sealing)
     if header != due:
-        do = "Do not use this card: it contradicts the key record. Keep it and tell the officers."
-        refuse("REC-02", what, found=_terms_of(header), expected=_terms_of(due), do=do)
+        do = "Do not use it: it contradicts the key record, so it was forged. Keep it apart, and tell the officers."
+        refuse("REC-02", f"{what} is of another plan", found=_terms_of(header), expected=_terms_of(due), do=do)
 
 
 @control("REC-12")
@@ -233,14 +316,15 @@ def _check_sealing(header: Header, expected: Expected) -> None:
     if header.sealing > newest:
         refuse(
             "AUD-10",
-            f"the register was rolled back: sealed share {header.position} is newer",
+            f"the register was rolled back: {_presented(header, expected)} is newer",
             found=f"sealing number {header.sealing}, newer than the register",
             expected=f"{newest or 'no sealing'}, the newest that this register knows",
             do="Stop. Fetch the newest register; compare its head with the closing slips.",
         )
-    do = f"Bring the card with sealing number {newest}, and report this one: it should have been destroyed."
+    do = f"Bring the one with sealing number {newest}. This old one should be gone: destroy it before two people."
     known = "an old card" if header.sealing in expected.sealings else "an old card that the register does not know"
-    refuse("REC-12", f"sealed share {header.position}", found=f"sealing number {header.sealing}, {known}", expected=f"{newest}", do=do)
+    what = f"{_presented(header, expected)} was locked anew since"
+    refuse("REC-12", what, found=f"sealing number {header.sealing}, {known}", expected=f"sealing number {newest}", do=do)
 
 
 def _terms_of(header: Header) -> str:

@@ -333,7 +333,7 @@ _SEC = {
     ),
     "SEC-05": Control(
         "A retired set is refused by name, and the tool counts which old shares can still exist",
-        instead="there is no resharing in this release; an older set is refused as another one (REC-13)",
+        ("refusal",),
     ),
 }
 

@@ -256,6 +256,13 @@ class Register:
         return found
 
     @property
+    def retired(self) -> dict[str, str]:
+        """SEC-05: set identifier -> in words which ceremony retired it, and when."""
+        return {
+            set_: f"retired by ceremony {number} on {self.ceremonies[number - 1].time[:10]}" for set_, number in self.sets.retired.items()
+        }
+
+    @property
     def in_use(self) -> KeySet:
         """The newest set."""
         if self.sets.in_use is None:

@@ -15,6 +15,8 @@ from ceremony.script.room import TRIES, Room, Steps
 from shares.envelope import SEALED, Header
 
 SUFFIX = ".sealed"
+_MOST = 4096
+"""Bytes of a file that are looked at: one that is no sealed share is told by what it is."""
 HOW = "overwritten once with zeroes, synced, removed; flash memory may keep old cells"
 """SEC-04: what `destroy` does."""
 
@@ -33,11 +35,21 @@ def newest(room: Room, position: str, set_identifier: str) -> bytes:
     """The sealed share on a position's medium: the newest one of this set. If there is none of this set, the newest of all, for the
     vault to refuse it by its header."""
     folder = room.medium(position)
-    found = [read_file(path, SEALED) for path in _shares(folder)]
+    found = [read_file(path, _MOST) for path in _shares(folder)]
     if not found:
         raise Malformed(f"{position}: no sealed share on this medium ({folder.name}); insert the medium with the file *{SUFFIX}")
-    headers = [(Header.unpack(raw), raw) for raw in found]
-    return max(headers, key=lambda each: (each[0].set_identifier == set_identifier, each[0].sealing))[1]
+    whole = [(header, raw) for raw in found if (header := _header(raw)) is not None]
+    if not whole:
+        return found[0]  # refused by whoever reads it, who says what is wrong with it
+    return max(whole, key=lambda each: (each[0].set_identifier == set_identifier, each[0].sealing))[1]
+
+
+def _header(raw: bytes) -> Header | None:
+    """The header of what lies there; None if it is no whole sealed share."""
+    try:
+        return Header.unpack(raw)
+    except (Malformed, Refused):
+        return None
 
 
 @control("GEN-10")

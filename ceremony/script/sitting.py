@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from ceremony.base.control import Refused, control, refuse
+from ceremony.base.control import Refused, refuse
 from ceremony.base.data import Malformed, dump
 from ceremony.base.lines import sha256
 from ceremony.machine.usb import ASKED
@@ -22,6 +22,7 @@ from ceremony.script.room import Entry, Room, Steps, refusal
 from ceremony.vault.orders import Orders
 from ceremony.vault.process import VaultLost
 from ceremony.vault.protocol import Interrupted, WrongSecret
+from shares import envelope
 from shares.envelope import Header
 from shares.plan import Terms
 from transfer.bitcoin.assemble import assemble
@@ -148,7 +149,7 @@ def unlock_one(room: Room, position: str) -> Steps:
     """One custodian: their card's header first, then the passphrase, at once against the recorded commitment."""
     try:
         sealed = media.newest(room, position, room.book.key_record.set_identifier)
-        header = Header.unpack(sealed)
+        header = envelope.read(sealed, position)
         check_undamaged(room.book, position, header, sealed)
         yield from _tries(room, position, sealed, acceptable(room.book, position, header.sealing))
     except VaultLost:
@@ -168,10 +169,10 @@ def unlock_one(room: Room, position: str) -> Steps:
 def _tries(room: Room, position: str, sealed: bytes, numbers: tuple[int, ...]) -> Steps:
     while True:
         try:
-            alive(room).unlock(position, sealed, numbers)
+            alive(room).unlock(position, sealed, numbers, room.book.retired)
         except WrongSecret as wrong:
             room.screen.fresh(())
-            room.screen.say(str(wrong))
+            room.screen.say(envelope.wrong_passphrase(Header.unpack(sealed), wrong.tries_left))
             if not wrong.tries_left:
                 yield _set_aside(room, position, "three wrong passphrases")
                 return
@@ -199,23 +200,13 @@ def _step_in(room: Room, position: str) -> str:
     return f"Site {letter} cannot open with those who are here" + (f"; {away} may come and step in." if away else ", and has nobody else.")
 
 
-@control("REC-03")
 def check_undamaged(book: Register, position: str, header: Header, sealed: bytes) -> None:
-    """REC-03: a sealed share that says it is the recorded one has exactly the recorded bytes; it is never mended silently.
-
-    Anything else about it (another set, position or number) is refused by its header, in the vault."""
+    """REC-03 for a sealed share of the set in use: what the register recorded when it was locked."""
     record = book.key_record
-    recorded = book.sets.sealed(position, record.set_identifier).begun.get(header.sealing)
+    had = book.sets.sealed(position, record.set_identifier)
     terms = Terms(mark=record.mark, scheme=record.scheme, plan=record.plan)
-    due = Header.of(terms, record.set_identifier, position, header.profile, header.sealing)
-    if header == due and recorded not in (None, sha256(sealed)):
-        refuse(
-            "REC-03",
-            f"the sealed share of {position} is damaged",
-            found=f"SHA-256 {sha256(sealed)}",
-            expected=f"{recorded}, recorded when it was locked",
-            do="Do not type the passphrase. Clean or change the reader, or let another custodian of the site step in.",
-        )
+    expected = envelope.Expected(terms=terms, set_identifier=record.set_identifier, position=position, sealings=had.acceptable)
+    envelope.check_undamaged(header, sealed, expected, had.begun.get(header.sealing))
 
 
 def acceptable(book: Register, position: str, sealing: int) -> tuple[int, ...]:

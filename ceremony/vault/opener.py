@@ -88,7 +88,7 @@ class Opener:
 
     def unlock(self, message: protocol.Unlock) -> protocol.Unlocked:
         """Open one share."""
-        return self._opening().unlock(message.position, message.sealed, message.numbers)
+        return self._opening().unlock(message.position, message.sealed, message.numbers, message.retired)
 
     def recover(self, _: protocol.Recover) -> protocol.Recovered:
         """Combine and compare."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 import hmac
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ceremony.base.control import control, refuse
 from ceremony.base.data import Malformed
@@ -69,12 +69,14 @@ class Board:
         """Position -> share. Secret."""
         return {position: opened.share for position, opened in sorted(self._opened.items())}
 
-    def unlock(self, position: str, sealed: bytes, numbers: Sequence[int]) -> Unlocked:
-        """Open one share. Refuses by header first; WrongSecret if it does not open. `numbers`: sealings of the register."""
+    def unlock(self, position: str, sealed: bytes, numbers: Sequence[int], retired: Mapping[str, str]) -> Unlocked:
+        """Open one share. Refuses by header first; WrongSecret if it does not open. `numbers`: sealings of the register; `retired`:
+        its retired sets, in words."""
         self._check_due(position)
         self._check_tries(position)
-        header = Header.unpack(sealed)
-        envelope.check_header(header, self._expected(position, tuple(numbers), tuple(self._opened)))
+        header = envelope.read(sealed, position)
+        expected = self._expected(position, tuple(numbers), tuple(self._opened))
+        envelope.check_header(header, replace(expected, retired=retired))
         passphrase = self._talk.ask(position, "")
         try:
             share = envelope.unseal(sealed, passphrase)

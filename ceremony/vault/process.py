@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import termios
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
@@ -222,10 +222,12 @@ class Vault:
         """STO-10: shares are then unlocked and locked again one at a time, and never combined. Needs no orders."""
         return self.opener.ask(message, HealthBegun)
 
-    def unlock(self, position: str, sealed: bytes, numbers: tuple[int, ...]) -> Unlocked:
-        """Check the header, then let this custodian type the passphrase. `numbers`: sealing numbers of the register, newest last."""
+    def unlock(self, position: str, sealed: bytes, numbers: tuple[int, ...], retired: Mapping[str, str] | None = None) -> Unlocked:
+        """Check the header, then let this custodian type the passphrase. `numbers`: sealing numbers of the register, newest last;
+        `retired`: its retired sets, in words."""
+        message = protocol.Unlock(position=position, sealed=sealed, numbers=numbers, retired=dict(retired or {}))
         with self._terminal_kept():
-            return self.opener.ask(protocol.Unlock(position=position, sealed=sealed, numbers=numbers), Unlocked)
+            return self.opener.ask(message, Unlocked)
 
     def recover(self) -> Recovered:
         """Combine one minimal quorum; compare commitments and extended public keys."""

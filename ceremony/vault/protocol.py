@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Sequence
+from dataclasses import field
 from typing import Annotated, Any, Literal
 
 from ceremony.base.control import Refused
-from ceremony.base.data import MAX_FILE, Digest, Free, Malformed, Pattern, Position, Text, Time, dump, load, record
+from ceremony.base.data import MAX_FILE, Digest, Free, Malformed, Pattern, Position, SetIdentifier, Text, Time, dump, load, record
 from ceremony.base.signatures import Signature
 from ceremony.record.chain import SignedCharter
 from ceremony.vault.orders import Orders
@@ -111,12 +112,14 @@ class BeginHealth:
 class Unlock:
     """Check the header, ask for the passphrase once, check the commitment -> Unlocked, or Wrong.
 
-    `numbers`: every sealing number that the register holds for this position, newest last."""
+    `numbers`: every sealing number that the register holds for this position, newest last. `retired`: its retired sets, and in
+    words what retired each (SEC-05)."""
 
     message: Literal["unlock"] = "unlock"
     position: Position
     sealed: bytes
     numbers: tuple[int, ...]
+    retired: dict[SetIdentifier, Text] = field(default_factory=dict)
 
 
 @record

@@ -103,7 +103,7 @@ def test_a_forged_share_is_refused_by_its_commitment_too(approved: Stage) -> Non
     secret = passphrase(approved, "B1")
     put(approved, "B1", sealed_anew(card(approved, "B1").read_bytes(), secret, share=bytes(range(32))))
     words = demonstration.transfer_command(approved, "resume")
-    shown, code = rehearsal.run_broken(approved, "without:ceremony.script.sitting.check_undamaged", words)
+    shown, code = rehearsal.run_broken(approved, "without:shares.envelope.check_undamaged", words)
     assert code == 1
     assert "REC-05" in rehearsal.refusals(approved)
     assert "B1" in shown.split("REC-05")[1]
@@ -113,7 +113,8 @@ def test_truncated_is_named(approved: Stage) -> None:
     put(approved, "B2", card(approved, "B2").read_bytes()[:-1])
     shown, code = unlock(approved)
     assert code == 1
-    assert "B2: sealed share: 85 bytes, expected 86" in shown
+    assert "REC-03 what B2 presented is no whole sealed share" in shown
+    assert "85 bytes: it was cut off" in shown
 
 
 @pytest.mark.control("REC-01")

@@ -313,8 +313,8 @@ def test_the_thresholds_of_its_own_site_count(terms: Terms, expected: Expected) 
 
 @pytest.mark.control("REC-02")
 def test_a_position_counts_once(header: Header, expected: Expected) -> None:
-    assert "a second time" in refused("REC-02", header, replace(expected, opened={"A1", "B3"})).found
-    assert "a second time" in refused("REC-02", header, replace(expected, position="B2", opened={"B3"})).found
+    assert "a second time" in refused("REC-02", header, replace(expected, opened={"A1", "B3"})).what
+    assert "a second time" in refused("REC-02", header, replace(expected, position="B2", opened={"B3"})).what
 
 
 @pytest.mark.control("REC-12")

@@ -353,7 +353,7 @@ def test_a_header_is_refused_before_a_passphrase_is_asked(desk: tuple[World, str
         transfer.unlock("A1", foreign(transfer, what), typed="")
         assert refused(screen).identifier == identifier, what
     transfer.unlock("A1", transfer.sealed["A1"][:-1], typed="")
-    assert refused(screen).kind == "Malformed"
+    assert refused(screen).identifier == "REC-03"
     assert "passphrase" not in screen.rest()
 
 

@@ -6,27 +6,26 @@ from the genesis digest down, which comes from outside, before a single amount o
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
 from ceremony.base import signatures
 from ceremony.base.catalogue import CATALOGUE
 from ceremony.base.control import Refused, Undecided, control, refuse
-from ceremony.base.data import Malformed, dump, load
+from ceremony.base.data import Malformed, load
 from ceremony.base.files import read_file
 from ceremony.base.lines import parse_chain, parse_line, sha256
-from ceremony.base.signatures import Signature
 from ceremony.record import checkpoint, entries
 from ceremony.record import policy as policies
 from ceremony.record.approval import Approval
-from ceremony.record.chain import Chain, SignedCharter, verify_chain
-from ceremony.record.charter import Charter, verify_all
+from ceremony.record.carried import document, lines, of_charters, read_chain, read_key_record, read_signed
+from ceremony.record.chain import Chain
+from ceremony.record.charter import Charter
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.received import account_of
 from ceremony.record.register import Ceremony, Register
-from ceremony.record.signed import MOST_BYTES, parse_signatures
+from ceremony.record.signed import parse_signatures
 from ceremony.record.state import State, fold
 from ceremony.record.transcript import NAME
 from transfer.agree import Agreed, agree
@@ -73,36 +72,24 @@ def contents(book: Register) -> dict[str, bytes]:
         raise Malformed("no transfer is prepared: there is nothing to review yet")
     governing = next(c for c in reversed(book.ceremonies) if _has_policy(c, book.policy))
     made = book.key_ceremony
-    found: dict[str, bytes] = {}
-    for number, link in enumerate(book.links):
-        found |= _document(f"charter-{number}", link.charter, link.signatures)
-        if link.succession is not None:
-            found |= _document(f"succession-{number}", link.succession, link.succession_signatures)
-    found |= _document("policy", governing.raw("policy"), governing.signatures("policy"))
-    found |= _document("key-record", made.raw("key-record"), made.signatures("key-record"))
-    found |= _document("authorization", here.raw("authorization"), here.signatures("authorization"))
+    found = of_charters(book.links)
+    found |= document("policy", governing.raw("policy"), governing.signatures("policy"))
+    found |= document("key-record", made.raw("key-record"), made.signatures("key-record"))
+    found |= document("authorization", here.raw("authorization"), here.signatures("authorization"))
     if here.state.file("confirmation") is not None:
-        found |= _document("confirmation", here.raw("confirmation"), here.signatures("confirmation"))
+        found |= document("confirmation", here.raw("confirmation"), here.signatures("confirmation"))
     found[REQUEST] = here.raw("request")
     wanted = here.load(Authorization, "authorization")
     found |= {f"replaced-{number}.tx": raw for number, raw in enumerate(book.replaced(wanted.replaces))}
     found[NAME] = b"".join(entry.line.raw for entry in here.state.entries[: said.seq])
     found[CHECKPOINT] = said.text.encode("ascii")
-    found["checkpoint.signatures"] = _lines(checkpoint.staff_signatures(here.state, said))
+    found["checkpoint.signatures"] = lines(checkpoint.staff_signatures(here.state, said))
     return found
 
 
 def _has_policy(ceremony: Ceremony, policy: Policy) -> bool:
     file = ceremony.state.file("policy")
     return file is not None and file.sha256 == policy.digest
-
-
-def _document(name: str, raw: bytes, signed: Iterable[Signature]) -> dict[str, bytes]:
-    return {f"{name}.json": raw, f"{name}.signatures": _lines(signed)}
-
-
-def _lines(signed: Iterable[Signature]) -> bytes:
-    return b"".join(dump(signature) for signature in signed)
 
 
 @control("AUT-09")
@@ -119,10 +106,10 @@ def read(folder: Path, genesis: str, now: str) -> Requested:
         raise Undecided(
             f"The second reader is not installed here ({', '.join(missing)}): what one reader alone has read is not shown.\n{_INSTALL}"
         )
-    chain = _held("the charters", lambda: _charters(files, genesis))
+    chain = _held("the charters", lambda: read_chain(files, genesis))
     charter = chain.charter
     policy = _held("the policy", lambda: _policy(files, chain))
-    key_record = _held("the key record", lambda: _key_record(files, chain))
+    key_record = _held("the key record", lambda: read_key_record(files, chain))
     authorized = _held("the authorization and its confirmation", lambda: _authorized(files, charter, policy, genesis, now))
     agreed = _held("the signing request", lambda: _agreed(files, key_record, authorized, policy, now))
     approval = _held("the checkpoint of the preparation", lambda: _prepared(files, charter, agreed))
@@ -156,33 +143,9 @@ def _files(folder: Path) -> dict[str, bytes]:
     return {path.name: read_file(path, MOST) for path in paths}
 
 
-def _signed(files: Mapping[str, bytes], name: str) -> tuple[bytes, tuple[Signature, ...]]:
-    raw, signed = files[f"{name}.json"], files[f"{name}.signatures"]
-    if len(signed) > MOST_BYTES:
-        raise Malformed("too many signatures")
-    return raw, parse_signatures(signed, name)
-
-
-def _charters(files: Mapping[str, bytes], genesis: str) -> Chain:
-    items: list[SignedCharter] = []
-    while f"charter-{len(items)}.json" in files:
-        number = len(items)
-        raw, signed = _signed(files, f"charter-{number}")
-        succession, successors = None, tuple[Signature, ...]()
-        with suppress(KeyError):
-            succession, successors = _signed(files, f"succession-{number}")
-        items.append(SignedCharter(charter=raw, signatures=signed, succession=succession, succession_signatures=successors))
-    if not items:
-        raise Malformed("no charter")
-    chain = verify_chain(items)
-    if chain.genesis != genesis:
-        refuse("AUD-09", "the genesis", found=chain.genesis, expected=genesis, do=_STOP)
-    return chain
-
-
 def _policy(files: Mapping[str, bytes], chain: Chain) -> Policy:
     """Of this genesis, signed as the charter that it names demands."""
-    raw, signed = _signed(files, "policy")
+    raw, signed = read_signed(files, "policy")
     policy = policies.parse(raw, "policy")
     charter = chain.named(policy.charter, "the policy")
     policies.check(policy, charter, chain.genesis)
@@ -190,23 +153,10 @@ def _policy(files: Mapping[str, bytes], chain: Chain) -> Policy:
     return policy
 
 
-def _key_record(files: Mapping[str, bytes], chain: Chain) -> KeyRecord:
-    """Of this genesis, signed under the charter that it names by the witness and a quorum of custodians."""
-    raw, signed = _signed(files, "key-record")
-    found = load(KeyRecord, raw, "key record")
-    if found.genesis != chain.genesis or found.mark != chain.charter.mark:
-        refuse("AUD-09", "the key record's genesis", found=found.genesis, expected=chain.genesis, do=_STOP)
-    founding = chain.named(found.charter, "the key record")
-    verify_all(signed, raw, ("witness",), founding, "key-record@cold-ceremony")
-    if not founding.plan.enough([s.signer for s in signed if s.signer in founding.custodians]):
-        refuse("ASM-01", "the key record's custodians", found="too few", expected="a quorum", do=_STOP)
-    return found
-
-
 def _authorized(files: Mapping[str, bytes], charter: Charter, policy: Policy, genesis: str, now: str) -> Authorized:
-    raw, signed = _signed(files, "authorization")
+    raw, signed = read_signed(files, "authorization")
     wanted = load(Authorization, raw, "authorization")
-    said, heard = _signed(files, "confirmation") if wanted.payments else (None, ())
+    said, heard = read_signed(files, "confirmation") if wanted.payments else (None, ())
     confirmation = None if said is None else load(Confirmation, said, "confirmation")
     keys = {member.person: member.key for member in charter.people}
     proof = signed_by(wanted, signed, confirmation, heard, keys, now)

@@ -254,6 +254,28 @@ class Proven:
 
 
 @record
+class Healthy:
+    """The actor proved their share alone at their own site, as their signed health record in this file says: the sealed share of this
+    number opened and matched its commitment (STO-10). `at`: when, by that machine's clock."""
+
+    position: Position
+    number: int
+    sha256: Digest
+    file: FileName
+    at: Time
+
+
+@record
+class Unhealthy:
+    """The actor's share did not prove healthy at their own site, as their signed health record in this file says (STO-10)."""
+
+    position: Position
+    file: FileName
+    at: Time
+    why: Text
+
+
+@record
 class Removed:
     """The actor's older sealed share was removed from their medium: which one it is, by what, and how (SEC-01, SEC-04)."""
 
@@ -628,6 +650,8 @@ ALL: dict[str, type] = {
         Generated,
         Sealing,
         Proven,
+        Healthy,
+        Unhealthy,
         Removed,
         Quorums,
         Authorized,

@@ -285,6 +285,12 @@ class Register:
         return self.ceremonies[self.in_use.ceremony - 1]
 
     @property
+    def key_papers(self) -> tuple[bytes, tuple[Signature, ...]]:
+        """The key record of the set in use, and everybody's signature over it."""
+        made = self.key_ceremony
+        return made.raw("key-record"), made.signatures("key-record")
+
+    @property
     def key_began(self) -> int:
         """The number of the key generation that made the key in use, whichever of its sets is in use."""
         founding = self.sets.founding

@@ -100,7 +100,7 @@ def sealed_after(before: Sealings, found: Iterable[Recorded]) -> dict[tuple[str,
         if isinstance(body, entries.Sealing):
             had = now.get((body.position, body.set_identifier), Sealed())
             now[body.position, body.set_identifier] = replace(had, begun={**had.begun, body.number: body.sha256})
-        elif isinstance(body, entries.Proven):
+        elif isinstance(body, entries.Proven | entries.Healthy):
             for at, had in tuple(now.items()):
                 if at[0] == body.position and body.number in had.begun:
                     now[at] = replace(had, proven=max(had.proven, body.number))

@@ -60,9 +60,12 @@ class Transcript:
             body=encode(body),
         )
         entry = recorded(parse_line(line.raw, self.folder.name), self.folder.name)  # what could not be read again is not written
-        append_line(self.folder / NAME, line.raw)
+        self._write(line.raw)
         self.state = self.state.then(entry)
         return entry
+
+    def _write(self, raw: bytes) -> None:
+        append_line(self.folder / NAME, raw)
 
     def keep_torn(self, torn: bytes) -> Path:
         """Set a torn last line aside in a file of its own and cut it off; the caller records the file first thing."""
@@ -74,3 +77,13 @@ class Transcript:
             file.truncate(len(whole))
             file.flush()
         return aside
+
+
+class Notes(Transcript):
+    """Likewise, kept in memory: what is done where there is no register, until what came of it is signed (record/health.py)."""
+
+    def __init__(self, folder: Path, prev: str) -> None:
+        super().__init__(folder, State(()), prev, "")
+
+    def _write(self, raw: bytes) -> None:
+        """Nothing is written."""

@@ -9,15 +9,12 @@ from datetime import timedelta
 from ceremony.base.control import control, refuse
 from ceremony.record import entries
 from ceremony.record.charter import Charter
+from ceremony.record.health import APART, MINUTE, together
 from ceremony.record.register import Ceremony
 from ceremony.record.rules.common import STAFF, differs
 from ceremony.record.state import State
 from transfer.limits import moment
 
-APART = timedelta(minutes=2)
-"""ASM-04: how far a watch may be from the machine, and from the other watch."""
-_MINUTE = timedelta(minutes=1)
-"""A watch is read to the minute."""
 WORDS = 16
 """Of a head, as people read them."""
 PLACES = 4
@@ -56,10 +53,10 @@ def check_watches(seen: Sequence[Seen], charter: Charter) -> None:
     if "witness" not in people or not people & set(charter.custodians):
         _apart(", ".join(sorted(people)) or "nobody", "the time from the watches of the witness and of one custodian")
     for each in seen:
-        if not -APART <= each.behind < APART + _MINUTE:
+        if not together(each.typed, each.machine):
             _apart(f"{each.typed} on the watch of {each.person}, {each.machine} on the machine", "at most two minutes between them")
     first, last = min(seen, key=lambda s: s.behind), max(seen, key=lambda s: s.behind)
-    if last.behind - first.behind >= APART + _MINUTE:
+    if last.behind - first.behind >= APART + MINUTE:
         apart = f"{first.person} reads {first.typed} at {first.machine}, {last.person} reads {last.typed} at {last.machine}"
         _apart(apart, "watches that are at most two minutes apart")
 

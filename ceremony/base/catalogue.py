@@ -226,7 +226,7 @@ _REC = {
     "REC-03": Control(
         "A damaged share is found and named, and never corrected silently",
         ("unlocked", "refusal"),
-        "bytes that differ from the recorded ones are refused; of a typed card the line and, for one or two wrong letters, the group",
+        "a sealed share that is not the recorded bytes is refused; of a typed card the line is named, and the groups to look at",
     ),
     "REC-04": Control("A bare share is compared with its commitment as it is entered, and the wrong one is named", ("unlocked", "refusal")),
     "REC-05": Control("A forged share is refused by its commitment though its carrier opens", ("unlocked", "refusal")),

@@ -121,7 +121,7 @@ cat >"$tmp/facts.jq" <<'JQ'
 def is($re): type == "string" and test("\\A(" + $re + ")\\z");
 def has_all($needed): ($needed - .) == [];
 def kinds: ["alone","rehearsed","drilled","bag-opened","bag-closed","room-item","boot-image","self-tests","stray-device","watch","clock","slip-read","typed-back",
-  "opened","file","signature","step","present","machine","vault","vault-ended","hsm","import-path","generated","sealing",
+  "opened","file","signature","step","present","machine","vault","vault-ended","hsm","import-path","generated","custodian-token","sealing",
   "proven","removed","quorums","authorized","ordered","agreed","reviewed","armed","unlocked","recovered","imported","signing","set-aside",
   "hsm-signed","absent","checked","exported","sighting","settled","disagreed","excepted","refusal","revoked","granted","proposed","amended","resumed","paused","continued","closed"];
 def namespaces: {"charter":"charter","succession":"succession","policy":"policy","key-record":"key-record","authorization":"authorization",

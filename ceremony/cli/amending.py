@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import click
 
@@ -23,7 +24,7 @@ from ceremony.record.chain import (
     cool_off_ends,
     parse_succession,
 )
-from ceremony.record.charter import Charter, Member
+from ceremony.record.charter import Charter, Medium, Member, in_order
 from ceremony.record.ledger import PROPOSED
 from ceremony.record.register import Ceremony, Register
 from ceremony.record.signed import MOST_BYTES, read_signed
@@ -57,6 +58,7 @@ _register = click.option("--register", "folder", type=papers.FILE, required=True
 @click.option("--kdf", type=click.Choice(["standard", "strong", "light"]))
 @click.option("--vault-minutes", type=int)
 @click.option("--officers-approve", type=click.Choice(["yes", "no"]))
+@click.option("--media", type=click.Choice(get_args(Medium)), multiple=True, help="All of them, instead of those before: repeatable.")
 @click.option("--pin-halves", type=click.Choice(["yes", "no"]))
 @papers.out
 def amend(  # noqa: PLR0913, PLR0917 (one for each repeatable option)
@@ -66,6 +68,7 @@ def amend(  # noqa: PLR0913, PLR0917 (one for each repeatable option)
     devices: tuple[str, ...],
     removed: tuple[str, ...],
     sites: tuple[str, ...],
+    media: tuple[Medium, ...],
     hsm_certificate: str | None,
     output: Path,
     **options: str | int | None,
@@ -81,6 +84,8 @@ def amend(  # noqa: PLR0913, PLR0917 (one for each repeatable option)
         fields["sites"] = tuple(map(site, sites))
     if devices:
         fields["devices"] = tuple(sorted(map(device, devices), key=lambda d: (d.vendor, d.product, d.serial)))
+    if media:
+        fields["media"] = in_order(media)
     changed = replace(
         before,
         number=before.number + 1,

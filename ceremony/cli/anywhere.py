@@ -26,10 +26,12 @@ from ceremony.record.charter import (
     Device,
     Enrolment,
     Hsm,
+    Medium,
     Member,
     SignedEnrolment,
     Site,
     StandingException,
+    in_order,
 )
 from ceremony.record.signed import MOST_BYTES, read_signed
 from ceremony.screen.documents import charter_screen, keys_screen, machine_screen, policy_screen
@@ -91,6 +93,14 @@ def enrol(person: str, name: str, key: Path, output: Path) -> None:
     metavar="STO-08 EXPECTED HAPPENED DECIDED",
     help="What the charter excepts, with its reasons; CFO and CTO sign it with the charter.",
 )
+@click.option(
+    "--media",
+    type=click.Choice(get_args(Medium)),
+    multiple=True,
+    default=("file",),
+    show_default=True,
+    help="What shares may lie on; repeatable.",
+)
 @click.option("--pin-halves", type=click.Choice(["yes", "no"]), default="no", show_default=True, help="Two people type half the PIN each.")
 @papers.out
 def new(  # noqa: PLR0913, PLR0917 (one for each repeatable option)
@@ -98,6 +108,7 @@ def new(  # noqa: PLR0913, PLR0917 (one for each repeatable option)
     sites: tuple[str, ...],
     accounts: tuple[str, ...],
     devices: tuple[str, ...],
+    media: tuple[Medium, ...],
     excepted: tuple[tuple[str, str, str, str], ...],
     hsm_certificate: str,
     output: Path,
@@ -115,6 +126,7 @@ def new(  # noqa: PLR0913, PLR0917 (one for each repeatable option)
         "accounts": tuple(_account(text) for text in accounts),
         "hsm": hsm,
         "exceptions": tuple(StandingException(**dict(zip(_FORM, words, strict=True))) for words in excepted) or None,  # type: ignore[arg-type]
+        "media": in_order(media),
         "devices": tuple(sorted(map(device, devices), key=lambda d: (d.vendor, d.product, d.serial))),
     }
     made = charters.parse(dump(Charter(**fields)), output.name)  # type: ignore[arg-type]

@@ -7,14 +7,13 @@ from typing import cast
 
 import click
 
-from ceremony.base.control import refuse
 from ceremony.base.data import Malformed
 from ceremony.base.files import read_file, write_new
 from ceremony.cli.cold import check_genesis, document, genesis_option, register_option
 from ceremony.machine import pdf
 from ceremony.record.register import Register
 from ceremony.screen.card import MOST, Paper
-from ceremony.script import media
+from ceremony.script.on_file import check_folder
 from ceremony.script.sitting import acceptable, check_undamaged
 from ceremony.script.typed_card import printed, scanned
 from shares.envelope import SEALED, Expected, Header, check_header
@@ -43,7 +42,7 @@ def card(folder: Path, genesis: str, share: str, sheet: str, copies: int) -> Non
     check_genesis(book, genesis)
     sealed = _read(path)
     header = _checked(book, sealed)
-    _check_own(path.parent, header.position)
+    check_folder(path.parent, header.position)
     out = path.with_name(f"card-{header.position}-{header.sealing:04d}.pdf")
     raw = printed(sealed, size, copies)
     write_new(out, raw, mode=0o600)
@@ -71,18 +70,3 @@ def _checked(book: Register, sealed: bytes) -> Header:
     check_header(header, expected)
     check_undamaged(book, header.position, header, sealed)
     return header
-
-
-def _check_own(medium: Path, position: str) -> None:
-    """GEN-10, as `media.write`: the card lies on its own custodian's medium, where nobody else's share lies, sealed or as a card."""
-    files = {path.name: Header.unpack(read_file(path, SEALED)).position for path in medium.glob(f"*{media.SUFFIX}")}
-    cards = {path.name: path.name.split("-")[1] for path in medium.glob("card-??-*.pdf")}
-    strangers = sorted(name for name, whose in (files | cards).items() if whose != position)
-    if strangers:
-        refuse(
-            "GEN-10",
-            f"the medium of {position} holds somebody else's share",
-            found=", ".join(strangers),
-            expected=f"the shares of {position} alone",
-            do="Take the right medium. Find out whose share this is, and how it came here.",
-        )

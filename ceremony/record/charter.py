@@ -10,7 +10,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from ceremony.base import signatures
 from ceremony.base.control import control, refuse
@@ -37,6 +37,8 @@ DeviceTime = Literal["always", "asked"]
 ANY = "any"
 """The serial number of a kind of device that has none of its own."""
 MOST_DEVICES = 64
+Medium = Literal["file", "card", "token"]
+"""What a sealed share may lie on: a file on its custodian's own medium, a card of paper, a hardware token."""
 LONGEST_VAULT = 240
 """Minutes: both children of the vault end by then, whatever happens."""
 
@@ -168,6 +170,8 @@ class Charter:
     vault_minutes: int
     officers_approve: YesNo
     pin_halves: YesNo = "no"
+    media: tuple[Medium, ...] = ("file",)
+    """What sealed shares may be locked onto (STO-05), in the order in which `Medium` names them."""
     exceptions: tuple[StandingException, ...] | None = None
     """Absent where there is none."""
 
@@ -205,6 +209,12 @@ class Charter:
             if account.name == name:
                 return account
         raise Malformed(f"the charter has no account {name!r}; it has {', '.join(a.name for a in self.accounts)}")
+
+
+def in_order(media: Iterable[Medium]) -> tuple[Medium, ...]:
+    """Media in the one order that a charter has them in, each once."""
+    named = set(media)
+    return tuple(medium for medium in get_args(Medium) if medium in named)
 
 
 def check(charter: Charter) -> None:
@@ -245,6 +255,8 @@ def _check_roles(charter: Charter) -> None:
 def _check_ranges(charter: Charter) -> None:
     if not 5 <= charter.vault_minutes <= LONGEST_VAULT:
         raise Malformed(f"charter.vault_minutes: found {charter.vault_minutes}, expected 5 to {LONGEST_VAULT}")
+    if not charter.media or charter.media != in_order(charter.media):
+        raise Malformed(f"charter.media: expected one or more of {', '.join(get_args(Medium))}, in this order, each once")
     names = [account.name for account in charter.accounts]
     if not names or len(set(names)) != len(names) or len({(a.chain, a.path) for a in charter.accounts}) != len(names):
         raise Malformed("charter.accounts: expected one account or more, each name and each path once")

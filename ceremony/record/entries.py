@@ -22,7 +22,7 @@ from ceremony.base.data import (
     record,
 )
 from ceremony.base.signatures import Blob, Namespace
-from ceremony.record.charter import Certificate
+from ceremony.record.charter import Certificate, Medium
 from ceremony.record.order import OrderKind
 from transfer.authorization import Payment
 
@@ -235,13 +235,36 @@ class Generated:
 
 
 @record
+class Token:
+    """A custodian's hardware token as PKCS#11 tells of it: CK_TOKEN_INFO.label and serialNumber, without trailing spaces."""
+
+    label: Text
+    serial: Text
+
+
+@record
+class CustodianToken:
+    """The actor's own token was opened in a process of its own: which token, what protects that process (REC-10), how many known-answer
+    tests it passed (SET-09), and the SHA-256 of the PKCS#11 module between the two."""
+
+    position: Position
+    token: Token
+    protection: dict[Text, Text]
+    tests: int
+    module: Digest
+
+
+@record
 class Sealing:
-    """The actor's share was locked under this number; on disk before the sealed share leaves the vault's reply (REC-12)."""
+    """The actor's share was locked under this number, and goes onto this medium (`token`: onto which one); on disk before the sealed
+    share leaves the vault's reply (REC-12)."""
 
     position: Position
     number: int
     set_identifier: SetIdentifier
     sha256: Digest
+    medium: Medium = "file"
+    token: Token | None = None
 
 
 @record
@@ -648,6 +671,7 @@ ALL: dict[str, type] = {
         Hsm,
         ImportPath,
         Generated,
+        CustodianToken,
         Sealing,
         Proven,
         Healthy,

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from ceremony.record import entries
+from ceremony.record.charter import Medium
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.state import Recorded, State
 
@@ -31,11 +32,23 @@ class KeySet:
 
 
 @dataclass(frozen=True, slots=True)
+class Carrier:
+    """What a sealed share lies on; of tokens, on which one."""
+
+    medium: Medium
+    token: entries.Token | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Sealed:
     """One position's sealed shares of one set: SHA-256 of each that was begun, by sealing number; the newest number that was proven."""
 
     begun: Mapping[int, str] = field(default_factory=dict)
     proven: int = 0
+    on: Mapping[int, Carrier] = field(default_factory=dict)
+    """Sealing number -> what it was to be written to."""
+    removed: frozenset[int] = frozenset()
+    """Numbers that were removed from their media, as the record has it."""
 
     @property
     def acceptable(self) -> tuple[int, ...]:
@@ -99,9 +112,14 @@ def sealed_after(before: Sealings, found: Iterable[Recorded]) -> dict[tuple[str,
     for body in (e.body for e in found):
         if isinstance(body, entries.Sealing):
             had = now.get((body.position, body.set_identifier), Sealed())
-            now[body.position, body.set_identifier] = replace(had, begun={**had.begun, body.number: body.sha256})
+            on = {**had.on, body.number: Carrier(body.medium, body.token)}
+            now[body.position, body.set_identifier] = replace(had, begun={**had.begun, body.number: body.sha256}, on=on)
         elif isinstance(body, entries.Proven | entries.Healthy):
             for at, had in tuple(now.items()):
                 if at[0] == body.position and body.number in had.begun:
                     now[at] = replace(had, proven=max(had.proven, body.number))
+        elif isinstance(body, entries.Removed):
+            for at, had in tuple(now.items()):
+                if at[0] == body.position and body.number in had.begun:
+                    now[at] = replace(had, removed=had.removed | {body.number})
     return now

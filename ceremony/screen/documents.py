@@ -58,6 +58,7 @@ def charter_screen(charter: Charter, signers: Sequence[str]) -> tuple[str, ...]:
         *field("HSM", _hsm(charter.hsm)),
         *field("machine", _machine(charter)),
         *field("rules", f"{charter.scheme}, KDF {charter.kdf}, vault {charter.vault_minutes} min, {_officers(charter)}"),
+        *field("shares on", " or ".join(charter.media)),
         *field("jurisdictions", f"{'EXCEPTED' if charter.exceptions else 'none can compel a quorum'}; able to freeze the funds: {freeze}"),
         *(line for made in charter.exceptions or () for line in field(f"EXC. {made.control}", f"{made.happened}; {made.decided}")),
         *digest(charter.digest),

@@ -15,7 +15,7 @@ from ceremony.base.amounts import format_btc, grouped
 from ceremony.base.data import encode
 from ceremony.base.mark import permits
 from ceremony.record.chain import changed_fields, changes, replaced_officer
-from ceremony.record.charter import Charter, Site, freezers
+from ceremony.record.charter import Charter, Medium, Site, freezers
 from ceremony.screen.documents import hsm_certificate
 from shares.plan import SchemeName
 from transfer.limits import Payee, Policy, moment, written
@@ -129,6 +129,13 @@ _SCHEMES: dict[SchemeName, str] = {
 }
 
 
+_MEDIA: dict[Medium, str] = {
+    "file": "its custodian's own stick, as a file",
+    "card": "a paper card that its custodian prints",
+    "token": "its custodian's own hardware token, behind a PIN, which is not the passphrase",
+}
+
+
 def _holds(charter: Charter) -> tuple[str, ...]:
     hsm, certificate = charter.hsm, hsm_certificate(charter.hsm.certificate)
     devices = f"{len(charter.devices)} USB devices are listed" if charter.devices else "no USB device is listed"
@@ -143,6 +150,7 @@ def _holds(charter: Charter) -> tuple[str, ...]:
         _SCHEMES[charter.scheme],
         f"Each share is locked under its custodian's own passphrase (profile {charter.kdf}). No share is open "
         f"longer than {charter.vault_minutes} minutes.",
+        "A locked share lies on " + ", or on ".join(_MEDIA[medium] for medium in charter.media) + ".",
     )
 
 

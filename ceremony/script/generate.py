@@ -63,20 +63,22 @@ def lock_all(room: Room) -> Steps:
 
 def _lock_one(room: Room, position: str) -> Steps:
     """A passphrase that its custodian cannot type again three times is given up: the share is locked anew, under another one."""
-    room.medium(position)
     identifier = room.here.load(KeyRecord, "key-record").set_identifier
+    media.choose(room, position)
     while True:
-        number = room.book.sets.next_number(position)
-        room.screen.fresh(())
-        sealed = _asked(room, partial(alive(room).lock, position, number)).sealed
-        yield (position, entries.Sealing(position=position, number=number, set_identifier=identifier, sha256=sha256(sealed)))
-        read_back = media.hand_over(room, position, number, sealed)
+        number, read_back = yield from media.locked(room, position, identifier, partial(_locked, room, position))
         room.screen.fresh((f"Written to the medium of {position} and read back. Now open it once more from there.",))
         if _opens(room, position, read_back):
             break
         room.screen.enter(f"{position}: this passphrase is given up. Choose another one.")
     yield (position, entries.Proven(position=position, number=number, sha256=sha256(read_back)))
     yield from media.remove_older(room, position, number, identifier)
+
+
+def _locked(room: Room, position: str, number: int) -> bytes:
+    """Its custodian chooses a passphrase; the sealed share of this number."""
+    room.screen.fresh(())
+    return _asked(room, partial(alive(room).lock, position, number)).sealed
 
 
 def _opens(room: Room, position: str, sealed: bytes) -> bool:

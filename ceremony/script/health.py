@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from ceremony.machine.usb import ASKED
 from ceremony.record import entries
-from ceremony.script import sitting
+from ceremony.script import media, sitting
 from ceremony.script.closing import adjourn
 from ceremony.script.opening import custodians, sign_in
 from ceremony.script.prepare import alive, end_vault, start_processes
@@ -54,7 +54,7 @@ def prove(room: Room) -> Steps:
         room.screen.fresh((f"{position}: your share alone. Still to come: {' '.join(waiting[1:]) or 'nobody'}.", ""))
         yield from sitting.unlock_one(room, position)
         if position in sitting.opened(room) and position in sitting.to_lock(room):
-            with room.screen.working(f"lock, write, read back and prove the share of {position}"):
+            with media.working(room, position, f"lock, write, read back and prove the share of {position}"):
                 yield from sitting.lock_one(room, position)
     for position, number in sitting.to_remove(room):
         yield from sitting.remove_older(room, position, number)

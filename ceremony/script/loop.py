@@ -164,9 +164,20 @@ def _append_refused(room: Room, steps: Steps) -> None:
 
 def append_all(room: Room, steps: Steps) -> None:
     """Each entry is appended and synced before its step goes on."""
-    for actor, body in steps:
+    try:
+        for actor, body in steps:
+            _append_noted(room)
+            room.transcript.append(actor, body, room.clock())
+            _look_around(room)
+    finally:
+        _append_noted(room)
+
+
+def _append_noted(room: Room) -> None:
+    """What was noted meanwhile, each once."""
+    while room.noted:
+        actor, body = room.noted.pop(0)
         room.transcript.append(actor, body, room.clock())
-        _look_around(room)
 
 
 def _look_around(room: Room) -> None:

@@ -1,43 +1,51 @@
-"""Custodians' media: one folder for each person, with their own sealed share and nobody else's (GEN-10)."""
+"""Custodians' media: the one place where sealed shares are read and written, whatever they lie on (a file, a card, a token).
+
+A sealed share is not secret, so the screen process handles files and cards; a token's PIN is, so it has a process of its own."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from importlib.metadata import version
-from pathlib import Path
 
-from ceremony.base.control import Refused, control, refuse
+from ceremony.base.control import Refused
 from ceremony.base.data import Malformed
-from ceremony.base.files import PARTIAL, destroy, read_file, write_new
-from ceremony.machine import tree
-from ceremony.machine.devices import medium_of
+from ceremony.base.lines import sha256
 from ceremony.record import entries
-from ceremony.script.room import TRIES, Room, Steps
-from shares.envelope import SEALED, Header
+from ceremony.record.charter import Medium
+from ceremony.record.sets import Carrier
+from ceremony.script import on_card, on_file
+from ceremony.script.on_file import Gone
+from ceremony.script.room import Entry, Room, Steps
+from shares.envelope import Header
 
-SUFFIX = ".sealed"
-_MOST = 4096
-"""Bytes of a file that are looked at: one that is no sealed share is told by what it is."""
-HOW = "overwritten once with zeroes, synced, removed; flash memory may keep old cells"
-"""SEC-04: what `destroy` does."""
-
-
-def name(position: str, sealing: int) -> str:
-    """`share-A1-0002.sealed`: position and sealing number, for people; the header inside is what counts."""
-    return f"share-{position}-{sealing:04d}{SUFFIX}"
+FILE = Carrier("file")
+NAMES: dict[Medium, str] = {"file": "a file on a stick", "card": "a paper card", "token": "a hardware token"}
 
 
-def _shares(folder: Path) -> list[Path]:
-    """Every sealed share on a medium, whatever its file is called; not what was cut off while it was written."""
-    return sorted(path for path in folder.glob(f"*{SUFFIX}") if not path.name.startswith(PARTIAL))
+class Unwritten(Exception):
+    """This carrier cannot take the share; its custodian gets ready another one, which gets the next sealing number."""
+
+
+def choose(room: Room, position: str) -> None:
+    """What a share is to be locked onto from here on: the charter's one medium, or the one that its custodian chooses of several."""
+    allowed = room.charter.media
+    medium = allowed[0]
+    if len(allowed) > 1:
+        room.screen.fresh(())
+        room.screen.say(f"{position}: your share can lie on " + ", or on ".join(NAMES[each] for each in allowed) + ".")
+        prompt, expected = f"{position}, what is your share locked onto ({', '.join(allowed)})? ", "one of " + ", ".join(allowed)
+        answer = room.screen.ask(prompt, expected, "|".join(allowed))
+        medium = next(each for each in allowed if each == answer)
+    room.carriers[position] = Carrier(medium)
 
 
 def newest(room: Room, position: str, set_identifier: str) -> bytes:
-    """The sealed share on a position's medium: the newest one of this set. If there is none of this set, the newest of all, for the
-    vault to refuse it by its header."""
-    folder = room.medium(position)
-    found = [read_file(path, _MOST) for path in _shares(folder)]
-    if not found:
-        raise Malformed(f"{position}: no sealed share on this medium ({folder.name}); insert the medium with the file *{SUFFIX}")
+    """The sealed share that a custodian brought, from where the register says that it lies: the newest one of this set. If there is
+    none of this set, the newest of all, for the vault to refuse it by its header."""
+    carrier = _recorded(room, position, set_identifier)
+    room.carriers[position] = carrier
+    found = on_card.read(room, position) if carrier.medium == "card" else on_file.read(room, position)
     whole = [(header, raw) for raw in found if (header := _header(raw)) is not None]
     if not whole:
         return found[0]  # refused by whoever reads it, who says what is wrong with it
@@ -52,85 +60,95 @@ def _header(raw: bytes) -> Header | None:
         return None
 
 
-@control("GEN-10")
-def write(folder: Path, position: str, sealing: int, sealed: bytes) -> bytes:
-    """GEN-10: write a sealed share to its own custodian's medium only, and read it back; what was read is returned."""
-    strangers = [path.name for path in _shares(folder) if Header.unpack(read_file(path, SEALED)).position != position]
-    if strangers:
-        refuse(
-            "GEN-10",
-            f"the medium of {position} holds somebody else's share",
-            found=", ".join(strangers),
-            expected=f"the shares of {position} alone",
-            do="Take the right medium. Find out whose share this is, and how it came here.",
-        )
-    path = folder / name(position, sealing)
-    write_new(path, sealed, mode=0o600)
-    raw = read_file(path, SEALED)
-    if raw != sealed:
-        destroy(path)  # else it would be the newest share on this medium
-        raise Malformed(f"{position}: the medium reads back something else than was written; use a new medium")
-    return raw
+def _recorded(room: Room, position: str, set_identifier: str) -> Carrier:
+    """What the newest sealed share lies on; a crash may have left two of them, on two media: then its custodian says which."""
+    had = room.book.sets.sealed(position, set_identifier)
+    carriers = list(dict.fromkeys(had.on[number] for number in reversed(had.acceptable)))
+    if len(carriers) < 2:
+        return carriers[0] if carriers else FILE
+    told = [f"{number} {_said(carrier)}" for number, carrier in enumerate(carriers, start=1)]
+    room.screen.say(f"{position}: a lock was cut off. Your share may lie on: {'; '.join(told)}. Any of them opens.")
+    numbers = "|".join(str(number) for number, _ in enumerate(carriers, start=1))
+    return carriers[
+        int(room.screen.ask(f"{position}, which of them is in your hand ({numbers.replace('|', ', ')})? ", "a number", numbers)) - 1
+    ]
 
 
-def hand_over(room: Room, position: str, sealing: int, sealed: bytes) -> bytes:
-    """Write a sealed share to its custodian's medium; one that is full, read-only or the wrong one is told, and another asked for.
+def _said(carrier: Carrier) -> str:
+    return NAMES[carrier.medium] + (f", {carrier.token.label} (serial {carrier.token.serial})" if carrier.token else "")
 
-    The vault stays alive meanwhile: a bad stick must not end a sitting."""
-    tries = TRIES
+
+Locked = Generator[Entry, None, tuple[int, bytes]]
+"""Entries, and at the end the sealing number and the sealed share as it was read back from its medium."""
+
+
+def locked(room: Room, position: str, set_identifier: str, lock: Callable[[int], bytes]) -> Locked:
+    """SEC-01, REC-12: a share is locked under the next number (`lock` makes the sealed share of it), recorded with what it goes onto,
+    written there, read back and compared. A carrier that cannot take it is told, and another one gets the number after that.
+
+    Onto what: as `choose` has it in this run; else what the share was read from, if the charter still allows that."""
     while True:
-        try:
-            return write(room.medium(position), position, sealing, sealed)
-        except (OSError, Malformed, Refused) as trouble:
-            room.media.pop(position, None)
-            tries -= 1
-            if not tries:
-                raise
-            said = f"{trouble.strerror} ({trouble.filename})" if isinstance(trouble, OSError) else str(trouble)
-            room.screen.say(f"{position}: nothing was written. {said}\nInsert a medium that can be written, your own.")
-
-
-def remove_older(room: Room, position: str, sealing: int, set_identifier: str) -> Steps:
-    """SEC-01, SEC-04: sealed shares of this set with lower numbers than this one, which was proven, are overwritten and removed, each
-    one recorded: whose, from which medium, by what, and how."""
-    folder = room.medium(position)
-    _tidy(folder)
-    for path in _shares(folder):
-        header = Header.unpack(read_file(path, SEALED))
-        number = header.sealing
-        if number < sealing and header.set_identifier == set_identifier:
-            destroy(path)
-            check_gone(path, position)
-            yield (
-                position,
-                entries.Removed(
-                    position=position,
-                    number=number,
-                    medium=medium_of(tree.ROOT, folder),
-                    tool=f"cold-ceremony {version('cold-ceremony')}",
-                    how=HOW,
-                ),
-            )
-
-
-def _tidy(folder: Path) -> None:
-    """What was cut off while it was written goes as well. One that has its name already is the same file under two names: the bytes
-    stay, or a share that counts would be overwritten."""
-    for path in folder.glob(f"{PARTIAL}*{SUFFIX}"):
-        if path.stat().st_nlink > 1:
-            path.unlink()
-        else:
-            destroy(path)
-
-
-@control("SEC-04")
-def check_gone(path: Path, position: str) -> None:
-    """SEC-04: what was destroyed is no longer on its medium; a medium that keeps it is not what it seems to be."""
-    if path.exists():
-        refuse(
-            "SEC-04",
-            f"the old sealed share of {position} is still on its medium",
-            found=path.name,
-            expected="that it is gone after it was overwritten and removed",
-            do="Take this medium away and destroy it before two people; write the new share to another one.",
+        carrier = _ready(room, position)
+        number = room.book.sets.next_number(position)
+        sealed = lock(number)
+        yield (
+            position,
+            entries.Sealing(
+                position=position,
+                number=number,
+                set_identifier=set_identifier,
+                sha256=sha256(sealed),
+                medium=carrier.medium,
+                token=carrier.token,
+            ),
         )
+        try:
+            return number, hand_over(room, position, number, sealed)
+        except Unwritten as trouble:
+            room.screen.say(f"{position}: nothing was written. {trouble}")
+            room.screen.enter(f"{position}: another medium of your own is ready.")
+            choose(room, position)
+
+
+def _ready(room: Room, position: str) -> Carrier:
+    """The carrier of a position's next lock, in its custodian's hand."""
+    if position not in room.carriers or room.carriers[position].medium not in room.charter.media:
+        choose(room, position)
+    room.medium(position)
+    return room.carriers[position]
+
+
+def working(room: Room, position: str, what: str) -> AbstractContextManager[None]:
+    """Says what is being done, and how long it took; nothing of a carrier for which somebody is asked meanwhile."""
+    return room.screen.working(what) if room.carriers.get(position, FILE).medium == "file" else nullcontext()
+
+
+def hand_over(room: Room, position: str, number: int, sealed: bytes) -> bytes:
+    """Write a sealed share to what its custodian has chosen, and read it back; what was read is returned, equal to what was written."""
+    if room.carriers.get(position, FILE).medium == "card":
+        return on_card.hand_over(room, position, number, sealed)
+    return on_file.hand_over(room, position, number, sealed)
+
+
+def remove_older(room: Room, position: str, number: int, set_identifier: str) -> Steps:
+    """SEC-01, SEC-04: sealed shares of this set with lower numbers than this one, which was proven, are removed from what they lie on,
+    each one recorded: whose, from which medium, by what, and how. Other sets are not touched."""
+    for gone in erased(room, position, set_identifier, number):
+        yield (
+            position,
+            entries.Removed(
+                position=position, number=gone.number, medium=gone.medium, tool=f"cold-ceremony {version('cold-ceremony')}", how=gone.how
+            ),
+        )
+
+
+def erased(room: Room, position: str, set_identifier: str, below: int | None = None) -> Iterator[Gone]:
+    """Sealed shares of one set go from everything that they lie on: those of lower numbers than `below`, or all of them."""
+    had = room.book.sets.sealed(position, set_identifier)
+    left = {n: on for n, on in had.on.items() if n not in had.removed and (below is None or n < below)}
+    now = room.carriers.get(position) or had.on.get(max(had.on, default=0), FILE)
+    if now.medium == "card":
+        on_card.tidy(room, position)
+    if "file" in {now.medium, *(on.medium for on in left.values())}:
+        yield from on_file.remove(room, position, set_identifier, below)
+    yield from on_card.remove(room, position, [n for n, on in left.items() if on.medium == "card"])

@@ -20,6 +20,7 @@ from ceremony.record import entries, exceptional
 from ceremony.record.charter import Charter
 from ceremony.record.checkpoint import statement
 from ceremony.record.register import Ceremony, Register
+from ceremony.record.sets import Carrier
 from ceremony.record.state import State
 from ceremony.record.transcript import Transcript
 from ceremony.screen.terminal import Terminal
@@ -77,6 +78,10 @@ class Room:
     """What the command line gave: paths of documents and of the HSM's module; asked for when it is not there."""
     clock: Callable[[], str] = field(default_factory=lambda: utc_now)
     media: dict[str, Path] = field(default_factory=dict)
+    carriers: dict[str, Carrier] = field(default_factory=dict)
+    """What each position's share was read from, or goes onto, in this run (script/media.py)."""
+    noted: list[Entry] = field(default_factory=list)
+    """Entries of what was done outside a step's own: the loop appends them before the next one."""
     cards: dict[str, list[str]] = field(default_factory=dict)
     """Lines of share cards that were typed so far, so that neither a pause nor a slip loses any."""
     vault: Vault | None = None

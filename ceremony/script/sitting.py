@@ -285,7 +285,7 @@ def lock_again(room: Room) -> Steps:
         yield from _armed(room, _approved(room))
         yield from _board(room, remaining)
     for position in to_lock(room):
-        with room.screen.working(f"lock, write, read back and prove the share of {position}"):
+        with media.working(room, position, f"lock, write, read back and prove the share of {position}"):
             yield from lock_one(room, position)
     for position, number in to_remove(room):
         yield from remove_older(room, position, number)
@@ -305,12 +305,8 @@ def to_lock(room: Room) -> tuple[str, ...]:
 
 def lock_one(room: Room, position: str) -> Steps:
     """SEC-01: one open share is locked again under its next number, read back and proven; then the older ones go."""
-    book = room.book
-    number = book.sets.next_number(position)
-    sealed = alive(room).lock_again(position, number).sealed
-    identifier = book.key_record.set_identifier
-    yield (position, entries.Sealing(position=position, number=number, set_identifier=identifier, sha256=sha256(sealed)))
-    read_back = media.hand_over(room, position, number, sealed)
+    identifier = room.book.key_record.set_identifier
+    number, read_back = yield from media.locked(room, position, identifier, lambda n: alive(room).lock_again(position, n).sealed)
     alive(room).prove_again(position, read_back)
     yield (position, entries.Proven(position=position, number=number, sha256=sha256(read_back)))
     yield from remove_older(room, position, number)

@@ -17,7 +17,7 @@ from typing import Any
 from ceremony.base.data import dump, load
 from ceremony.cli import main as command
 from ceremony.record.keyrecord import KeyRecord
-from ceremony.script import media
+from ceremony.script import on_file
 from ceremony.vault.process import Vault
 from shares.envelope import SALT, Header, seal, unseal
 from transfer.bitcoin import bip32
@@ -71,13 +71,13 @@ def account() -> None:
 
 
 def medium() -> None:
-    write = media.write
+    write = on_file.write
 
     def written(folder: Path, position: str, sealing: int, sealed: bytes) -> bytes:
         raw = write(folder, position, sealing, sealed)
         return raw[:-1] + bytes([raw[-1] ^ 1])
 
-    media.write = written
+    on_file.write = written
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ import pytest
 from ceremony.base.control import Refused
 from ceremony.machine import devices, tree
 from ceremony.record import entries
-from ceremony.script import media
+from ceremony.record.sets import Sets
+from ceremony.script import media, on_file
 from ceremony.script.room import Room
 from shares.envelope import SALT, Header, seal
 from tests.machine.tree import clean
@@ -41,9 +42,9 @@ def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Room:
     folder = tmp_path / "A1"
     folder.mkdir()
     for number in (1, 2, 3):
-        (folder / media.name("A1", number)).write_bytes(sealed(number))
+        (folder / on_file.name("A1", number)).write_bytes(sealed(number))
     monkeypatch.setattr(tree, "ROOT", clean(tmp_path / "host", tmp_path / "A1").root)
-    return cast(Room, SimpleNamespace(medium=lambda _person: folder))
+    return cast(Room, SimpleNamespace(medium=lambda _person: folder, carriers={}, book=SimpleNamespace(sets=Sets())))
 
 
 def removed(room: Room) -> list[tuple[str, Any]]:
@@ -57,16 +58,16 @@ def test_what_was_removed_is_told(room: Room, tmp_path: Path) -> None:
     assert body.medium == "0951:1666 Stick, serial 60A44C413E, interfaces 08"
     assert body.tool.startswith("cold-ceremony ")
     assert "overwritten once with zeroes" in body.how
-    assert [path.name for path in (tmp_path / "A1").iterdir()] == [media.name("A1", 3)]
+    assert [path.name for path in (tmp_path / "A1").iterdir()] == [on_file.name("A1", 3)]
 
 
 @pytest.mark.control("SEC-04")
 def test_a_medium_that_keeps_what_it_should_lose_is_refused(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(media, "destroy", lambda _path: None)
+    monkeypatch.setattr(on_file, "destroy", lambda _path: None)
     with pytest.raises(Refused) as caught:
         removed(room)
     assert caught.value.identifier == "SEC-04"
-    assert media.name("A1", 1) in caught.value.found
+    assert on_file.name("A1", 1) in caught.value.found
 
 
 def test_a_folder_on_no_stick_is_told_as_such(tmp_path: Path) -> None:

@@ -275,7 +275,11 @@ _TOLD: Mapping[str, tuple[type, Callable[[Place], str]]] = {
 
 
 def _missing(body: entries.Vault) -> str:
-    return "; ".join(f"{body.process}: {name} {state}" for name, state in body.protection.items() if state != "held")
+    return _not_held(body.process, body.protection)
+
+
+def _not_held(process: str, protection: Mapping[str, str]) -> str:
+    return "; ".join(f"{process}: {name} {state}" for name, state in protection.items() if state != "held")
 
 
 _STANDING: tuple[tuple[str, type, Callable[[Any], str]], ...] = (
@@ -284,6 +288,7 @@ _STANDING: tuple[tuple[str, type, Callable[[Any], str]], ...] = (
     ("Room", entries.RoomItem, lambda b: "" if b.held == "yes" else f"{b.item} is not held: {b.note}"),
     ("HSM", entries.Hsm, lambda b: "; ".join(b.findings)),
     ("Protection not held", entries.Vault, lambda b: "" if held(b) == len(b.protection) else _missing(b)),
+    ("Protection not held, tokens", entries.CustodianToken, lambda b: _not_held(f"token of {b.position}", b.protection)),
     ("Import key", entries.Imported, lambda b: "" if b.attested == "attested" else f"made in the HSM, but {b.attested}"),
     ("Nonces", entries.HsmSigned, lambda b: b.nonces),
 )

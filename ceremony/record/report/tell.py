@@ -70,7 +70,11 @@ SENTENCES: dict[type, Callable[[Any], str]] = {
     entries.Hsm: lambda b: f"HSM opened: {b.label}, serial number {b.serial}, {plural(b.objects, 'object')} in it",
     entries.ImportPath: lambda b: f"import path proven with a throw-away key: {', '.join(s for s in b.steps if '=' not in s)}",
     entries.Generated: lambda b: f"secret generated from {' and '.join(b.sources)}, and split; {b.commitments} commitments recorded",
-    entries.Sealing: lambda b: f"share locked, sealing number {b.number}",
+    entries.CustodianToken: lambda b: (
+        f"token {b.token.label} (serial {b.token.serial}) opened in a process of its own: {held(b)} of "
+        f"{plural(len(b.protection), 'protection')} held, {b.tests} self-tests passed"
+    ),
+    entries.Sealing: lambda b: f"share locked, sealing number {b.number}, onto {onto(b)}",
     entries.Proven: lambda b: f"sealed share {b.number} read back from its medium, opened, equal to its commitment",
     entries.Removed: lambda b: f"older sealed share {b.number} removed from {b.medium}, by {b.tool}: {b.how}",
     entries.Quorums: lambda b: (
@@ -130,9 +134,14 @@ SENTENCES: dict[type, Callable[[Any], str]] = {
 """Kind of entry -> its sentence. Every kind has one."""
 
 
-def held(body: entries.Vault) -> int:
-    """How many protections of a vault process really held."""
+def held(body: entries.Vault | entries.CustodianToken) -> int:
+    """How many protections of a process really held."""
     return sum(state == "held" for state in body.protection.values())
+
+
+def onto(body: entries.Sealing) -> str:
+    """What a share was locked onto."""
+    return f"token {body.token.label} (serial {body.token.serial})" if body.token else f"a {body.medium}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,16 @@ FACTORS: Mapping[str, str] = MappingProxyType(
 """What shows that somebody is who they say they are -> of which type it is. (The passphrase, what they know, opens their share.)"""
 LEAST_TYPES = 2
 
-_OWN = entries.Unlocked | entries.SetAside | entries.Sealing | entries.Proven | entries.Removed | entries.BagOpened | entries.BagClosed
+_OWN = (
+    entries.Unlocked
+    | entries.SetAside
+    | entries.CustodianToken
+    | entries.Sealing
+    | entries.Proven
+    | entries.Removed
+    | entries.BagOpened
+    | entries.BagClosed
+)
 
 
 def check(ceremony: Ceremony, charter: Charter) -> None:

@@ -1,0 +1,106 @@
+"""Sealed shares on paper: drawn as a PDF in the custodian's own folder, printed by them, read back from the paper before it counts, and
+destroyed before two people when a newer one has been proven."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from ceremony.base.control import Refused
+from ceremony.base.data import Malformed
+from ceremony.base.files import destroy, write_new
+from ceremony.record import entries
+from ceremony.screen.terminal import Back
+from ceremony.script.on_file import Gone, check_folder, check_gone
+from ceremony.script.room import Room
+from ceremony.script.typed_card import printed, read_card
+
+SUFFIX = ".pdf"
+PAPER = "a paper card"
+HOW = "paper torn, burned or shredded before {people}, who said so: no program can see it"
+WITNESS = "witness"
+
+
+def name(position: str, sealing: int) -> str:
+    """`card-A1-0002.pdf`: the file that is printed from, which goes when its card was proven."""
+    return f"card-{position}-{sealing:04d}{SUFFIX}"
+
+
+def read(room: Room, position: str) -> list[bytes]:
+    """The one share on the card that this custodian brought."""
+    while True:
+        try:
+            return [read_card(room, position)]
+        except Back:
+            room.screen.say("This is the first line: there is nothing before it.")
+
+
+def hand_over(room: Room, position: str, sealing: int, sealed: bytes) -> bytes:
+    """Draw the card, let its custodian print it, and read it back from the paper; a card that reads otherwise is told, and read again.
+
+    Nobody's folder but their own may hold the file (GEN-10)."""
+    path = _drawn(room, position, sealing, sealed)
+    room.screen.fresh(())
+    room.screen.say(f"{position}: print {path.name} from your own medium, on paper that lasts; no copy may stay in a printer.")
+    room.screen.enter(f"{position}: your card number {sealing} is printed, and in your hand.")
+    while True:
+        (raw,) = read(room, position)
+        if raw == sealed:
+            return raw
+        room.screen.forget()
+        room.screen.say(f"{position}: this is another card. Expected number {sealing}, the one that was printed just now.")
+        room.screen.enter(f"{position}: the right card is in your hand.")
+
+
+def _drawn(room: Room, position: str, sealing: int, sealed: bytes) -> Path:
+    """The file to print from, on the custodian's own medium; another one is asked for if it cannot be written there."""
+    raw = printed(sealed)
+    while True:
+        folder = room.medium(position)
+        path = folder / name(position, sealing)
+        try:
+            check_folder(folder, position)
+            write_new(path, raw, mode=0o600)
+        except (OSError, Malformed, Refused) as trouble:
+            room.media.pop(position, None)
+            said = f"{trouble.strerror} ({trouble.filename})" if isinstance(trouble, OSError) else str(trouble)
+            room.screen.say(f"{position}: nothing was written. {said}")
+            room.screen.enter(f"{position}: another medium of your own is in.")
+        else:
+            return path
+
+
+def tidy(room: Room, position: str) -> None:
+    """The files that cards were printed from go, once a card was proven: paper is the medium, and nothing else."""
+    folder = room.medium(position)
+    for path in sorted(folder.glob(f"card-{position}-*{SUFFIX}")):
+        destroy(path)
+        check_gone(position, path.name, {left.name for left in folder.iterdir()})
+
+
+def remove(room: Room, position: str, numbers: Collection[int]) -> Iterator[Gone]:
+    """SEC-01, SEC-04: cards of these numbers are destroyed before two people, who say so; a card that is not is asked for again later."""
+    people = _before(room, position)
+    for number in sorted(numbers):
+        room.screen.say(
+            f"{position}: card number {number} is replaced and opens nothing new. It is destroyed now, so that nobody reads it."
+        )
+        said = [
+            room.screen.ask(
+                f"{person}: card {number} of {position} is destroyed before my eyes, or was never printed. [Enter or n] ",
+                "Enter alone, or n if it is not",
+                "n?",
+            )
+            for person in people
+        ]
+        if any(said):
+            room.screen.say(f"Card {number} of {position} still exists. It is refused from now on as an old card; destroy it today.")
+            continue
+        yield Gone(number, PAPER, HOW.format(people=" and ".join(people)))
+
+
+def _before(room: Room, position: str) -> tuple[str, ...]:
+    """Who sees it: the custodian, and the witness; without a witness whoever else signed in; or nobody else."""
+    here = [person for person in room.state.actors(entries.Present) if person != position]
+    second = [WITNESS] if WITNESS in here else here[:1]
+    return (position, *second)

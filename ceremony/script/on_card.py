@@ -80,8 +80,8 @@ def tidy(room: Room, position: str) -> None:
 
 def remove(room: Room, position: str, numbers: Collection[int]) -> Iterator[Gone]:
     """SEC-01, SEC-04: cards of these numbers are destroyed before two people, who say so; a card that is not is asked for again later."""
-    people = _before(room, position)
     for number in sorted(numbers):
+        people = _before(room, position)
         room.screen.say(
             f"{position}: card number {number} is replaced and opens nothing new. It is destroyed now, so that nobody reads it."
         )

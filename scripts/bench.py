@@ -186,10 +186,8 @@ def share_cards() -> list[Row]:
     blurred = stains.is_read(stains.blurred(stains.none(image, text)), text)
     rows.append(("a card's code, blurred by half a module", "read" if blurred else "NOT READ", "read"))
     for what, look in (("a tenth of it blackened", lambda stain: stain.image), ("both", stains.blurred)):
-        found = [(stain.on_finder, stains.is_read(look(stain), text)) for stain in stains.of(image, text)]
-        clear, hit = ([read for finder, read in found if finder == on] for on in (False, True))
-        figure = f"read in {sum(clear)} of {len(clear)} places; {sum(hit)} of {len(hit)} on a finder pattern"
-        rows.append((f"  {what}", figure, f"{len(clear)} of {len(clear)}"))
+        found = [stains.is_read(look(stain), text) for stain in stains.of(image, text, 7)]
+        rows.append((f"  {what}, wherever the blot lies", f"read in {sum(found)} of {len(found)} places", "all"))
     return rows
 
 

@@ -13,7 +13,6 @@ from transfer.gap import qr
 
 PART = 0.1
 """Of the code's area that one blot covers."""
-STEPS = 7
 FINDER = 7
 """Modules of a finder pattern's side (ISO/IEC 18004, 6.3.3)."""
 
@@ -34,14 +33,14 @@ def none(image: Image.Image, text: str) -> Stain:
     return Stain(image, _box(image)[2] / (len(qr.modules(text, paper.LEVEL)) - 2 * qr.QUIET))
 
 
-def of(image: Image.Image, text: str) -> Iterator[Stain]:
-    """A picture of a card for each place of a grid where the blot may lie."""
+def of(image: Image.Image, text: str, steps: int) -> Iterator[Stain]:
+    """A picture of a card for each place of a grid of `steps` by `steps` where the blot may lie."""
     left, top, side = _box(image)
     module = none(image, text).module
     blot, finder = PART**0.5 * side, FINDER * module
     corners = ((left, top), (left + side - finder, top), (left, top + side - finder))
-    for step in range(STEPS * STEPS):
-        x, y = left + (side - blot) * (step % STEPS) / (STEPS - 1), top + (side - blot) * (step // STEPS) / (STEPS - 1)
+    for step in range(steps * steps):
+        x, y = left + (side - blot) * (step % steps) / (steps - 1), top + (side - blot) * (step // steps) / (steps - 1)
         stained = image.copy()
         ImageDraw.Draw(stained).rectangle((x, y, x + blot, y + blot), fill=0)
         touched = any(x < cx + finder and x + blot > cx and y < cy + finder and y + blot > cy for cx, cy in corners)

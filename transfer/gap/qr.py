@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ceremony.base.control import refuse
 from ceremony.base.data import Malformed
+from transfer.gap.mend import mended
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -121,18 +122,24 @@ def second_reader(picture: Image | bytes) -> list[str]:
 
 
 def looks(picture: bytes) -> Iterator[Image]:
-    """A picture (a PNG or JPEG file) as a reader may look at it more than once: as it is and sharpened, then the same made smaller.
+    """A picture (a PNG or JPEG file) as a reader may look at it more than once: as it is and sharpened, then the same made smaller,
+    then with a missing corner painted in.
 
     What is blurred by half a module, and stained besides, is read sharpened alone; what is coarse, smaller."""
-    from PIL.ImageFilter import UnsharpMask  # noqa: PLC0415  (heavy)
-
     image = opened(picture)
     while True:
         yield image
-        yield image.filter(UnsharpMask(radius=4, percent=300, threshold=0))
+        yield _sharpened(image)
         if min(image.size) < 2 * _LEAST:
-            return
+            break
         image = image.reduce(2)
+    yield from mended(_sharpened(opened(picture)))
+
+
+def _sharpened(image: Image) -> Image:
+    from PIL.ImageFilter import UnsharpMask  # noqa: PLC0415  (heavy)
+
+    return image.filter(UnsharpMask(radius=4, percent=300, threshold=0))
 
 
 def read_back(picture: Image | bytes, expected: str) -> None:

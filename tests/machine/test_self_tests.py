@@ -70,7 +70,7 @@ BROKEN: tuple[tuple[ModuleType, str, object, str, object], ...] = (
     (of_screen, "ECDSA", assemble, "verified", unreadable),
     (of_screen, "strict DER", der, "from_raw", other),
     (of_screen, "UR frames", ur, "crc32", lambda _raw: 0),
-    (of_screen, "QR", qr, "read", lambda _picture: "another text"),
+    (of_screen, "QR", qr, "first_reader", lambda _picture: ["another text"]),
 )
 """Registry, its test, and what is broken: where it is, its name, and what stands there instead."""
 

@@ -15,8 +15,8 @@ from ceremony.record.register import Register
 from ceremony.screen.card import MOST, Paper
 from ceremony.script.on_file import check_folder
 from ceremony.script.sitting import acceptable, check_undamaged
-from ceremony.script.typed_card import printed, scanned
-from shares.envelope import SEALED, Expected, Header, check_header
+from ceremony.script.typed_card import PICTURES, printed, scanned
+from shares.envelope import Expected, Header, check_header
 from shares.plan import Terms
 
 AFTERWARDS = (
@@ -55,7 +55,7 @@ def card(folder: Path, genesis: str, share: str, sheet: str, copies: int) -> Non
 def _read(path: Path) -> bytes:
     """A sealed share from its file, or from a picture of its card."""
     raw = read_file(path, pdf.MAX_PDF)
-    return raw if len(raw) == SEALED else scanned(raw)
+    return scanned(raw) if path.name.lower().endswith(PICTURES) else raw
 
 
 def _checked(book: Register, sealed: bytes) -> Header:

@@ -30,7 +30,8 @@ EXPLAINED = (
     "Type the five groups of the line as the card has them; the last one checks the others, so a slip is found at once and named. "
     "Upper and lower case are the same, and spaces do not count. A scan or the path of a picture is taken at each of these prompts."
 )
-_PICTURES = (".png", ".jpg", ".jpeg", ".pdf")
+PICTURES = (".png", ".jpg", ".jpeg", ".pdf")
+"""What the names of pictures end with."""
 
 
 def printed(sealed: bytes, sheet: paper.Paper = "A6", copies: int = 1) -> bytes:
@@ -187,7 +188,7 @@ def _as_groups(text: str) -> list[str]:
 
 
 def _is_path(text: str) -> bool:
-    return "/" in text or text.lower().endswith(_PICTURES)
+    return "/" in text or text.lower().endswith(PICTURES)
 
 
 def _picture(path: str) -> bytes:

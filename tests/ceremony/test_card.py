@@ -57,20 +57,21 @@ def test_a_card_is_printed_and_opens_like_the_file(authorized: Stage) -> None:
 def test_what_gets_no_card(authorized: Stage) -> None:
     path, good = card(authorized, "A2"), card(authorized, "A2").read_bytes()
     secret = passphrase(authorized, "A2")
-    wrong = {
-        "REC-03": good[:60] + bytes([good[60] ^ 1]) + good[61:],
-        "REC-13": sealed_anew(good, secret, set_identifier="00" * 10),
-        "AUD-10": sealed_anew(good, secret, sealing=2),
-        "GEN-04": good[:19] + b"\0" + good[20:],
-    }
-    for identifier, raw in wrong.items():
+    wrong = (
+        ("REC-03", good[:60] + bytes([good[60] ^ 1]) + good[61:]),
+        ("REC-13", sealed_anew(good, secret, set_identifier="00" * 10)),
+        ("REC-13", sealed_anew(good, secret, mark="production", profile="standard")),
+        ("AUD-10", sealed_anew(good, secret, sealing=2)),
+        ("GEN-04", good[:19] + b"\0" + good[20:]),
+    )
+    for identifier, raw in wrong:
         put(authorized, "A2", raw)
         shown, code = print_card(authorized, path)
         assert code == 1, shown
         assert shown.split()[0] == identifier
     put(authorized, "A2", good[:-1])
     shown, code = print_card(authorized, path)
-    assert code == 2
+    assert (code, "85 bytes, expected 86" in shown) == (2, True), shown
     put(authorized, "A2", good)
     shutil.copy(card(authorized, "B1"), path.parent / "other.sealed")
     shown, code = print_card(authorized, path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import random
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -122,6 +123,20 @@ def test_a_picture_of_two_cards_or_of_none(picture: Callable[[bytes, str], str],
     shown = " ".join(capsys.readouterr().out.split())
     for said in ("2 different share cards", "No share card can be read there", "not a PDF with a page", "There is no such file"):
         assert said in shown
+
+
+@pytest.mark.parametrize("kind", ["PDF", "PNG"])
+def test_torn_and_changed_pictures_are_read_or_told(kind: str) -> None:
+    whole = paper.pdf(SHARE) if kind == "PDF" else page(SHARE)
+    chance = random.Random(1)
+    for _ in range(12):
+        raw = bytearray(whole)
+        for _ in range(chance.choice((1, 40))):
+            raw[chance.randrange(len(raw))] = chance.randrange(256)
+        try:
+            assert typed_card.scanned(bytes(raw[: chance.randrange(8, 2 * len(raw))])) == SHARE
+        except Malformed:
+            continue
 
 
 def test_a_scanner_that_types() -> None:

@@ -183,6 +183,32 @@ def test_splits_at_once_keep_their_own_sources(scheme: Scheme, plan: Plan) -> No
 
 
 @each_scheme
+def test_a_split_that_begins_within_another_waits_for_it(scheme: Scheme, plan: Plan) -> None:
+    """The second one begins while the first draws, and would go on drawing after the first has put the library's own source back."""
+    alone = [scheme.split(SECRET, plan, stream(seed)).custodian_shares for seed in (b"first", b"second")]
+    within, over = threading.Event(), threading.Event()
+    sources, made = [stream(b"first"), stream(b"second")], []
+
+    def second(number: int) -> bytes:
+        within.set()
+        over.wait(0.3)
+        return sources[1](number)
+
+    other = threading.Thread(target=lambda: made.append(scheme.split(SECRET, plan, second).custodian_shares))
+
+    def first(number: int) -> bytes:
+        if other.ident is None:
+            other.start()
+            within.wait(0.3)  # with the lock it never comes that far
+        return sources[0](number)
+
+    made.append(scheme.split(SECRET, plan, first).custodian_shares)
+    over.set()
+    other.join()
+    assert sorted(map(repr, made)) == sorted(map(repr, alone))
+
+
+@each_scheme
 def test_the_library_gets_its_own_source_back(scheme: Scheme, plan: Plan) -> None:
     library = LIBRARIES[scheme.name]
     own = getattr(library.module, library.source)

@@ -103,7 +103,7 @@ def from_payload(text: str) -> bytes:
     head, _, body = said.partition(".")
     if f"{head}." != PREFIX:
         found = f"version {head[len(_NAME) :][:8]}" if head.startswith(_NAME) and head[len(_NAME) :].isalnum() else "another text"
-        _unread(found, f"a text that begins with {PREFIX}", "Scan the code of the share card itself.")
+        _unread(found, f"a text that begins with {PREFIX}", f"Scan the code of the share card itself. {_SCANNER}")
     if len(body) != _DATA * LINES or not set(body) <= set(LETTERS):
         found = f"{len(body)} characters" if len(body) != _DATA * LINES else "characters that no card has"
         _unread(found, f"{_DATA * LINES} characters of a card", _KEYBOARD)
@@ -114,10 +114,8 @@ def from_payload(text: str) -> bytes:
 
 
 _AGAIN = "Type this line once more as the card has it, or only the wrong group, as in 2=7KQM."
-_KEYBOARD = (
-    "Scan it again, or type its lines. A scanner that types must be set to the keyboard of this machine: "
-    "with another one Y and Z, or A and Q, change places."
-)
+_SCANNER = "A scanner that types must be set to the keyboard of this machine: with another one Y and Z, or A and Q, change places."
+_KEYBOARD = f"Scan it again, or type its lines. {_SCANNER}"
 
 
 def _slip(number: int, found: str, expected: str, do: str) -> NoReturn:

@@ -134,10 +134,10 @@ class _Typing:
 
     def _taken(self, text: str) -> bytes | None:
         """What was typed, by its form: a scan, a path, or a line; the sealed share if that makes it whole."""
-        if card.is_scan(text):
-            return card.from_payload(text)
         if _is_path(text):
             return scanned(_picture(text))
+        if card.is_scan(text) or len(text) > _NO_LINE:
+            return card.from_payload(text)
         self._line(text)
         if self.at <= card.LINES:
             return None
@@ -172,6 +172,8 @@ class _Typing:
         self.room.cards.pop(self.position, None)
 
 
+_NO_LINE = 100
+"""Characters: what is longer was not typed by hand, though a scanner that is set to another keyboard may have changed all of it."""
 _HEADER_LINES = 3
 """Lines of a card that hold the whole header."""
 

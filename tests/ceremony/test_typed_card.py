@@ -146,6 +146,16 @@ def test_a_scanner_that_types() -> None:
 
 
 @pytest.mark.control("REC-03")
+def test_a_scanner_that_is_set_to_another_keyboard(capsys: pytest.CaptureFixture[str]) -> None:
+    """German and French, as a scanner that is set to the American one types on them."""
+    text = card.payload(SHARE)
+    german = text.translate(str.maketrans("YZ", "ZY"))
+    french = text.translate(str.maketrans("AQZWM.0123456789", "QAWZ?:)!@#$%^&*("))
+    assert read(german, french, text) == SHARE
+    assert " ".join(capsys.readouterr().out.split()).count("must be set to the keyboard of this") == 2
+
+
+@pytest.mark.control("REC-03")
 def test_a_slip_is_named_to_its_line_and_group_and_mended_in_place(capsys: pytest.CaptureFixture[str]) -> None:
     typed = [*LINES[:3], wrong(LINES[3]), LINES[3], LINES[4].lower().replace(" ", ""), wrong(LINES[5], 21), f"5={LINES[5].split()[4]}"]
     assert read(*typed, LINES[6], f"8 {LINES[7]}", LINES[8]) == SHARE

@@ -71,7 +71,7 @@ for folder in *; do
     count=$((count + 1))
     number=$(printf '%04d' "$count")
     case $folder in
-    "$number-keygen" | "$number-transfer" | "$number-receipt" | "$number-drill" | "$number-check" | "$number-amend") printf '%s\n' "$folder" >>"$tmp/folders" ;;
+    "$number-keygen" | "$number-transfer" | "$number-receipt" | "$number-drill" | "$number-check" | "$number-amend" | "$number-custody") printf '%s\n' "$folder" >>"$tmp/folders" ;;
     *) refuse AUD-08 "the ceremonies are not numbered without a gap: expected $number" ;;
     esac
     [ -f "$folder/transcript.jsonl" ] || refuse AUD-05 "$folder has no transcript.jsonl"
@@ -116,16 +116,16 @@ fi
 
 # --- 6 What entries say. The program prints one fact for each line:  O folder | C number outcome | F digest path |
 #       S folder purpose namespace actor file text time blob | N number purpose actor (a signature that must be there) |
-#       R r signature | X control number path (an exception) | G number authorization (SIGN typed) | E control text -----------------------------------------------------------------------
+#       R r signature | X control number path (an exception) | G number authorization (SIGN typed) | K path what its entry says (a custody record) | E control text -----------------------------------------------------------------------
 cat >"$tmp/facts.jq" <<'JQ'
 def is($re): type == "string" and test("\\A(" + $re + ")\\z");
 def has_all($needed): ($needed - .) == [];
-def kinds: ["alone","rehearsed","drilled","bag-opened","bag-closed","room-item","boot-image","self-tests","stray-device","watch","clock","slip-read","typed-back",
+def kinds: ["alone","rehearsed","drilled","bag-opened","bag-closed","custody","room-item","boot-image","self-tests","stray-device","watch","clock","slip-read","typed-back",
   "opened","file","signature","step","present","machine","vault","vault-ended","hsm","import-path","generated","custodian-token","sealing",
   "proven","removed","quorums","authorized","ordered","agreed","reviewed","armed","unlocked","recovered","imported","signing","set-aside",
   "hsm-signed","absent","checked","exported","sighting","settled","disagreed","excepted","refusal","revoked","granted","proposed","amended","resumed","paused","continued","closed"];
 def namespaces: {"charter":"charter","succession":"succession","policy":"policy","key-record":"key-record","authorization":"authorization",
-  "confirmation":"confirmation","revocation":"revocation","share-order":"share-order","receipt":"receipt","exception":"exception","approval":"approval",
+  "confirmation":"confirmation","revocation":"revocation","share-order":"share-order","custody":"custody","receipt":"receipt","exception":"exception","approval":"approval",
   "opening":"checkpoint","phase":"checkpoint","adjournment":"checkpoint","disagreement":"checkpoint","return":"checkpoint"};
 def excepted: ["SET-07","STO-02","STO-04","STO-08","AIR-01","ASM-03","DRL-01","BRD-05"];  # with a form that both officers sign; no other control
 def base64: "([A-Za-z0-9+/]{4})*([A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?";  # no bits left over: one spelling
@@ -144,6 +144,17 @@ def bag($e): $e.body as $b | "\($b.position) \($b.set_identifier)" as $share | .
       | if $b.state == "intact" then . else .cut = true | .excepted["STO-02"] = false end end;
 def bagged: need([.looked[] | select(. == "open")] == []; "SEC-02"; "a share lies in no bag at the end")
   | need(.kind != "transfer" or (.cut | not) or .excepted["STO-02"]; "STO-02"; "a bag was not intact, and nobody excepted that");
+
+def custody($e): $e.body.record as $r | $e.body.file as $f | ([.signed[] | select(.[0] == "custody" and .[3] == $f) | .[1]] | unique) as $who
+  | (if $r.event == "decision" then ["cfo","cto"] elif $r.event == "hand-over" then $r.people[:1] else $r.people end) as $must
+  | need(.kind == "custody" and .listed[$f] == "custody" and $r.genesis == $genesis and $r.mark == $mark; "AUD-08"; "a custody record of something else")
+  | need(.taken[$r.identifier] == null; "AUT-05"; "a custody record that is there already") | .taken[$r.identifier] = true | .taken_here += 1
+  | need($who | has_all($must); if $r.event | IN("out","safe") then "STO-03" elif $r.event | IN("hand-over","arrived") then "STO-04" else "AUD-02" end; "a custody record that lacks a signature")
+  | need(($r.event | IN("out","safe","hand-over") | not) or any($who[] | select(IN($must[]) | not); IN("cfo","cto")); if $r.event == "hand-over" then "STO-04" else "STO-03" end; "no officer approved it")
+  | (if $r.event == "safe" then .safes[$r.site] = ($r.people | sort) elif $r.event | IN("out","in") then need(.safes[$r.site] == ($r.people | sort); "STO-09"; "not the two people of the safe") else . end)
+  | reduce (($r.bags // {}) | to_entries[]) as $bag (.; "\($bag.key) \($r.set_identifier)" as $share | if .lies[$share] == $bag.value or $r.event == "arrived" then .
+      else need($r.event == "in" and .bags[$bag.value] == null; "STO-01"; "not the bag that was closed last") | .bags[$bag.value] = true | .lies[$share] = $bag.value end)
+  | .out += ["K\t\(.folder)/\($f)\t\($r | tojson)"];
 
 def alone_only: .kind == "drill" or .kind == "check";
 def after($kind; $control): need(.seen[$kind]; $control; "\($kind) must come before it");
@@ -303,6 +314,8 @@ def closed($b):
     elif (.kind == "drill" and ($b.outcome | IN("drill held","drill failed"))) or (.kind == "check" and $b.outcome == "shares checked") then
       (if .kind == "drill" then drill($b) else . end) | need(.waiting == {}; "SEC-01"; "it ended before every share was locked again")
       | need(everyone as $here | $custodians - $here != $custodians; "ASM-01"; "no custodian was there") | everyone_signs(["opening","adjournment"]; .newest // 0)
+    elif .kind == "custody" and $b.outcome == "custody recorded" then
+      need(.seen["custody"] and ([.listed[] | select(. == "custody")] | length) == (.taken_here // 0); "AUD-08"; "a custody record was not taken in whole")
     elif .kind == "receipt" and $b.outcome == "receipt" then
       after("sighting"; "BRD-03") | need($mark == "practice" or (.nodes | length >= 2); "BRD-03"; "one node alone showed it") | need([.signed[] | select(.[0] == "receipt") | .[1]] | unique | length >= 2; "BRD-04"; "fewer than two people signed the receipt")
     elif .kind == "receipt" and $b.outcome == "excepted" then need(.excepted["BRD-05"]; "BRD-05"; "closed without a receipt or an exception")
@@ -372,10 +385,11 @@ def body($e): $e.body as $b | $e.type as $t
       | need([("cfo","cto") as $who | any($signed[]; .[0] == "exception" and .[1] == $who and .[3] == $b.file)] | all; "SET-06"; "an exception that cfo and cto did not both sign")
       | .out += ["X\t\($b.control) \($number)\t\(.folder)/\($b.file)"]
     elif $t == "bag-opened" or $t == "bag-closed" then bag($e)
+    elif $t == "custody" then custody($e)
     elif $t == "vault-ended" then .armed = false | .alone = null
     elif $t == "closed" then closed($b) else . end;
 
-def opened($e): . as $old | fresh + {from: .at, key_record: .key_record, held: .held, bags, lies, in_force, charter, rules, proposals, epoch: .in_force, out: [], at: .at, seq: 1, time: .time,
+def opened($e): . as $old | fresh + {from: .at, key_record: .key_record, held: .held, bags, lies, safes, taken, in_force, charter, rules, proposals, epoch: .in_force, out: [], at: .at, seq: 1, time: .time,
     number: ($e.body.ceremony | tonumber? // 0), kind: $e.body.kind, folder: "\(("000" + $e.body.ceremony)[-4:])-\($e.body.kind)"}
   | need($old.at == 0 or $old.closed; "AUD-08"; "the ceremony before has not ended")
   | need($e.body.mark == $mark and $e.body.genesis == $genesis; "AUD-03"; "of another genesis, or practice for production")
@@ -398,7 +412,7 @@ custodians=$(jq -c '[.people[].person | select(test("\\A[A-I][1-9]\\z"))]' "$cha
 jq -nr --arg genesis "$found" --arg mark "$(jq -r .mark "$charter")" --argjson people "$people" --argjson custodians "$custodians" \
     --slurpfile documents "$tmp/governing" --rawfile lines "$tmp/digests" "(\$documents | add) as \$governing | (\$lines | split(\"\n\")) as \$digests | $(cat "$tmp/facts.jq")" \
     "$tmp/all" >"$tmp/facts" 2>"$tmp/trouble" || refuse AUD-01 "an entry is not in its form: $(head -n 1 "$tmp/trouble")"
-for kind in O C F S N R X G; do : >"$tmp/$kind"; done
+for kind in O C F S N R X G K; do : >"$tmp/$kind"; done
 tab=$(printf '\t')
 while IFS=$tab read -r kind rest; do
     case $kind in
@@ -436,6 +450,10 @@ while IFS=$tab read -r excepted path; do
     [ "$(jq -r '"\(.control) \(.ceremony)"' "$path")" = "$excepted" ] || refuse SET-06 "$path is the form of another exception"
 done <"$tmp/X"
 
+while IFS=$tab read -r path said; do
+    [ "$(cat "$path")" = "$said" ] || refuse AUD-08 "$path says something else than its entry"
+done <"$tmp/K"
+
 while IFS=$tab read -r folder purpose _ actor file _; do # an authorization that an officer revoked is never signed afterwards
     [ "$purpose" != revocation ] || jq -r --arg actor "$actor" --arg folder "${folder%%-*}" \
         'select(.officer == $actor and ($actor | IN("cfo", "cto"))) | "\($folder | tonumber)\t\(.authorization)"' "$folder/$file"
@@ -450,7 +468,7 @@ done <"$tmp/revoked"
 for charter in */charter.json; do
     jq -r '.people[].key' "$charter" | sort | uniq -d >"$tmp/twice"
     [ ! -s "$tmp/twice" ] || refuse AUT-03 "one key stands for two people"
-    jq -r '.people[] | "\(.person) namespaces=\"\(["charter","succession","policy","key-record","authorization","confirmation","revocation","share-order","approval","checkpoint","receipt","exception"]
+    jq -r '.people[] | "\(.person) namespaces=\"\(["charter","succession","policy","key-record","authorization","confirmation","revocation","share-order","custody","approval","checkpoint","receipt","exception"]
         | map(. + "@cold-ceremony") | join(","))\" \(.key)"' "$charter" >"$tmp/signers.${charter%/*}"
 done
 

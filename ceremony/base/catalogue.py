@@ -103,7 +103,6 @@ _GEN = {
     "GEN-14": Control("Key generation is one sitting: cut off before its key record is signed, its set never exists", ("closed",)),
 }
 
-_BAGS = "there are no bags, hand-overs or safes in this release"
 
 _STO = {
     "STO-01": Control(
@@ -115,10 +114,10 @@ _STO = {
         ("bag-opened",),
         excepted=True,
     ),
-    "STO-03": Control("Access to a safe is recorded with full name, time, reason and management's approval", instead=_BAGS),
+    "STO-03": Control("Access to a safe is recorded with full name, time, reason and management's approval", ("custody",)),
     "STO-04": Control(
         "A movement has its authorization, tracking and a signature at arrival; an overdue one raises an alarm",
-        instead=_BAGS,
+        ("custody",),
         excepted=True,
     ),
     "STO-05": Control("A share at rest is encrypted and authenticated; a light profile is refused in production", ("sealing",)),
@@ -140,8 +139,7 @@ _STO = {
     ),
     "STO-09": Control(
         "A card or a token alone is not enough: a share needs a passphrase that only its custodian knows, a safe two people",
-        ("sealing",),
-        "every share is locked under a passphrase; safes are not in this release",
+        ("sealing", "custody"),
     ),
     "STO-10": Control(
         "A share can be proven healthy by itself, without any other: opened, compared, locked again, never combined",

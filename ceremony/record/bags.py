@@ -9,10 +9,11 @@ from dataclasses import dataclass, field, replace
 
 from ceremony.base.control import control, refuse
 from ceremony.record import entries
+from ceremony.record.custody import BagState
 from ceremony.record.state import Recorded, State
 
 INTACT = "intact"
-NO_BAG: tuple[entries.BagState, ...] = ("missing", "replaced")
+NO_BAG: tuple[BagState, ...] = ("missing", "replaced")
 """States in which the bag that was closed last is not there."""
 Share = tuple[str, str]
 """Position, set identifier."""
@@ -33,6 +34,9 @@ class Bags:
         for body in (e.body for e in found):
             if isinstance(body, entries.BagClosed):
                 now = now.put((body.position, body.set_identifier), body.bag)
+            elif isinstance(body, entries.Custody) and body.record.event == "in":
+                for position, bag in (body.record.bags or {}).items():
+                    now = now.put((position, body.record.set_identifier or ""), bag)
         return now
 
     def put(self, share: Share, bag: str) -> Bags:

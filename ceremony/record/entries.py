@@ -23,10 +23,11 @@ from ceremony.base.data import (
 )
 from ceremony.base.signatures import Blob, Namespace
 from ceremony.record.charter import Certificate, Medium
+from ceremony.record.custody import BagNumber, BagState, CustodyRecord
 from ceremony.record.order import OrderKind
 from transfer.authorization import Payment
 
-Kind = Literal["keygen", "transfer", "receipt", "amend", "drill", "check"]
+Kind = Literal["keygen", "transfer", "receipt", "amend", "drill", "check", "custody"]
 FileName = Annotated[str, Pattern(r"[a-z0-9][a-z0-9-]{0,60}\.[a-z]{2,12}", "a file name such as key-record.json")]
 FileKind = Literal[
     "charter",
@@ -47,8 +48,6 @@ FileKind = Literal[
     "torn",
     "leftover",
 ]
-BagNumber = Annotated[str, Pattern(r"[A-Z0-9][A-Z0-9-]{3,19}", "a bag's number: 4 to 20 capital letters, digits and hyphens")]
-BagState = Literal["intact", "cut", "damaged", "wet", "replaced", "missing"]
 RoomCheck = Literal["recorders", "windows", "access", "power", "emissions", "sound"]
 Signed = Annotated[str, Pattern(r"[ -~\n]{1,4000}", "the text that was signed")]
 Control = Annotated[str, Pattern(r"[A-Z]{3}-[0-9]{2}", "a control's identifier such as AIR-01")]
@@ -606,6 +605,14 @@ class BagClosed:
 
 
 @record
+class Custody:
+    """A custody record was checked and taken in: the file that its people signed, and what it says (STO-03, STO-04, STO-09)."""
+
+    file: FileName
+    record: CustodyRecord
+
+
+@record
 class Resumed:
     """The ceremony goes on after an interruption; what was found (a torn line, an unlisted file) is kept in files listed next."""
 
@@ -707,6 +714,7 @@ ALL: dict[str, type] = {
         Drilled,
         BagOpened,
         BagClosed,
+        Custody,
         Resumed,
         Paused,
         Continued,

@@ -16,12 +16,14 @@ from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.register import Ceremony, used
 from ceremony.record.sets import KEY_MADE, Sets
 from ceremony.record.state import Recorded
+from ceremony.record.whereabouts import Custody
 from transfer.limits import Policy, Spent
 from transfer.outstanding import Claim
 
 CARRIED_OUT, RECEIVED, EXCEPTED, VOID = "carried out", "receipt", "excepted", "void"
 PROPOSED = "proposed"
 CHECKED, DRILL_HELD, DRILL_FAILED = "shares checked", "drill held", "drill failed"
+CUSTODY_RECORDED = "custody recorded"
 """How a ceremony can end (and AMENDED)."""
 
 
@@ -39,6 +41,8 @@ class Ledger:
     """Every set that exists, and every sealing."""
     bags: Bags = field(default_factory=Bags)
     """STO-01: every bag that was closed, and the one that each share lies in."""
+    custody: Custody = field(default_factory=Custody)
+    """Where every share of the set in use is."""
     claims: Claims = field(default_factory=lambda: NONE)
     """Number of a transfer -> what it holds back."""
     used: Mapping[str, int] = field(default_factory=dict)
@@ -90,6 +94,8 @@ class Ledger:
         if outcome == PROPOSED:
             kept = replace(kept, proposals={**self.proposals, ceremony.head: ceremony})
         kept = replace(kept, sets=self.sets.after(ceremony.number, state, lambda: ceremony.load(KeyRecord, "key-record")))
+        made = kept.sets.in_use if len(kept.sets.all) > len(self.sets.all) else None
+        kept = replace(kept, custody=self.custody.after(ceremony.number, state, made.record if made else None))
         if outcome in (KEY_MADE, DRILL_HELD):
             kept = replace(kept, drilled=ceremony.time)
         destinations = [payment.destination for body in state.all(entries.Authorized) for payment in body.payments]

@@ -26,13 +26,14 @@ from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.sets import KeySet, Sets
 from ceremony.record.state import State, fold
 from ceremony.record.transcript import MAX_TRANSCRIPT, NAME
+from ceremony.record.whereabouts import Custody
 from transfer.bitcoin import psbt
 from transfer.limits import Policy, Spent
 from transfer.outstanding import Claim
 from transfer.revocation import Revocation
 
 T = TypeVar("T")
-_FOLDER = re.compile(r"([0-9]{4})-(keygen|transfer|receipt|amend|drill|check)")
+_FOLDER = re.compile(r"([0-9]{4})-(keygen|transfer|receipt|amend|drill|check|custody)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +262,14 @@ class Register:
         return {
             set_: f"retired by ceremony {number} on {self.ceremonies[number - 1].time[:10]}" for set_, number in self.sets.retired.items()
         }
+
+    @cached_property
+    def custody(self) -> Custody:
+        """Where every share of the set in use is, and what is asked about it; a fold."""
+        found, made = Custody(), {each.ceremony: each.record for each in self.sets.all}
+        for ceremony in self.ceremonies:
+            found = found.after(ceremony.number, ceremony.state, made.get(ceremony.number))
+        return found
 
     @property
     def in_use(self) -> KeySet:

@@ -5,7 +5,6 @@ Everything here is said from the document's own fields and from nothing else."""
 from __future__ import annotations
 
 import textwrap
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from datetime import timedelta
@@ -15,9 +14,11 @@ from ceremony.base.amounts import format_btc, grouped
 from ceremony.base.data import encode
 from ceremony.base.mark import permits
 from ceremony.record.chain import changed_fields, changes, replaced_officer
-from ceremony.record.charter import Charter, Medium, Site, freezers
+from ceremony.record.charter import Charter, Medium, Site
 from ceremony.screen.documents import hsm_certificate
+from ceremony.screen.survival import compel, freeze
 from shares.plan import SchemeName
+from shares.survival import compelling, freezing
 from transfer.limits import Payee, Policy, moment, written
 
 WIDTH = 78
@@ -75,22 +76,13 @@ def _groups(charter: Charter) -> Iterable[tuple[Site, ...]]:
 
 def _countries(charter: Charter) -> tuple[str, ...]:
     """STO-08 in words."""
-    counts = Counter(site.jurisdiction for site in charter.sites)
-    most = charter.site_threshold - 1
-    over = sorted(name for name, count in counts.items() if count > most)
-    compel = (
-        f"{' and '.join(over)} has {charter.site_threshold} sites or more and could compel a quorum by itself."
-        if over
-        else f"No country has more than {most} of the sites, so none can compel a quorum of {charter.site_threshold} by itself."
-    )
-    freeze = [
-        f"{name} has {counts[name]} of them and could freeze the funds: without its sites no quorum is left." for name in freezers(charter)
-    ]
+    places = {site.letter: site.jurisdiction for site in charter.sites}
+    names = tuple(places.values())
     excepted = [
         f"The charter makes an exception to {made.control}. Expected: {made.expected}. So it is: {made.happened}. Decided: {made.decided}."
         for made in charter.exceptions or ()
     ]
-    return (compel, *excepted, *(freeze or ["No country alone can freeze the funds: without its sites enough are left."]))
+    return (*compel(compelling(charter.plan, places), names), *excepted, *freeze(freezing(charter.plan, places), names))
 
 
 def _officers(charter: Charter) -> tuple[str, ...]:

@@ -7,12 +7,13 @@ from typing import get_args
 from ceremony.base.control import Refused
 from ceremony.record import entries
 from ceremony.record.bags import check_intact, check_number, not_intact, to_close
+from ceremony.record.custody import BagState
 from ceremony.screen import panels
 from ceremony.script.opening import present
 from ceremony.script.room import TRIES, Room, Steps, refusal
 
 NUMBER = r"[A-Za-z0-9][A-Za-z0-9-]{3,19}"
-WORDS = "|".join(word for word in get_args(entries.BagState) if word not in ("intact", "missing"))
+WORDS = "|".join(word for word in get_args(BagState) if word not in ("intact", "missing"))
 LOOK = (
     "Each custodian looks at their bag before it is cut open: number, closure, seams. Its number alone says that it is intact. If it is "
     f"not, a word after it: {WORDS.replace('|', ', ')}. If there is no bag: only the word missing."

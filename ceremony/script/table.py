@@ -124,8 +124,14 @@ CHECK = _numbered(
     Step("close", "Adjourn", "custodians", 2, ("AUD-02",), "health:close"),
 )
 
+CUSTODY = _numbered(
+    Step("custody", "Custody records", "staff", 5, ("STO-01", "STO-03", "STO-04", "STO-09"), "custody:take", staff_signs=True),
+    Step("custody", "Close", "staff", 1, (), "custody:close"),
+)
+
 SCRIPTS: dict[str, tuple[Step, ...]] = {
     "keygen": KEYGEN, "transfer": TRANSFER, "receipt": RECEIPT, "amend": AMEND, "drill": DRILL, "check": CHECK,
+    "custody": CUSTODY,
 }  # fmt: skip
 
 WHY: dict[str, str] = {
@@ -163,6 +169,8 @@ WHY: dict[str, str] = {
     "receipt:take": "What was seen of the transaction on chain is compared with what was signed, and with who looked.",
     "receipt:close": "The transfer is complete.",
     "amend:documents": "What was signed elsewhere is checked by the charter in force, shown as what it changes, and taken in.",
+    "custody:take": "What happened to shares between ceremonies, as its people signed it, is compared with the register and kept.",
+    "custody:close": "This transcript ends, and where the shares are is known.",
     "amend:close": "This transcript ends, and what came in counts.",
 }
 """What each step is for, by its `run`."""

@@ -72,8 +72,9 @@ def test_a_charter_explains_itself(desk: Desk) -> None:
     for sentence in (
         "Money moves only when 6 custodians or more come together: any 3 of the 4 sites must open",
         "A Geneva, CH: any 2 of A1 Person A1, A2 Person A2, A3 Person A3",
-        "No country has more than 2 of the sites, so none can compel a quorum of 3 by itself.",
-        "CH has 2 of them and could freeze the funds: without its sites no quorum is left.",
+        "No country alone can compel a quorum.",
+        "Acting together, CH and NO, or CH and PT could.",
+        "CH alone could freeze the funds: without its sites no quorum is left.",
         "Person cfo (cfo) and Person cto (cto) authorize each transfer, both of them, within the policy. Neither opens a share.",
         "A lost witness is replaced by nobody",
         "The key holds the account main: bitcoin, regtest network, m/84h/1h/0h.",

@@ -20,6 +20,7 @@ KINDS = {
     "amend": "amendment",
     "drill": "drill",
     "check": "check of shares",
+    "custody": "custody records",
 }
 """Kind of ceremony -> what people call it."""
 
@@ -38,6 +39,7 @@ _SIGNED = {
     "phase": "signed the end of the phase",
     "adjournment": "signed the adjournment",
     "exception": "signed the exception form",
+    "custody": "signed the custody record (before this ceremony)",
     "disagreement": "signed that they do not agree",
     "return": "signed that they are back",
 }
@@ -126,6 +128,10 @@ SENTENCES: dict[type, Callable[[Any], str]] = {
     ),
     entries.BagOpened: lambda b: f"bag {b.bag} of this share opened: {b.state}" if b.bag else "the bag of this share is MISSING",
     entries.BagClosed: lambda b: f"share put into bag {b.bag}, which was closed",
+    entries.Custody: lambda b: (
+        f"custody: {b.record.event} {' '.join(b.record.positions) or f'of site {b.record.site}'}, {b.record.time}, "
+        f"by {' and '.join(b.record.people)}: {b.record.reason}"
+    ),
     entries.Resumed: lambda b: f"INTERRUPTED after entry {b.after} and resumed here" + (f"; kept: {', '.join(b.found)}" if b.found else ""),
     entries.Paused: lambda b: f"PAUSED: {', '.join(b.who)} left ({b.reason})",
     entries.Continued: lambda b: f"went on after the pause of entry {b.paused}, administrator and witness back",

@@ -13,7 +13,18 @@ from ceremony.base.files import read_file
 from ceremony.record import checkpoint, entries, policy, signers
 from ceremony.record.charter import SIGNERS, Charter
 from ceremony.record.keyrecord import KeyRecord
-from ceremony.record.ledger import CARRIED_OUT, CHECKED, DRILL_FAILED, DRILL_HELD, EXCEPTED, PROPOSED, RECEIVED, VOID, Ledger
+from ceremony.record.ledger import (
+    CARRIED_OUT,
+    CHECKED,
+    CUSTODY_RECORDED,
+    DRILL_FAILED,
+    DRILL_HELD,
+    EXCEPTED,
+    PROPOSED,
+    RECEIVED,
+    VOID,
+    Ledger,
+)
 from ceremony.record.order import ShareOrder
 from ceremony.record.register import AMENDED, Ceremony
 from ceremony.record.rules import pause
@@ -34,6 +45,7 @@ ENDINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "amend": (AMENDED, PROPOSED, VOID),
         "drill": (DRILL_HELD, DRILL_FAILED, VOID),
         "check": (CHECKED, VOID),
+        "custody": (CUSTODY_RECORDED, VOID),
     }
 )
 """Kind -> the outcomes that a ceremony of this kind can have."""

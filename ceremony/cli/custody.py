@@ -1,0 +1,277 @@
+"""`ceremony custody`: what happens to shares between ceremonies, as records that its people sign; and where every share is. No secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+import click
+
+from ceremony.base import signatures
+from ceremony.base.control import Undecided, refuse
+from ceremony.base.data import Malformed, load
+from ceremony.base.files import read_file
+from ceremony.cli import papers
+from ceremony.cli.authorize import fresh_identifier
+from ceremony.record.custody import NAMESPACE, OFFICERS, BagState, CustodyRecord, Decision, Event
+from ceremony.record.register import Register
+from ceremony.record.signed import MOST_BYTES, read_signed
+from ceremony.record.verify import verify
+from ceremony.record.whereabouts import check_record
+from ceremony.screen.custody import loss, record_lines, status
+
+F = TypeVar("F", bound=Callable[..., object])
+
+register_option = click.option("--register", "folder", type=papers.FILE, required=True, help="The register, or a copy of it.")
+by = click.option("--by", "people", multiple=True, required=True, help="Who did it, or says so: a position or role. Twice.")
+reason = click.option("--reason", required=True, help="Why, or how it came: it is recorded.")
+bags = click.option("--bag", "bags", multiple=True, required=True, metavar="POSITION:NUMBER", help="Each bag, by its number. Repeatable.")
+at = click.option("--at", "time", metavar="TIME", help="When it happened, such as 2026-11-20T09:30:00Z; now, if not given.")
+site = click.option("--site", required=True, help="The site whose safe it is: its letter.")
+
+
+@click.group()
+def custody() -> None:
+    """Bags, safes, hand-overs, losses: records that two people sign, and where every share is."""
+
+
+def drafted(command: F) -> Callable[..., object]:
+    """The options of every draft. The command gives what is its event's own; the rest comes from the register."""
+
+    @register_option
+    @papers.genesis_digest
+    @at
+    @reason
+    @papers.out
+    @wraps(command)
+    def run(folder: Path, genesis: str | None, time: str | None, reason: str, output: Path, **given: Any) -> None:
+        papers.check_new(output)
+        book = _book(folder, genesis)
+        own: dict[str, Any] = command(**given)  # type: ignore[assignment]
+        if "people" in own and len(set(own["people"])) != 2:
+            raise Malformed("--by: expected two people, each once; nobody records anything about their own share alone")
+        now = papers.now()
+        found = CustodyRecord(
+            mark=book.charter.mark,
+            genesis=book.genesis,
+            identifier=fresh_identifier("c", now),
+            time=time or now,
+            reason=reason,
+            set_identifier=None if own["event"] == "safe" else book.key_record.set_identifier,
+            **own,
+        )
+        papers.made(found, "custody record")
+        everybody = (*found.people, *OFFICERS)
+        check_record(book.custody, book.bags, found, everybody, now)
+        papers.write(output, found)
+        papers.pages(record_lines(found, book.charter))
+        if found.event == "lost":
+            papers.pages(("", *loss(book.custody, book.charter, found.positions)))
+
+    return run
+
+
+def _event(event: Event, people: Sequence[str], **own: Any) -> dict[str, Any]:
+    return {"event": event, "people": tuple(people), **own}
+
+
+def _bagged(given: Sequence[str]) -> dict[str, Any]:
+    """`A1:AB-1234` each: positions and the numbers of their bags."""
+    parts = [text.partition(":") for text in given]
+    if any(not number for _, _, number in parts) or len({position for position, _, _ in parts}) != len(parts):
+        raise Malformed("--bag: expected POSITION:NUMBER such as A1:AB-1234, each position once")
+    found = {position: number.upper() for position, _, number in sorted(parts)}
+    return {"positions": tuple(found), "bags": found}
+
+
+@custody.command("safe")
+@site
+@by
+@drafted
+def safe_(site: str, people: tuple[str, ...]) -> dict[str, Any]:
+    """A safe, and the two people without whom it is not opened (STO-09)."""
+    return _event("safe", people, site=site)
+
+
+@custody.command("out")
+@site
+@bags
+@by
+@drafted
+def out_(site: str, bags: tuple[str, ...], people: tuple[str, ...]) -> dict[str, Any]:
+    """Bags leave a safe, by its two people; an officer approves it first (STO-03)."""
+    return _event("out", people, site=site, **_bagged(bags))
+
+
+@custody.command("in")
+@site
+@bags
+@by
+@drafted
+def in_(site: str, bags: tuple[str, ...], people: tuple[str, ...]) -> dict[str, Any]:
+    """Bags lie in a safe again, by its two people (STO-09). A share may go in in a new bag."""
+    return _event("in", people, site=site, **_bagged(bags))
+
+
+@custody.command("hand-over")
+@bags
+@click.option("--from", "giver", required=True, help="Who hands it over: a position or role.")
+@click.option("--to", "receiver", required=True, help="Who is to receive it: a position or role.")
+@click.option("--carrier", required=True, help="Who carries it, with their tracking number.")
+@click.option("--due", required=True, metavar="TIME", help="When it must have arrived.")
+@drafted
+def hand_over(bags: tuple[str, ...], giver: str, receiver: str, carrier: str, due: str) -> dict[str, Any]:
+    """Bags are carried to somebody; an officer authorizes it first (STO-04)."""
+    return _event("hand-over", (giver, receiver), carrier=carrier, due=due, **_bagged(bags))
+
+
+@custody.command()
+@bags
+@click.option("--state", type=click.Choice(get_args(BagState)), default="intact", show_default=True, help="What the bags look like.")
+@by
+@drafted
+def arrived(bags: tuple[str, ...], state: BagState, people: tuple[str, ...]) -> dict[str, Any]:
+    """Bags have arrived: the receiver first, then who saw it (STO-04)."""
+    return _event("arrived", people, state=state, **_bagged(bags))
+
+
+positions_argument = click.argument("positions", nargs=-1, required=True)
+
+
+@custody.command()
+@positions_argument
+@by
+@drafted
+def lost(positions: tuple[str, ...], people: tuple[str, ...]) -> dict[str, Any]:
+    """A share is lost. Says what the key survives now; both officers decide within 14 days."""
+    return _event("lost", people, positions=tuple(sorted(positions)))
+
+
+@custody.command()
+@positions_argument
+@by
+@drafted
+def found(positions: tuple[str, ...], people: tuple[str, ...]) -> dict[str, Any]:
+    """A lost share was found again. The decision is still due: somebody may have copied it."""
+    return _event("found", people, positions=tuple(sorted(positions)))
+
+
+@custody.command()
+@positions_argument
+@click.option("--how", required=True, help="How: shredded, burned, ...")
+@by
+@drafted
+def destroyed(positions: tuple[str, ...], how: str, people: tuple[str, ...]) -> dict[str, Any]:
+    """A share of the set in use was destroyed before two people."""
+    return _event("destroyed", people, positions=tuple(sorted(positions)), how=how)
+
+
+@custody.command()
+@positions_argument
+@click.option("--decision", "decided", type=click.Choice(get_args(Decision)), required=True)
+@drafted
+def decision(positions: tuple[str, ...], decided: Decision) -> dict[str, Any]:
+    """What both officers make of a loss, a doubtful bag, or a custodian who was replaced (STO-07)."""
+    return _event("decision", OFFICERS, positions=tuple(sorted(positions)), decision=decided)
+
+
+@custody.command()
+@click.argument("file", type=papers.FILE)
+@register_option
+@papers.genesis_digest
+def show(file: Path, folder: Path, genesis: str | None) -> None:
+    """One record whole, and whether the register would take it in as it stands."""
+    book = _book(folder, genesis)
+    raw, signed = read_signed(file)
+    record = load(CustodyRecord, raw, file.name)
+    _of_this_register(record, book)
+    papers.pages(record_lines(record, book.charter, papers.signers(signed)))
+    for signature in signed:
+        signatures.verify(signature, raw, book.charter.key(signature.signer), NAMESPACE)
+    check_record(book.custody, book.bags, record, papers.signers(signed), papers.now())
+    click.echo("It can be taken in: `ceremony custody take`.")
+
+
+@custody.command()
+@click.argument("file", type=papers.FILE)
+@click.option("--as", "person", required=True, help="Who signs: a position or role.")
+@papers.key
+@register_option
+@papers.genesis_digest
+def sign(file: Path, person: str, key: Path, folder: Path, genesis: str | None) -> None:
+    """Read one record and sign it."""
+    book = _book(folder, genesis)
+    record = load(CustodyRecord, read_file(file, MOST_BYTES), file.name)
+    _of_this_register(record, book)
+    book.charter.member(person)
+    papers.pages(record_lines(record, book.charter, papers.signers(read_signed(file)[1])))
+    papers.sign(file, person, key, NAMESPACE, book.charter)
+
+
+@custody.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False))
+@register_option
+@click.option("--genesis", required=True, metavar="HEX", help="Digest of the genesis charter, from your closing slip.")
+@click.option("--slips", type=click.Path(), metavar="DIR", help="Folder for the closing slips; `slips` beside the register if not given.")
+def take(files: tuple[str, ...], folder: Path, genesis: str, slips: str | None) -> None:
+    """Cold host: take signed records into the register, in this order; with administrator and witness."""
+    from ceremony.cli.cold import begin  # noqa: PLC0415 (the cold host's own packages)
+    from ceremony.script.closing import slips_folder  # noqa: PLC0415
+    from ceremony.script.custody import FILES  # noqa: PLC0415
+
+    begin(folder, genesis, "custody", {FILES: "\n".join(files), "slips": str(slips_folder(folder, slips))}, until=None)
+    click.echo(f"Recorded. head {Register.open(folder).head}")
+
+
+@custody.command("status")
+@register_option
+@papers.genesis_digest
+@click.option("--at", "time", metavar="TIME", help="As it would stand at this time; now, if not given.")
+def status_(folder: Path, genesis: str | None, time: str | None) -> None:
+    """Where every share is, since when, last proven, what is overdue, and which losses the key survives today."""
+    if not folder.is_dir():
+        raise Malformed(f"{folder}: there is no register")
+    verify(folder, genesis)
+    book = Register.open(folder)
+    if book.custody.plan is None:
+        raise Undecided("This register has no key yet; `ceremony keygen` makes one.")
+    blocks = status(book.custody, book.charter, time or papers.now())
+    papers.pages(*_pages(blocks))
+    if genesis is None:
+        raise Undecided("Not anchored: give --genesis, from your closing slip.")
+
+
+_ROWS = 22
+
+
+def _pages(blocks: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Blocks on pages of at most 22 lines; a block stays whole."""
+    leaves: list[list[str]] = [[]]
+    for block in blocks:
+        if leaves[-1] and len(leaves[-1]) + len(block) > _ROWS:
+            leaves.append([])
+        leaves[-1] += block
+    return leaves
+
+
+def _book(folder: Path, genesis: str | None) -> Register:
+    if not folder.is_dir():
+        raise Malformed(f"{folder}: there is no register")
+    book = Register.open(folder)
+    papers.check_genesis(book.genesis, genesis)
+    return book
+
+
+def _of_this_register(record: CustodyRecord, book: Register) -> None:
+    if (record.genesis, record.mark) != (book.genesis, book.charter.mark):
+        refuse(
+            "AUD-09",
+            "this record is of another register",
+            found=f"{record.mark}, genesis {record.genesis}",
+            expected=f"{book.charter.mark}, genesis {book.genesis}",
+            do="Ask who gave it to you. Do not sign it.",
+        )
+    for person in record.people:
+        book.charter.member(person)

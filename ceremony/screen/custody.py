@@ -1,0 +1,173 @@
+"""Custody on the screen: one record as its people sign it, and where every share is. Pure, at most 78 columns, no colour needed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from ceremony.record.charter import Charter
+from ceremony.record.custody import APPROVED, CustodyRecord, must_sign
+from ceremony.record.drills import day
+from ceremony.record.whereabouts import Custody, Share, overdue, undecided
+from ceremony.screen.panels import WIDTH, Block, field, paragraph
+from ceremony.screen.survival import compel, freeze, survives
+from shares.plan import Plan
+from shares.survival import compelling, freezing, quorums, still_needed, survival
+from transfer.limits import moment
+
+TOLD: Mapping[str, str] = MappingProxyType(
+    {
+        "safe": "a safe, and the two people without whom it is not opened",
+        "out": "out of the safe",
+        "in": "into the safe",
+        "hand-over": "handed over, to be carried",
+        "arrived": "arrived, and signed for",
+        "lost": "LOST",
+        "found": "found again",
+        "destroyed": "destroyed before two people",
+        "decision": "what both officers decided",
+    }
+)
+"""Event -> what people call it."""
+
+
+def person(charter: Charter, name: str) -> str:
+    """`A1 Ada Arnold`: who did something stands there by full name (STO-03)."""
+    return f"{name} {charter.member(name).name}"
+
+
+def record_lines(found: CustodyRecord, charter: Charter, signers: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """One record whole, and who must sign it."""
+    lacking = [p for p in must_sign(found) if p not in signers]
+    if found.event in APPROVED and not {"cfo", "cto"} & set(signers) - set(must_sign(found)):
+        lacking.append("cfo or cto, who approves")
+    bags = [f"{position} in bag {bag}" for position, bag in sorted((found.bags or {}).items())]
+    told = {
+        "shares": ", ".join(bags) or " ".join(found.positions),
+        "site": found.site and f"{found.site} {next((s.name for s in charter.sites if s.letter == found.site), '')}",
+        "from, to" if found.event == "hand-over" else "by": ", ".join(person(charter, p) for p in found.people),
+        "at": found.time,
+        "carried by": found.carrier,
+        "due": found.due,
+        "its bag": found.state,
+        "how": found.how,
+        "DECISION": found.decision,
+        "reason": found.reason,
+        "set": found.set_identifier,
+        "to be signed by": ", ".join(lacking) if lacking else "everybody has signed",
+    }
+    head = f"{found.mark.upper()}  custody record {found.identifier}: {TOLD[found.event]}"
+    return (head, "".ljust(WIDTH, "="), *(line for name, value in told.items() if value for line in field(name, value)))
+
+
+# --- where every share is ---------------------------------------------------------------------------------------------------
+
+LETTERS = "S safe  C custodian  M moving  L lost  G gone  P cannot be opened", "F a former custodian's passphrase  ! overdue"
+_PLACES = {"safe": "S", "custodian": "C", "moving": "M", "lost": "L", "destroyed": "G"}
+
+
+def letter(share: Share) -> str:
+    """One letter for one share: the worst that is known of it."""
+    if share.place in ("lost", "destroyed"):
+        return _PLACES[share.place]
+    if share.former:
+        return "F"
+    return "P" if share.unopened and share.place != "moving" else _PLACES[share.place]
+
+
+def grid(custody: Custody, charter: Charter, now: str) -> tuple[str, ...]:
+    """One row for each site: its letter, a cell for each custodian, how many must open it; `!` where something is overdue."""
+    late = {each.position for each in overdue(custody, now)}
+    places = {site.letter: f"{site.name}, {site.jurisdiction}" for site in charter.sites}
+    rows = []
+    for site in _plan(custody).sites:
+        cells = [f"{p} {letter(custody.shares[p])}{'!' if p in late else ' '}" for p in site.positions]
+        can = sum(custody.shares[p].able for p in site.positions)
+        state = f"{can} of {site.members} can open" + ("" if can >= site.threshold else f", needs {site.threshold}: SHUT")
+        rows.append((" | ".join(cells), f"{state}  {places.get(site.letter, '')}"))
+    wide = max(len(cells) for cells, _ in rows)
+    return tuple(f"  {cells.ljust(wide)}  {state}"[:WIDTH].rstrip() for cells, state in rows)
+
+
+def _plan(custody: Custody) -> Plan:
+    assert custody.plan is not None  # noqa: S101 (who asks has looked that there is a key)
+    return custody.plan
+
+
+def status(custody: Custody, charter: Charter, now: str) -> tuple[Block, ...]:
+    """The picture, what the key survives today, what is overdue; then each position. Blocks that stay on one page."""
+    plan = _plan(custody)
+    told = survives(survival(plan, custody.able))
+    head = f"{charter.mark.upper()}  custody of set {custody.set_identifier}"
+    return (
+        (head + f"{now[:16].replace('T', ' ')} UTC".rjust(WIDTH - len(head)), "".ljust(WIDTH, "=")),
+        (*grid(custody, charter, now), *(f"  {line}" for line in LETTERS)),
+        _survived(told),
+        *late_lines(custody, now),
+        *(_row(share, now) for _, share in sorted(custody.shares.items())),
+        *(field(f"safe {site}", " and ".join(person(charter, p) for p in two)) for site, two in sorted(custody.safes.items())),
+    )
+
+
+def _survived(told: tuple[str, ...]) -> Block:
+    lead = "Today the key survives the loss of:"
+    return (lead, *(line for each in told for line in _item(each)))
+
+
+def _item(text: str) -> tuple[str, ...]:
+    first, *rest = paragraph(text)
+    return (f"  - {first}", *(f"    {line}" for line in rest))
+
+
+def late_lines(custody: Custody, now: str) -> tuple[Block, ...]:
+    """What is overdue, and what waits for a decision; one block each."""
+    late = [(f"  OVERDUE {each.position} {each.control} {each.what}"[:WIDTH],) for each in overdue(custody, now)]
+    done = {(each.position, each.what.partition(": ")[2]) for each in overdue(custody, now)}
+    asked = [(f"  DECIDE  {p} by {_by(q.since)}: {q.what}"[:WIDTH],) for p, q in undecided(custody) if (p, q.what) not in done]
+    return (*late, *asked)
+
+
+def _by(since: str) -> str:
+    return day(since, 14)
+
+
+def _row(share: Share, now: str) -> Block:
+    days = (moment(now) - moment(share.since)).days
+    proven = f"proven {share.proven[:10]}" if share.proven else "never proven"
+    more = [share.unopened, "one signature on its bag" if share.alone else "", f"decided: {share.decided}" if share.decided else ""]
+    line = f"{share.position} {share.place}, {share.told}, since {share.since[:10]} ({days} d), bag {share.bag or 'none'}, {proven}"
+    text = "; ".join([line, *(each for each in more if each)])
+    first, *rest = paragraph(text)
+    return (first, *(f"   {line}" for line in rest))
+
+
+def loss(custody: Custody, charter: Charter, positions: tuple[str, ...]) -> tuple[str, ...]:
+    """What the key survives once these shares are lost: quorums left, by site and country; and what whoever finds them needs more."""
+    plan, able = _plan(custody), custody.able - set(positions)
+    places = {site.letter: site.jurisdiction for site in charter.sites}
+    theirs = custody.missing | set(positions)
+    needed = still_needed(plan, theirs)
+    openable = plan.sites_open(able)
+    finder = (
+        f"Whoever has {' '.join(sorted(theirs))} and their passphrases needs {needed} shares more for a quorum."
+        if needed
+        else f"THE SHARES THAT ARE MISSING ARE A QUORUM ({' '.join(sorted(theirs))}): only a new key and a sweep are safe (SEC-05)."
+    )
+    sentences = (
+        f"{quorums(plan, able)} of {quorums(plan, plan.positions)} smallest quorums are left, at sites {' '.join(openable) or 'none'}.",
+        finder,
+        "A sealed share alone opens nothing: its passphrase can only be guessed (STO-05).",
+        *(compel(compelling(plan, places, able), tuple(places.values())) if able else ()),
+        *freeze(freezing(plan, places, able), tuple(places.values())),
+        "Both officers decide within 14 days: reshare, a new key and a sweep, or accept (`ceremony custody decision`).",
+    )
+    return (*_survived(survives(survival(plan, able))), "", *(line for each in sentences for line in _item(each)))
+
+
+def brief(custody: Custody, now: str) -> tuple[str, str]:
+    """Two lines for the screen that everybody opens first: what the key survives, and what is overdue or to be decided."""
+    told = survives(survival(_plan(custody), custody.able))
+    late, asked = overdue(custody, now), undecided(custody)
+    worst = [f"{each.position} {each.what}" for each in late] or [f"{p}: decide by {_by(q.since)}, {q.what}" for p, q in asked]
+    more = f", and {len(worst) - 1} more" if len(worst) > 1 else ""
+    return ("; ".join(told), (worst[0] + more) if worst else "nothing is overdue")

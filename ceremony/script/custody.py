@@ -1,0 +1,87 @@
+"""Custody records come into the register: what happened to shares between ceremonies, as its two people signed it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ceremony.base import signatures
+from ceremony.base.control import refuse
+from ceremony.base.data import Malformed, load
+from ceremony.base.files import read_file, write_new
+from ceremony.base.lines import sha256
+from ceremony.base.signatures import Signature
+from ceremony.record import entries
+from ceremony.record.charter import Charter
+from ceremony.record.custody import NAMESPACE, CustodyRecord
+from ceremony.record.register import Register
+from ceremony.record.signed import read_signed
+from ceremony.record.whereabouts import check_record
+from ceremony.screen.custody import record_lines
+from ceremony.script.opening import take_signatures
+from ceremony.script.room import Room, Steps, last_step
+
+FILES = "custody"
+"""What the command line gave: the paths, one in a line."""
+
+
+def take(room: Room) -> Steps:
+    """STO-01, STO-03, STO-04, STO-09: each record is checked against everything before it, shown, and taken in with its signatures.
+
+    After an interruption the same files are given once more; those that are in the record already are passed over."""
+    for path in _given(room):
+        raw, signed = read_signed(path)
+        found = load(CustodyRecord, raw, path.name)
+        if found.identifier in {body.record.identifier for body in room.state.all(entries.Custody)}:
+            continue
+        check(room.book, found, raw, signed, room.clock())
+        room.screen.fresh(record_lines(found, room.charter))
+        room.screen.enter(f"administrator and witness: {found.event}, as its people say. It goes into the register.")
+        name = f"custody-{sha256(raw)[:16]}.json"
+        if name not in {file.name for file in room.state.all(entries.File)}:
+            kept = room.transcript.folder / name
+            if not (kept.exists() and read_file(kept) == raw):
+                write_new(kept, raw)
+            yield ("tool", entries.File(name=name, kind="custody", sha256=sha256(raw), size=len(raw)))
+        yield from take_signatures(room, signed, NAMESPACE, "custody", name)
+        yield ("tool", entries.Custody(file=name, record=found))
+    cut_off = _cut_off(room)
+    if cut_off:
+        raise Malformed(f"{', '.join(cut_off)}: taken in half when this was interrupted; give it once more: `ceremony custody take FILE`")
+
+
+def _given(room: Room) -> tuple[Path, ...]:
+    if FILES not in room.given and room.state.last(entries.Custody) is not None and not _cut_off(room):
+        return ()
+    if FILES not in room.given:
+        return (room.path(FILES, "the signed custody record"),)
+    return tuple(Path(line) for line in room.given[FILES].split("\n"))
+
+
+def _cut_off(room: Room) -> list[str]:
+    """Files that were kept, and then it was interrupted."""
+    taken = {body.file for body in room.state.all(entries.Custody)}
+    return [file.name for file in room.state.all(entries.File) if file.kind == "custody" and file.name not in taken]
+
+
+def check(book: Register, found: CustodyRecord, raw: bytes, signed: tuple[Signature, ...], now: str) -> None:
+    """A record as the cold host takes it: of this register, of people of the charter, by their own signatures, and possible by now."""
+    check_own(found, book.charter, book.genesis)
+    for signature in signed:
+        signatures.verify(signature, raw, book.charter.key(signature.signer), NAMESPACE)
+    check_record(book.custody, book.bags, found, [s.signer for s in signed], now)
+
+
+def check_own(found: CustodyRecord, charter: Charter, genesis: str) -> None:
+    """AUD-09: of this register and of this mark; its people stand in the charter (STO-03: full names stand there)."""
+    for what, ours, theirs in (("mark", charter.mark, found.mark), ("genesis", genesis, found.genesis)):
+        if ours != theirs:
+            refuse("AUD-09", f"the custody record's {what}", found=theirs, expected=ours, do="Use a record of this register.")
+    for person in found.people:
+        charter.member(person)
+
+
+def close(room: Room) -> Steps:
+    """This transcript ends; what came in counts."""
+    yield from last_step(room)
+    told = [f"{body.record.event} {' '.join(body.record.positions) or body.record.site}" for body in room.state.all(entries.Custody)]
+    yield ("tool", entries.Closed(outcome="custody recorded", reason="; ".join(told)[:500]))

@@ -1,0 +1,255 @@
+"""Custody between ceremonies, as both verifiers hold to it: each record signed as its event demands, new, and possible by then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ceremony.base.control import Refused
+from ceremony.base.data import Malformed, dump
+from ceremony.record import entries
+from ceremony.record.custody import CustodyRecord
+from ceremony.record.register import Register
+from ceremony.record.report import report
+from ceremony.record.verify import verify
+from ceremony.record.whereabouts import overdue, undecided
+from ceremony.screen.custody import letter, loss, status
+from tests.record.sample import Anchor, FastDesk, Play, Sample
+from tests.record.test_verify_stock import run as stock
+
+DAY = "2026-11-{:02}T12:00:00Z"
+SAFE, OUT, IN = ("A1", "A2", "cfo"), ("A1", "A2", "cto"), ("A1", "A2")
+
+
+@dataclass
+class Desk:
+    """A key, and custody records that come into its register, day by day."""
+
+    folder: Path
+    play: Play = field(default_factory=Play)
+    number: int = 2
+    day: int = 12
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir()
+        self.made = Sample(FastDesk(self.folder), self.folder, self.play)
+        self.head = self.made.keygen()
+
+    def record(self, event: str, **fields: Any) -> CustodyRecord:
+        given: dict[str, Any] = {"people": ("A1", "A2"), "reason": "as planned", "set_identifier": self.made.key_record.set_identifier}
+        if "bags" in fields:
+            given["positions"] = tuple(sorted(fields["bags"]))
+        if event == "safe":
+            given["set_identifier"] = None
+        common = {"mark": "practice", "genesis": self.made.founding.digest, "identifier": f"c-{self.number}"}
+        return CustodyRecord(event=event, **{"time": DAY.format(self.day), **common, **given, **fields})  # type: ignore[arg-type]
+
+    def take(self, record: CustodyRecord, signers: Sequence[str], said: Callable[[CustodyRecord], CustodyRecord] = lambda r: r) -> Desk:
+        scribe = self.made.begin(self.number, "custody", "custody", self.head, DAY.format(self.day).replace("T12", "T13"))
+        scribe.keep("custody-1.json", "custody", dump(record))
+        scribe.sign_file("custody", "custody-1.json", signers)
+        scribe.add("tool", entries.Custody(file="custody-1.json", record=said(record)))
+        scribe.step("Custody records")
+        scribe.step("Close")
+        scribe.add("tool", entries.Closed(outcome="custody recorded", reason=record.event))
+        self.head, self.number, self.day = scribe.transcript.head, self.number + 1, self.day + 1
+        return self
+
+    def safe(self) -> Desk:
+        """The safe of site A, with all its bags in it."""
+        self.take(self.record("safe", site="A"), SAFE)
+        return self.take(self.record("in", site="A", bags={f"A{n}": f"A{n}-0001" for n in (1, 2, 3)}), IN)
+
+    @property
+    def anchor(self) -> Anchor:
+        return Anchor(self.folder, self.made.founding.digest, self.head)
+
+    @property
+    def book(self) -> Register:
+        return Register.open(self.folder)
+
+    def both(self) -> None:
+        assert verify(self.folder, self.made.founding.digest, self.head).word == "VERIFIED"
+        done = stock(self.folder, self.made.founding.digest, self.head)
+        assert (done.returncode, done.stderr) == (0, ""), done.stderr
+
+    def refused(self, control: str, *, stock_too: bool = True) -> None:
+        with pytest.raises(Refused) as refusal:
+            verify(self.folder, self.made.founding.digest, self.head)
+        assert refusal.value.identifier == control, refusal.value
+        if stock_too:
+            done = stock(self.folder, self.made.founding.digest, self.head)
+            assert (done.returncode, done.stderr.split(" ")[0]) == (1, control), done.stderr
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path / "register")
+
+
+A1 = {"A1": "A1-0001"}
+SENT = {"carrier": "courier 17", "due": DAY.format(20), "people": ("A1", "D1")}
+
+
+def test_a_share_travels_and_comes_back(desk: Desk) -> None:
+    where: list[tuple[str, str]] = []
+
+    def now() -> None:
+        share = desk.book.custody.shares["A1"]
+        where.append((share.place, share.bag))
+
+    desk.safe()
+    now()
+    desk.take(desk.record("out", site="A", bags=A1), OUT)
+    now()
+    desk.take(desk.record("hand-over", bags=A1, **SENT), ("A1", "cfo"))
+    now()
+    assert "A1" not in desk.book.custody.able
+    desk.take(desk.record("arrived", bags=A1, state="intact", people=("D1", "D2")), ("D1", "D2"))
+    now()
+    desk.take(desk.record("in", site="A", bags={"A1": "NEW-77"}), IN)
+    now()
+    assert where == [("safe", "A1-0001"), ("custodian", "A1-0001"), ("moving", "A1-0001"), ("custodian", "A1-0001"), ("safe", "NEW-77")]
+    desk.both()
+    verdict = verify(desk.folder, desk.made.founding.digest, desk.head)
+    assert "custody: hand-over A1" in report(desk.book, verdict).decode()
+
+
+Taken = Callable[[Desk], Any]
+OTHER = replace
+
+
+@pytest.mark.control("STO-03")
+@pytest.mark.parametrize("signers", [("A1", "A2"), ("A1", "cfo"), ("A1", "A2", "witness")])
+def test_an_access_that_nobody_approved(desk: Desk, signers: Sequence[str]) -> None:
+    desk.safe().take(desk.record("out", site="A", bags=A1), signers)
+    desk.refused("STO-03")
+
+
+@pytest.mark.control("STO-09")
+@pytest.mark.parametrize("event", ["out", "in"])
+def test_a_safe_is_opened_by_its_two_people(desk: Desk, event: str) -> None:
+    desk.safe()
+    if event == "in":
+        desk.take(desk.record("out", site="A", bags=A1), OUT)
+    desk.take(desk.record(event, site="A", bags=A1, people=("A1", "A3")), ("A1", "A3", "cto"))
+    desk.refused("STO-09")
+
+
+@pytest.mark.control("STO-09")
+def test_a_safe_that_nobody_recorded(desk: Desk) -> None:
+    desk.take(desk.record("in", site="B", bags={"B1": "B1-0001"}, people=("B1", "B2")), ("B1", "B2"))
+    desk.refused("STO-09")
+
+
+@pytest.mark.control("STO-04")
+@pytest.mark.parametrize(
+    ("what", "stock_too"),
+    [
+        (lambda d: d.take(d.record("hand-over", bags=A1, **SENT), ("A1", "D1")), True),  # no officer
+        (lambda d: d.take(d.record("hand-over", bags=A1, **SENT), ("D1", "cfo")), True),  # who gives it does not say so
+        (lambda d: _sent(d).take(d.record("arrived", bags=A1, state="intact", people=("D1", "D2")), ("D2",)), True),
+        (
+            lambda d: _sent(d).take(d.record("arrived", bags=A1, state="intact", people=("D3", "D2")), ("D2", "D3")),
+            False,
+        ),  # not the receiver
+        (lambda d: _sent(d).take(d.record("hand-over", bags=A1, **SENT), ("A1", "cfo")), False),  # it is on its way
+        (lambda d: d.take(d.record("found", positions=("A1",)), IN), False),  # it was not lost
+        (lambda d: d.take(d.record("out", site="A", bags={"A2": "A2-0001"}, time=DAY.format(12)), OUT), False),  # before it was put in
+        (lambda d: d.take(d.record("lost", positions=("E1",)), IN), False),  # nobody's
+    ],
+)
+def test_a_movement_that_cannot_be(desk: Desk, what: Taken, stock_too: bool) -> None:
+    desk.safe().take(desk.record("out", site="A", bags=A1), OUT)
+    what(desk)
+    desk.refused("STO-04", stock_too=stock_too)
+
+
+def _sent(desk: Desk) -> Desk:
+    return desk.take(desk.record("hand-over", bags=A1, **SENT), ("A1", "cfo"))
+
+
+@pytest.mark.control("STO-01")
+@pytest.mark.parametrize("bag", ["A2-0001", "D3-0001"])
+def test_a_bag_of_another_share(desk: Desk, bag: str) -> None:
+    desk.take(desk.record("safe", site="A"), SAFE).take(desk.record("in", site="A", bags={"A1": bag}), IN)
+    desk.refused("STO-01")
+
+
+@pytest.mark.parametrize(
+    ("what", "control", "stock_too"),
+    [
+        (lambda d: d.take(d.record("lost", positions=("A1",)), ("A1",)), "AUD-02", True),  # never the subject alone
+        (lambda d: d.take(d.record("lost", positions=("A1",), identifier="c-2"), IN), "AUT-05", True),
+        (lambda d: d.take(d.record("lost", positions=("A1",), time=DAY.format(29)), IN), "ASM-04", False),
+        (lambda d: d.take(d.record("lost", positions=("A1",), set_identifier="ab" * 10), IN), "SEC-05", False),
+        (lambda d: d.take(d.record("lost", positions=("A1",)), IN, lambda r: replace(r, reason="another")), "AUD-08", True),
+        (lambda d: d.take(d.record("lost", positions=("A1",), genesis="ab" * 32), IN), "AUD-09", False),
+        (
+            lambda d: d.take(d.record("decision", positions=("A1",), decision="accept", people=("cfo", "cto")), ("cfo", "cto")),
+            "STO-07",
+            False,
+        ),
+    ],
+)
+def test_a_record_that_cannot_be(desk: Desk, what: Taken, control: str, stock_too: bool) -> None:
+    desk.safe()
+    what(desk)
+    desk.refused(control, stock_too=stock_too)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"event": "lost"},  # whose?
+        {"event": "lost", "positions": ("A2", "A1")},
+        {"event": "lost", "positions": ("A1",), "people": ("A1",)},
+        {"event": "lost", "positions": ("A1",), "people": ("A1", "A1")},
+        {"event": "lost", "positions": ("A1",), "decision": "accept"},
+        {"event": "out", "site": "A", "bags": {"A1": "A1-0001"}, "positions": ("A2",)},
+        {"event": "out", "bags": {"A1": "A1-0001"}},
+        {"event": "safe", "site": "A", "positions": ("A1",)},
+        {"event": "hand-over", "bags": {"A1": "A1-0001"}, "carrier": "courier 17"},
+    ],
+)
+def test_a_record_has_the_fields_of_its_event(desk: Desk, fields: dict[str, Any]) -> None:
+    with pytest.raises(Malformed):
+        desk.record(**fields)
+
+
+def test_a_loss_is_asked_about_until_both_officers_have_decided(desk: Desk) -> None:
+    desk.safe().take(desk.record("lost", positions=("A1", "A2")), IN)
+    custody = desk.book.custody
+    assert [(p, q.what) for p, q in undecided(custody)] == [("A1", "it is lost"), ("A2", "it is lost")]
+    assert {late.control for late in overdue(custody, DAY.format(28))} == {"SEC-02"}
+    late = [late for late in overdue(custody, "2026-12-01T12:00:00Z") if late.position == "A1"]
+    assert [(each.control, each.what) for each in late] == [("STO-07", "no decision since 2026-11-14: it is lost")]
+    desk.take(desk.record("decision", positions=("A1", "A2"), decision="reshare", people=("cfo", "cto")), ("cfo", "cto"))
+    assert undecided(desk.book.custody) == ()
+    desk.both()
+
+
+def test_what_the_key_survives_is_shown_as_a_picture(desk: Desk) -> None:
+    desk.safe().take(desk.record("lost", positions=("A1", "A2")), IN)
+    blocks = status(desk.book.custody, desk.made.charter, "2026-12-01T12:00:00Z")
+    lines = [line for block in blocks for line in block]
+    assert max(map(len, lines)) <= 78
+    shown = "\n".join(lines)
+    assert "  A1 L! | A2 L! | A3 S   1 of 3 can open, needs 2: SHUT" in shown
+    assert "  B1 C! | B2 C! | B3 C!  3 of 3 can open" in shown
+    assert "  - one custodian at each site\n  - any one share, wherever it is\n" in shown
+    assert "OVERDUE A1 STO-07 no decision since 2026-11-14: it is lost" in shown
+    assert "whole site" not in shown
+    told = "\n".join(loss(desk.book.custody, desk.made.charter, ("A1",)))
+    assert "27 of 108 smallest quorums are left, at sites B C D." in told
+    assert "needs 4 shares more" in told
+    desk.take(desk.record("lost", positions=("B1", "B2")), IN)
+    assert letter(desk.book.custody.shares["B1"]) == "L"
+    shown = "\n".join(line for block in status(desk.book.custody, desk.made.charter, "2026-12-01T12:00:00Z") for line in block)
+    assert "NO QUORUM" in shown
+    desk.take(desk.record("lost", positions=("C1", "C2")), IN)
+    assert "THE SHARES THAT ARE MISSING ARE A QUORUM" in "\n".join(loss(desk.book.custody, desk.made.charter, ("A1",)))

@@ -107,6 +107,10 @@ class Cast:
     passphrases: dict[str, str] = field(default_factory=dict)
     bags: dict[str, str] = field(default_factory=dict)
     """Number of the bag that each custodian's share lies in."""
+    pins: dict[str, str] = field(default_factory=dict)
+    """Custodian -> the PIN of their own token."""
+    locks_onto: Mapping[str, str] = field(default_factory=dict)
+    """Custodian -> what they choose to lock their share onto, where they may choose; a file if nothing is said."""
     papers: Mapping[str, str] = field(default_factory=dict)
     """Where each document lies, by the name that a prompt gives it."""
     payee_slip: str = "office/payee-slip.txt"
@@ -258,12 +262,41 @@ def _found(pattern: str, text: str) -> str:
     return found[1]
 
 
+def _drawer(cast: Cast, position: str) -> Path:
+    """Where this custodian keeps cards of paper: each is a copy of what it was printed from."""
+    return cast.folder / "paper" / position
+
+
+def _print(cast: Cast, match: re.Match[str]) -> str:
+    """The custodian prints their card, and has it in their hand."""
+    source = cast.folder / cast.media[match[1]] / f"card-{match[1]}-{int(match[2]):04d}.pdf"
+    drawer = _drawer(cast, match[1])
+    drawer.mkdir(parents=True, exist_ok=True)
+    (drawer / source.name).write_bytes(source.read_bytes())
+    return ""
+
+
 def _card(cast: Cast, match: re.Match[str]) -> str:
-    """A picture of the newest card that this custodian has: the file that it was printed from."""
-    kept = sorted(cast.media[match[1]].glob("card-*.pdf"))
+    """A picture of the newest card that this custodian has: of paper, or the file that it would be printed from."""
+    kept = sorted(_drawer(cast, match[1]).glob("card-*")) or sorted((cast.folder / cast.media[match[1]]).glob("card-*.pdf"))
     if not kept:
         raise Fluffed(f"{match[1]} has no card")
     return str(kept[-1])
+
+
+def _tear(cast: Cast, match: re.Match[str]) -> str:
+    """An old card is torn, before two people who say so one after the other."""
+    for old in _drawer(cast, match[2]).glob(f"card-{match[2]}-{int(match[1]):04d}.*"):
+        old.unlink()
+    return ""
+
+
+def _own_token(_: Cast, match: re.Match[str]) -> str:
+    """Of the tokens that are plugged in, the one with their own position on it."""
+    found = re.search(rf"(\d+) [^,)]*{match[1]}", match[2])
+    if found is None:
+        raise Fluffed(f"{match[1]} has no token among {match[2]}")
+    return found[1]
 
 
 def _new_bag(cast: Cast, match: re.Match[str]) -> str:
@@ -286,6 +319,13 @@ ANSWERS: tuple[tuple[str, Answer], ...] = (
     (r"witness, second half of the PIN [^\r\n]*then Enter: ", lambda c, _m: c.pin[6:]),
     (r"Please (?:re)?enter (?:SO|user) PIN: ", lambda c, _m: c.pin),
     (r"(\S+), the folder of your medium: ", lambda c, m: str(c.media[m[1]])),
+    (r"([A-I][1-9]), what is your share locked onto \([^)]*\)\? ", lambda c, m: c.locks_onto.get(m[1], "file")),
+    (r"([A-I][1-9]): your card number (\d+) is printed, and in your hand\. \[Enter\] ", _print),
+    (r"card (\d+) of ([A-I][1-9]) is destroyed before my eyes, or was never printed\. \[Enter or n\] ", _tear),
+    (r"([A-I][1-9]), which token is yours \(([^)]*)\)\? ", _own_token),
+    (r"([A-I][1-9]), PIN of the token \(it does not show\), then Enter: ", lambda c, m: c.pins[m[1]]),
+    (r"([A-I][1-9]), which of them is in your hand \([^)]*\)\? ", lambda _c, _m: "1"),
+    (r"[A-I][1-9]: try the token again \(m\), or leave the old share on it \(s\)\? ", lambda _c, _m: "s"),
     (r"([A-I][1-9]), line 1, a scan, or the path of a picture: ", _card),
     (r"Path of ([^\r\n:]+): ", lambda c, m: c.papers[m[1]]),
     (r"witness, the first (\d+) words of its SHA-256, from your paper: ", _image_words),

@@ -44,6 +44,8 @@ class Plot:
     """Whether CFO and CTO approve each request, too."""
     scheme: str = "gf256"
     """How the secret is shared."""
+    media: tuple[str, ...] = ("file",)
+    """What shares may lie on."""
 
 
 OFFICE = {"cfo": "Fiona Fischer", "cto": "Theo Tanaka", "administrator": "Max Moreau", "witness": "Wanda Weiss"}
@@ -68,6 +70,7 @@ FULL = Plot(
     here=("A1", "A3", "B1", "B2", "D2", "D3"),
 )
 """The desk of the design: two of three custodians at each of four sites, three of the four sites."""
+SOFTHSM = "/usr/lib/softhsm/libsofthsm2.so"
 PAPERS = {
     "the signed charter": "office/charter.json",
     "the signed policy": "office/policy.json",
@@ -75,6 +78,7 @@ PAPERS = {
     "the signed confirmation of the payee": "office/confirmation.json",
     "the snapshot from the online host": "online/snapshot.json",
     "the signed receipt": "online/receipt.json",
+    "the PKCS#11 library of the custodians' tokens": SOFTHSM,
 }
 LABEL = "practice-hsm"
 ACCOUNT = "practice-btc"
@@ -99,7 +103,7 @@ class Stage:
     kdf: str
     say: Callable[[str], None]
     cast: Cast
-    module: str = "/usr/lib/softhsm/libsofthsm2.so"
+    module: str = SOFTHSM
     seconds: dict[str, float] = field(default_factory=dict)
     """Act -> how long it took."""
     node: tuple[str, ...] = ("--node", "practice:online/chain")
@@ -199,6 +203,7 @@ def found_charter(set_: Stage, serial: str) -> None:
         "--account", f"{ACCOUNT}:bitcoin:regtest:m/84h/1h/0h", "--hsm-label", LABEL, "--hsm-serial", serial,
         "--hsm-manufacturer", "SoftHSM project", "--hsm-model", "SoftHSM v2", "--hsm-firmware", "2.6",
         "--boot-image", IMAGE, *[word for device in DEVICES for word in ("--device", device)],
+        *[word for medium in set_.plot.media for word in ("--media", medium)],
         "--scheme", set_.plot.scheme, "--kdf", set_.kdf, "--officers-approve", set_.plot.officers_approve, "-o", "office/charter.json",
     )  # fmt: skip
     signed = [("charter", "sign", "office/charter.json", "--as", p, "--key", key(p)) for p in ("cfo", "cto", "witness")]

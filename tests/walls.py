@@ -52,18 +52,25 @@ _TESTED = {"mnemonic", "pyshamir", "shamir_mnemonic"}
 PROCESSES: dict[str, tuple[set[str], set[str]]] = {
     "ceremony.vault.opener": (
         {"cryptography", "mnemonic", "pyshamir", "shamir_mnemonic"},
-        {"ceremony.vault.hsm", "ceremony.vault.token", "ceremony.vault.process", "ceremony.screen", "ceremony.script", "ceremony.cli"},
+        {"ceremony.vault.hsm", "ceremony.vault.token", "ceremony.vault.custodian_token", "ceremony.vault.slots",
+         "ceremony.vault.process", "ceremony.screen", "ceremony.script", "ceremony.cli"},
     ),
     "ceremony.vault.hsm": (
         {"cryptography", "pkcs11"} | _TESTED,  # the known-answer tests run in both children (SET-09)
         {"ceremony.vault.opener", "ceremony.vault.recovery", "ceremony.vault.generation", "ceremony.vault.passphrase", "shares.envelope",
          "ceremony.vault.process", "ceremony.screen", "ceremony.script", "ceremony.cli"},
     ),
+    "ceremony.vault.custodian_token": (
+        {"cryptography", "pkcs11"} | _TESTED,
+        {"ceremony.vault.opener", "ceremony.vault.recovery", "ceremony.vault.generation", "ceremony.vault.passphrase", "ceremony.vault.hsm",
+         "ceremony.vault.token", "ceremony.vault.process", "shares.envelope", "ceremony.screen", "ceremony.script", "ceremony.cli"},
+    ),
     "ceremony.cli.cold": (
         {"PIL", "bip_utils", "click", "cryptography", "mnemonic", "pbk", "pkcs11", "pyshamir", "pyzbar", "qrcode", "reportlab", "rich",
          "shamir_mnemonic", "zxingcpp"},
         {"ceremony.vault.opener", "ceremony.vault.recovery", "ceremony.vault.generation", "ceremony.vault.passphrase",
-         "ceremony.vault.prompt", "ceremony.vault.randomness", "ceremony.vault.accounts", "ceremony.vault.hsm", "transfer.nodes"},
+         "ceremony.vault.prompt", "ceremony.vault.randomness", "ceremony.vault.accounts", "ceremony.vault.hsm",
+         "ceremony.vault.custodian_token", "transfer.nodes"},
     ),
     "transfer.bitcoin.independent": (
         {"bip_utils", "pbk"},

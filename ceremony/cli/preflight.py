@@ -21,7 +21,8 @@ from ceremony.script.preflight import check_image, no_image
 from ceremony.script.prepare import certificate_finding
 from ceremony.vault.process import Vault
 from ceremony.vault.protocol import Interrupted, WrongSecret
-from ceremony.vault.token import check_identity, find, unload
+from ceremony.vault.slots import find, unload
+from ceremony.vault.token import check_identity
 
 _WOULD = "production would refuse: "
 

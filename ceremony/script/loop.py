@@ -54,6 +54,8 @@ def play(room: Room, until: int | None = None) -> None:
     finally:
         if room.vault is not None:
             room.vault.end()
+        if room.token is not None:
+            room.token[2].end()
 
 
 def _locked(room: Room, step: Step) -> None:

@@ -14,17 +14,14 @@ from ceremony.base.lines import sha256
 from ceremony.record import entries
 from ceremony.record.charter import Medium
 from ceremony.record.sets import Carrier
-from ceremony.script import on_card, on_file
+from ceremony.script import on_card, on_file, on_token
 from ceremony.script.on_file import Gone
+from ceremony.script.on_token import Unwritten
 from ceremony.script.room import Entry, Room, Steps
 from shares.envelope import Header
 
 FILE = Carrier("file")
 NAMES: dict[Medium, str] = {"file": "a file on a stick", "card": "a paper card", "token": "a hardware token"}
-
-
-class Unwritten(Exception):
-    """This carrier cannot take the share; its custodian gets ready another one, which gets the next sealing number."""
 
 
 def choose(room: Room, position: str) -> None:
@@ -45,11 +42,17 @@ def newest(room: Room, position: str, set_identifier: str) -> bytes:
     none of this set, the newest of all, for the vault to refuse it by its header."""
     carrier = _recorded(room, position, set_identifier)
     room.carriers[position] = carrier
-    found = on_card.read(room, position) if carrier.medium == "card" else on_file.read(room, position)
+    found = _read(room, position, carrier)
     whole = [(header, raw) for raw in found if (header := _header(raw)) is not None]
     if not whole:
         return found[0]  # refused by whoever reads it, who says what is wrong with it
     return max(whole, key=lambda each: (each[0].set_identifier == set_identifier, each[0].sealing))[1]
+
+
+def _read(room: Room, position: str, carrier: Carrier) -> list[bytes]:
+    if carrier.medium == "card":
+        return on_card.read(room, position)
+    return on_token.read(room, position, carrier.token) if carrier.medium == "token" else on_file.read(room, position)
 
 
 def _header(raw: bytes) -> Header | None:
@@ -88,7 +91,11 @@ def locked(room: Room, position: str, set_identifier: str, lock: Callable[[int],
 
     Onto what: as `choose` has it in this run; else what the share was read from, if the charter still allows that."""
     while True:
-        carrier = _ready(room, position)
+        try:
+            carrier = _ready(room, position)
+        except Unwritten as trouble:
+            _another(room, position, trouble)
+            continue
         number = room.book.sets.next_number(position)
         sealed = lock(number)
         yield (
@@ -105,16 +112,23 @@ def locked(room: Room, position: str, set_identifier: str, lock: Callable[[int],
         try:
             return number, hand_over(room, position, number, sealed)
         except Unwritten as trouble:
-            room.screen.say(f"{position}: nothing was written. {trouble}")
-            room.screen.enter(f"{position}: another medium of your own is ready.")
-            choose(room, position)
+            _another(room, position, trouble)
+
+
+def _another(room: Room, position: str, trouble: Unwritten) -> None:
+    room.screen.say(f"{position}: nothing was written. {trouble}")
+    room.screen.enter(f"{position}: another medium of your own is ready, or the same one once more.")
+    choose(room, position)
 
 
 def _ready(room: Room, position: str) -> Carrier:
     """The carrier of a position's next lock, in its custodian's hand."""
     if position not in room.carriers or room.carriers[position].medium not in room.charter.media:
         choose(room, position)
-    room.medium(position)
+    if room.carriers[position].medium == "token":
+        room.carriers[position] = on_token.ready(room, position, room.carriers[position].token)
+    else:
+        room.medium(position)
     return room.carriers[position]
 
 
@@ -124,7 +138,11 @@ def working(room: Room, position: str, what: str) -> AbstractContextManager[None
 
 
 def hand_over(room: Room, position: str, number: int, sealed: bytes) -> bytes:
-    """Write a sealed share to what its custodian has chosen, and read it back; what was read is returned, equal to what was written."""
+    """Write a sealed share to what its custodian has chosen, and read it back; what was read is returned, equal to what was written.
+
+    Unwritten if a token cannot take it."""
+    if room.carriers.get(position, FILE).medium == "token":
+        return on_token.write(room, position, number, sealed, Header.unpack(sealed).set_identifier)
     if room.carriers.get(position, FILE).medium == "card":
         return on_card.hand_over(room, position, number, sealed)
     return on_file.hand_over(room, position, number, sealed)
@@ -151,4 +169,7 @@ def erased(room: Room, position: str, set_identifier: str, below: int | None = N
         on_card.tidy(room, position)
     if "file" in {now.medium, *(on.medium for on in left.values())}:
         yield from on_file.remove(room, position, set_identifier, below)
+    tokens = dict.fromkeys(on.token for on in left.values() if on.token is not None)
+    yield from on_token.remove(room, position, set_identifier, below, tuple(tokens))
+    on_token.close(room)
     yield from on_card.remove(room, position, [n for n, on in left.items() if on.medium == "card"])

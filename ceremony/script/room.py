@@ -29,6 +29,7 @@ from transfer.request import AccountKey
 from transfer.review import Decoded
 
 if TYPE_CHECKING:
+    from ceremony.vault.custodian import CustodianToken
     from ceremony.vault.process import Vault
 
 Entry = tuple[str, Any]
@@ -80,6 +81,8 @@ class Room:
     media: dict[str, Path] = field(default_factory=dict)
     carriers: dict[str, Carrier] = field(default_factory=dict)
     """What each position's share was read from, or goes onto, in this run (script/media.py)."""
+    token: tuple[str, entries.Token, CustodianToken] | None = None
+    """Whose token is open, which one, and its process (script/on_token.py)."""
     noted: list[Entry] = field(default_factory=list)
     """Entries of what was done outside a step's own: the loop appends them before the next one."""
     cards: dict[str, list[str]] = field(default_factory=dict)

@@ -12,6 +12,7 @@ from typing import Any
 
 from ceremony.base.control import Refused, refuse
 from ceremony.base.data import Malformed
+from ceremony.vault import slots
 from ceremony.vault import token as hsm
 from ceremony.vault.child import Child, Ending, loop
 from ceremony.vault.orders import ArmedOnce
@@ -106,12 +107,12 @@ class HsmProcess:
             try:
                 token.close()
             finally:
-                hsm.unload(module)
+                slots.unload(module)
 
     def _open(self, message: Open) -> TokenOpened:
         if self._opened is not None:
             raise Malformed("the HSM is open already")
-        state = hsm.pin_state(message.module, message.label, message.serial)
+        state = slots.pin_state(message.module, message.label, message.serial)
         if state == "locked" or self._tries_left == 0:
             why = "the HSM has locked its PIN" if state == "locked" else "the PIN was wrong three times"
             raise Malformed(f"{why}; let the person who keeps it look it up, or reset it as its maker says. Nothing is lost.")
@@ -134,7 +135,7 @@ class HsmProcess:
         pin = _asked(prompt, message)
         try:
             return hsm.Token.log_in(message.module, message.label, message.serial, pin.decode("ascii"))
-        except hsm.WrongPin:
+        except slots.WrongPin:
             self._tries_left -= 1
             raise WrongSecret("the HSM did not take this PIN", self._tries_left) from None
         finally:
@@ -290,7 +291,7 @@ def _other(found: str) -> Refused:
     return Refused("SIG-08", "the HSM process, while it serves the opener", found=found, expected=expected, do="Start the vault anew.")
 
 
-def _opened(identity: hsm.Identity, pin: str, objects: tuple[TokenObject, ...]) -> TokenOpened:
+def _opened(identity: slots.Identity, pin: str, objects: tuple[TokenObject, ...]) -> TokenOpened:
     return TokenOpened(
         label=_free(identity.label),
         serial=_free(identity.serial),

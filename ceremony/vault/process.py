@@ -1,6 +1,7 @@
 """The screen process's side of the vault: start the two children, ask them, and tell honestly when one is gone.
 
-The children share this terminal and get two sockets each: one to here, one to each other. Nothing secret comes here."""
+The children share this terminal and get two sockets each: one to here, one to each other. Nothing secret comes here. (A
+custodian's own token has a third child, for one act at a time: custodian.py.)"""
 
 from __future__ import annotations
 
@@ -47,7 +48,7 @@ from ceremony.vault.protocol import (
 
 R = TypeVar("R")
 Role = Literal["opener", "hsm"]
-ROLES: dict[Role, str] = {"opener": "opener", "hsm": "HSM process"}
+ROLES: dict[Role | Literal["token"], str] = {"opener": "opener", "hsm": "HSM process", "token": "token process"}
 
 _PATIENCE = 5.0
 """Seconds that a child has to end by itself once it was told to."""
@@ -60,7 +61,7 @@ class VaultLost(Malformed):
 class Helper:
     """One child process and the socket to it."""
 
-    def __init__(self, role: Role, link: socket.socket, seconds: int) -> None:
+    def __init__(self, role: Role | Literal["token"], link: socket.socket, seconds: int) -> None:
         self._name = ROLES[role]
         ours, theirs = socket.socketpair()
         self.channel = Channel(ours)
@@ -143,7 +144,7 @@ class Vault:
     opener: Helper
     hsm: Helper
     ready: dict[Role, Ready]
-    _terminal: Any
+    _terminal: Kept
 
     @classmethod
     def start(cls, minutes: int) -> Vault:
@@ -156,7 +157,7 @@ class Vault:
         one, other = socket.socketpair()
         with one, other:
             opener, hsm = Helper("opener", one, seconds), Helper("hsm", other, seconds)
-        vault = cls(opener, hsm, {}, termios.tcgetattr(0) if os.isatty(0) else None)
+        vault = cls(opener, hsm, {}, Kept())
         try:
             vault.ready["opener"] = opener.ask(protocol.Hello(), Ready)
             vault.ready["hsm"] = hsm.ask(protocol.Hello(), Ready)
@@ -171,20 +172,15 @@ class Vault:
     def __exit__(self, *_: object) -> None:
         self.end()
 
-    @control("REC-10")
     def check_protection(self, mark: Mark) -> tuple[str, ...]:
-        """REC-10: production refuses without the essential protections; practice gets the sentences to record."""
-        lacking = [f"{ROLES[role]}: {p.name}: {p.state}" for role, ready in self.ready.items() for p in ready.protection if _lacks(p)]
-        if lacking and not permits(mark, "machine checks"):
-            do = "Use the cold host's image, which grants these."
-            refuse("REC-10", "the vault is not protected", found="; ".join(lacking), expected="every essential protection held", do=do)
-        return tuple(f"production would refuse: {sentence} ({RELAXED['machine checks']})" for sentence in lacking)
+        """REC-10 of both."""
+        return check_protection({ROLES[role]: ready for role, ready in self.ready.items()}, mark)
 
     def open_token(self, module: str, label: str, serial: str, halves: protocol.YesNo = "no") -> TokenOpened:
         """Load the PKCS#11 module and let the administrator type the PIN, or administrator and witness one half each (`halves`).
 
         An empty label or serial is not asked for."""
-        with self._terminal_kept():
+        with self._terminal.kept():
             return self.hsm.ask(protocol.Open(module=module, label=label, serial=serial, halves=halves), TokenOpened)
 
     def try_import_path(self) -> PathProven:
@@ -197,12 +193,12 @@ class Vault:
 
     def lock(self, position: str, sealing: int) -> Sealed:
         """Let this custodian choose a passphrase; their sealed share."""
-        with self._terminal_kept():
+        with self._terminal.kept():
             return self.opener.ask(protocol.Lock(position=position, sealing=sealing), Sealed)
 
     def prove(self, position: str, sealed: bytes) -> Proven:
         """Let this custodian open what was read back from their medium. WrongSecret while it does not open."""
-        with self._terminal_kept():
+        with self._terminal.kept():
             return self.opener.ask(protocol.Prove(position=position, sealed=sealed), Proven)
 
     def prove_quorums(self) -> Quorums:
@@ -226,7 +222,7 @@ class Vault:
         """Check the header, then let this custodian type the passphrase. `numbers`: sealing numbers of the register, newest last;
         `retired`: its retired sets, in words."""
         message = protocol.Unlock(position=position, sealed=sealed, numbers=numbers, retired=dict(retired or {}))
-        with self._terminal_kept():
+        with self._terminal.kept():
             return self.opener.ask(message, Unlocked)
 
     def recover(self) -> Recovered:
@@ -263,29 +259,29 @@ class Vault:
 
     def lock_new(self, position: str, sealing: int) -> Sealed:
         """SEC-01: let this custodian choose a new passphrase, and lock their share under it."""
-        with self._terminal_kept():
+        with self._terminal.kept():
             return self.opener.ask(protocol.LockNew(position=position, sealing=sealing), Sealed)
 
     def prove_new(self, position: str, sealed: bytes) -> Proven:
         """SEC-01: let this custodian type the new passphrase once more. WrongSecret while what was read back does not open."""
-        with self._terminal_kept():
+        with self._terminal.kept():
             return self.opener.ask(protocol.ProveNew(position=position, sealed=sealed), Proven)
 
     def end(self) -> None:
         """Let both forget everything and end. May be called again."""
         for helper in (self.opener, self.hsm):
             helper.finish()
-        self._restore_terminal()
+        self._terminal.restore()
 
     def kill(self) -> None:
         """End both at once."""
         for helper in (self.opener, self.hsm):
             helper.kill()
-        self._restore_terminal()
+        self._terminal.restore()
 
     def _linked(self, message: Any, kind: type[R]) -> tuple[R, Served]:
         """Ask the opener something for which it asks the HSM process; that serves the link until the opener has answered."""
-        with _uninterrupted(), self._terminal_kept():
+        with _uninterrupted(), self._terminal.kept():
             self.hsm.send(protocol.ServeLink())
             try:
                 reply = self.opener.ask(message, kind)
@@ -294,22 +290,40 @@ class Vault:
                 served = self.hsm.receive(Served)
             return reply, served
 
+
+class Kept:
+    """The terminal as it was: a child that was killed at its prompt cannot put it back; this process does."""
+
+    def __init__(self) -> None:
+        self._before = termios.tcgetattr(0) if os.isatty(0) else None
+
     @contextmanager
-    def _terminal_kept(self) -> Iterator[None]:
-        """A child that was killed at its prompt cannot put the terminal back; this process does."""
+    def kept(self) -> Iterator[None]:
+        """Put back if a child is lost meanwhile."""
         try:
             yield
         except VaultLost:
-            self._restore_terminal(leave=True)
+            self.restore(leave=True)
             raise
 
-    def _restore_terminal(self, *, leave: bool = False) -> None:
-        if self._terminal is None:
+    def restore(self, *, leave: bool = False) -> None:
+        """As it was; `leave`: out of the alternate screen, too."""
+        if self._before is None:
             return
         with contextlib.suppress(termios.error):
-            termios.tcsetattr(0, termios.TCSADRAIN, self._terminal)
+            termios.tcsetattr(0, termios.TCSADRAIN, self._before)
         if leave and os.isatty(1):
             os.write(1, b"\x1b[2J\x1b[3J\x1b[H\x1b[?1049l\n")
+
+
+@control("REC-10")
+def check_protection(ready: Mapping[str, Ready], mark: Mark) -> tuple[str, ...]:
+    """REC-10: production refuses a process without the essential protections; practice gets the sentences to record."""
+    lacking = [f"{name}: {p.name}: {p.state}" for name, each in ready.items() for p in each.protection if _lacks(p)]
+    if lacking and not permits(mark, "machine checks"):
+        do = "Use the cold host's image, which grants these."
+        refuse("REC-10", "the vault is not protected", found="; ".join(lacking), expected="every essential protection held", do=do)
+    return tuple(f"production would refuse: {sentence} ({RELAXED['machine checks']})" for sentence in lacking)
 
 
 def _lacks(protected: protocol.Protected) -> bool:

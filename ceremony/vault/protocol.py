@@ -231,6 +231,53 @@ class Destroy:
     message: Literal["destroy"] = "destroy"
 
 
+# --- screen to the process of a custodian's token -------------------------------------------------------------------
+
+
+@record
+class FindTokens:
+    """Which tokens does this PKCS#11 module see? -> TokensFound. Asks for no PIN."""
+
+    message: Literal["find-tokens"] = "find-tokens"
+    module: Text
+
+
+@record
+class OpenToken:
+    """Ask for the PIN of the one token of this label and serial number, and try it -> TokenReady, or Wrong. `person`: who is asked."""
+
+    message: Literal["open-token"] = "open-token"
+    module: Text
+    label: Text
+    serial: Text
+    person: Free
+
+
+@record
+class ListShares:
+    """Every sealed share on the open token -> StoredShares."""
+
+    message: Literal["list-shares"] = "list-shares"
+
+
+@record
+class WriteShare:
+    """Write one sealed share under a label that is not there yet, read it back in a session of its own -> StoredShares, that one alone."""
+
+    message: Literal["write-share"] = "write-share"
+    label: Text
+    value: bytes
+
+
+@record
+class EraseShare:
+    """Destroy the object of this label whose value has this SHA-256 -> StoredShares, what is left, listed in a session of its own."""
+
+    message: Literal["erase-share"] = "erase-share"
+    label: Text
+    sha256: Digest
+
+
 # --- replies of either child ----------------------------------------------------------------------------------------
 
 
@@ -486,6 +533,52 @@ class Destroyed:
     remaining: int
 
 
+# --- replies of the process of a custodian's token ------------------------------------------------------------------
+
+
+@record
+class PresentToken:
+    """One initialised token, and what its flags say of its PIN."""
+
+    label: Text
+    serial: Text
+    model: Free
+    pin: Text
+
+
+@record
+class TokensFound:
+    """Every token that the module sees."""
+
+    message: Literal["tokens-found"] = "tokens-found"
+    tokens: tuple[PresentToken, ...]
+
+
+@record
+class TokenReady:
+    """The PIN was taken; the token answers until `finish`."""
+
+    message: Literal["token-ready"] = "token-ready"
+    label: Text
+    serial: Text
+
+
+@record
+class StoredShare:
+    """One data object of ours: CKA_LABEL and CKA_VALUE as the token gives them (a value is cut after 4,096 bytes)."""
+
+    label: Free
+    value: bytes
+
+
+@record
+class StoredShares:
+    """Data objects of the application `cold-ceremony` on this token, by their labels."""
+
+    message: Literal["stored-shares"] = "stored-shares"
+    shares: tuple[StoredShare, ...]
+
+
 # --- the link: the opener asks, the HSM process answers -------------------------------------------------------------
 
 
@@ -566,6 +659,7 @@ TO_OPENER = (
     ProveNew,
 )
 TO_HSM = (Hello, Arm, Finish, Open, TryImportPath, ServeLink, LinkDone, Imported, Sign, Destroy)
+TO_TOKEN = (Hello, Finish, FindTokens, OpenToken, ListShares, WriteShare, EraseShare)
 OVER_LINK = (GiveRandom, GiveImportKey, TakeKeys)
 TROUBLE = (RefusedReply, MalformedReply, Wrong, InterruptedReply, Failed)
 

@@ -19,6 +19,7 @@ from ceremony.base.control import Refused, control, refuse
 from ceremony.base.data import Malformed
 from ceremony.base.mark import permits
 from ceremony.record.charter import TOLD, Charter
+from ceremony.vault.slots import Identity, WrongPin, find
 from ceremony.vault.wrapping import RSA_BITS, ImportKey, pkcs8, wrap
 from transfer.bitcoin.assemble import verified
 from transfer.bitcoin.curve import N as ORDER
@@ -60,19 +61,6 @@ CHILD_KEY = {
     "LOCAL": False, "ALWAYS_SENSITIVE": False, "NEVER_EXTRACTABLE": False,
 }  # fmt: skip
 """REC-09, GEN-01: what it must say of each child key: imported, for this session, to sign and for nothing else."""
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """The token as C_GetTokenInfo tells of it, without trailing spaces, and the module that speaks for it."""
-
-    label: str
-    serial: str
-    manufacturer: str
-    model: str
-    firmware: str
-    hardware: str
-    library: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,46 +113,6 @@ class Named(Protocol):
         """CK_TOKEN_INFO.firmwareVersion, such as 2.6."""
 
 
-class WrongPin(Exception):
-    """The HSM did not take the PIN. How many tries it has left it may tell by its flags (`pin_state`)."""
-
-
-def find(module: str, label: str, serial: str) -> tuple[pkcs11.Token, Identity]:
-    """The one initialised token of this label and serial number; an empty one is not asked for. Malformed if there is not just one."""
-    import pkcs11  # noqa: PLC0415
-
-    try:
-        library = pkcs11.lib(module)
-        slots = [slot.get_token() for slot in library.get_slots(token_present=True)]
-    except pkcs11.PKCS11Error as error:
-        raise Malformed(f"{module}: not a PKCS#11 module that works here ({type(error).__name__})") from None
-    tokens = [
-        token
-        for token in slots
-        if pkcs11.TokenFlag.TOKEN_INITIALIZED in token.flags and label in ("", token.label) and serial in ("", token.serial.decode("ascii"))
-    ]
-    if len(tokens) != 1:
-        pkcs11.unload(module)  # a module looks for new tokens when it is loaded, and some not again
-        names = ", ".join(f"{token.label} ({token.serial.decode('ascii')})" for token in tokens)
-        raise Malformed(f"{module}: found {names or 'no such token'}, expected one token with label {label!r} and serial number {serial!r}")
-    return tokens[0], _identity(tokens[0], library)
-
-
-def _identity(token: pkcs11.Token, library: Any) -> Identity:
-    def version(numbers: tuple[int, int]) -> str:
-        return f"{numbers[0]}.{numbers[1]}"
-
-    return Identity(
-        label=token.label,
-        serial=token.serial.decode("ascii"),
-        manufacturer=token.manufacturer_id,
-        model=token.model,
-        firmware=version(token.firmware_version),
-        hardware=version(token.hardware_version),
-        library=f"{library.library_description} {version(library.library_version)}, {library.manufacturer_id}",
-    )
-
-
 def check_identity(found: Named, charter: Charter) -> str:
     """The HSM is the one that the charter names, and no software; refuses with AIR-05, once more and by the HSM process itself.
 
@@ -179,26 +127,6 @@ def check_identity(found: Named, charter: Charter) -> str:
         do = "Connect the HSM of the charter, or amend the charter."
         refuse("AIR-05", "this is not the HSM of the charter", found=shown, expected=wanted, do=do)
     return f"production would refuse: {shown}"
-
-
-def pin_state(module: str, label: str, serial: str) -> str:
-    """What the token's flags say of its PIN before one is risked (PKCS#11 section 4.2): `no wrong tries`, `wrong tries`,
-    `last try`, or `locked`."""
-    from pkcs11 import TokenFlag  # noqa: PLC0415
-
-    flags = find(module, label, serial)[0].flags
-    if TokenFlag.USER_PIN_LOCKED in flags:
-        return "locked"
-    if TokenFlag.USER_PIN_FINAL_TRY in flags:
-        return "last try"
-    return "wrong tries" if TokenFlag.USER_PIN_COUNT_LOW in flags else "no wrong tries"
-
-
-def unload(module: str) -> None:
-    """C_Finalize. With it goes every session, also those of PINs that were not taken."""
-    import pkcs11  # noqa: PLC0415
-
-    pkcs11.unload(module)
 
 
 class Token:

@@ -44,7 +44,7 @@ def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Room:
     for number in (1, 2, 3):
         (folder / on_file.name("A1", number)).write_bytes(sealed(number))
     monkeypatch.setattr(tree, "ROOT", clean(tmp_path / "host", tmp_path / "A1").root)
-    return cast(Room, SimpleNamespace(medium=lambda _person: folder, carriers={}, book=SimpleNamespace(sets=Sets())))
+    return cast(Room, SimpleNamespace(medium=lambda _person: folder, carriers={}, token=None, book=SimpleNamespace(sets=Sets())))
 
 
 def removed(room: Room) -> list[tuple[str, Any]]:

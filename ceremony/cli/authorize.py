@@ -25,8 +25,9 @@ from ceremony.record.chain import Chain
 from ceremony.record.charter import OFFICERS, Charter
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.policy import bound
-from ceremony.record.received import account_of, check_key_record
+from ceremony.record.received import check_key_record
 from ceremony.record.signed import MOST_BYTES, add_signature, read_signed
+from ceremony.record.sweeping import account_of
 from ceremony.screen.documents import Balance, Verdict, authorization_screen, digest, field, title, verdicts
 from ceremony.screen.panels import as_lines, paid
 from ceremony.screen.paper import pdf

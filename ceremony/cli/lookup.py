@@ -17,9 +17,9 @@ from ceremony.base.words import heard, spoken
 from ceremony.cli import papers
 from ceremony.record.addresses import used
 from ceremony.record.keyrecord import KeyRecord
-from ceremony.record.received import account_of
 from ceremony.record.register import Register
 from ceremony.record.signed import MOST_BYTES
+from ceremony.record.sweeping import account_of
 from ceremony.record.verify import verify
 from ceremony.screen.documents import digest, field
 from ceremony.screen.terminal import Terminal, check_terminal

@@ -21,8 +21,9 @@ from ceremony.cli import papers
 from ceremony.cli.reconcile import reconcile
 from ceremony.record import charter as charters
 from ceremony.record.keyrecord import KeyRecord
-from ceremony.record.received import Papers, Received, account_of, receive
+from ceremony.record.received import Papers, Received, receive
 from ceremony.record.signed import read_signed
+from ceremony.record.sweeping import account_of
 from ceremony.screen import online as screens
 from ceremony.screen.panels import CONSOLIDATION, listed
 from ceremony.screen.terminal import Stopped, Terminal

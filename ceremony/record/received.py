@@ -23,6 +23,7 @@ from ceremony.record.register import Ceremony
 from ceremony.record.rules import common, order, outside, people, typeback, vault
 from ceremony.record.signed import parse_signatures
 from ceremony.record.state import Recorded, State, fold
+from ceremony.record.sweeping import account_of
 from transfer.agree import check_fee, check_payment, check_place
 from transfer.authorization import Authorization, check_officers, check_valid
 from transfer.bitcoin.check import Checked, check
@@ -83,14 +84,6 @@ class Papers:
     def account(self, name: str) -> AccountKey:
         """One account of the key record."""
         return account_of(self.key_record, name)
-
-
-def account_of(key_record: KeyRecord, name: str) -> AccountKey:
-    """One account of a key record; Malformed if it has no such account."""
-    found = {account.name: account for account in key_record.accounts}
-    if name not in found:
-        raise Malformed(f"the key record has no account {name!r}; it has {', '.join(found)}")
-    return found[name]
 
 
 @control("BRD-01")

@@ -23,10 +23,10 @@ from ceremony.record.carried import document, lines, of_charters, read_chain, re
 from ceremony.record.chain import Chain
 from ceremony.record.charter import Charter
 from ceremony.record.keyrecord import KeyRecord
-from ceremony.record.received import account_of
 from ceremony.record.register import Ceremony, Register
 from ceremony.record.signed import parse_signatures
 from ceremony.record.state import State, fold
+from ceremony.record.sweeping import account_of
 from ceremony.record.transcript import NAME
 from transfer.agree import Agreed, agree
 from transfer.authorization import Authorization, Authorized, Confirmation, signed_by

@@ -85,6 +85,16 @@ class Sets:
         return next((each for each in reversed(self.all) if each.record.follows is None), None)
 
     @property
+    def formers(self) -> tuple[KeySet, ...]:
+        """The newest set of every key but the one in use, oldest first: only a sweep opens them."""
+        followed = [each.record.follows is None for each in self.all[1:]]
+        return tuple(each for each, new_key_next in zip(self.all, followed, strict=False) if new_key_next)
+
+    def before(self, number: int) -> Sets:
+        """The sets that there were when a ceremony began."""
+        return replace(self, all=tuple(each for each in self.all if each.ceremony < number))
+
+    @property
     def former(self) -> KeySet | None:
         """The newest set of the key before the one in use: only a sweep opens it. None if there is no other key."""
         founding = self.founding

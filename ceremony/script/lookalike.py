@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ceremony.record import entries
 from ceremony.record.register import Register
+from ceremony.record.sweeping import spent_by
 from ceremony.script.room import Room
 from transfer.agree import Agreed
 from transfer.authorization import Authorization
@@ -29,8 +30,7 @@ def past(book: Register, number: int) -> dict[str, str]:
             wanted = ceremony.load(Authorization, "authorization")
             found |= {payment.destination: f"one that ceremony {ceremony.number} paid" for payment in wanted.payments}
         if ceremony.number > book.key_began and ceremony.state.last(entries.Agreed) is not None:
-            account = book.key_record.account(ceremony.load(Authorization, "authorization").account)
-            seen = review(SigningRequest("bitcoin", ceremony.raw("request")), account)
-            own = [change.address for change in seen.change] + [coin.address for coin in seen.inputs]
+            seen = review(SigningRequest("bitcoin", ceremony.raw("request")), spent_by(book, ceremony))
+            own = [output.address for output in (*seen.change, *seen.swept)] + [coin.address for coin in seen.inputs]
             found |= dict.fromkeys(own, f"one of our own, of ceremony {ceremony.number}")
     return found

@@ -81,15 +81,16 @@ def custodians(room: Room) -> tuple[str, ...]:
 
 def _custodians_here(room: Room) -> tuple[str, ...]:
     charter = room.charter
-    example = " ".join(p for quorum in charter.plan.minimal(charter.custodians).values() for p in quorum)
+    plan = room.plan
+    example = " ".join(p for quorum in plan.minimal(room.holders).values() for p in quorum)
     while True:
         text = room.screen.ask("Custodians who are here: ", f"positions such as {example}", r"[A-I][1-9]( [A-I][1-9])*")
         named = text.split()
         strangers = [p for p in named if p not in charter.custodians]
         if strangers or len(set(named)) != len(named):
             room.screen.say(f"Found {', '.join(strangers) or 'a position twice'}, expected custodians of the charter, each once.")
-        elif not charter.plan.enough(named):
-            missing = f"{charter.site_threshold} sites with their thresholds"
+        elif not plan.enough([p for p in named if p in plan.positions]):
+            missing = f"{plan.site_threshold} sites with their thresholds"
             room.screen.say(f"ASM-01 These are not enough: found {text}, expected custodians of {missing}, such as {example}.")
         else:
             return tuple(sorted(named))

@@ -9,7 +9,7 @@ from itertools import count
 from pathlib import Path
 
 from ceremony.base.amounts import format_btc
-from ceremony.base.control import control, refuse
+from ceremony.base.control import Refused, control, refuse
 from ceremony.base.data import Malformed, dump, load
 from ceremony.base.files import is_locked, read_file
 from ceremony.base.signatures import Signature
@@ -19,8 +19,10 @@ from ceremony.record.charter import TOLD, Certificate, Charter, DeviceKind
 from ceremony.record.drills import check_due
 from ceremony.record.exceptional import granted
 from ceremony.record.policy import bound
-from ceremony.record.register import Register
+from ceremony.record.register import Ceremony, Register
+from ceremony.record.sets import KeySet
 from ceremony.record.signed import read_signed
+from ceremony.record.sweeping import account, account_of, opens, spent_by
 from ceremony.screen import panels
 from ceremony.script import preflight
 from ceremony.script.lookalike import check_past
@@ -47,9 +49,10 @@ from transfer.bitcoin.snapshot import Snapshot, checked
 from transfer.limits import check_limits, check_payees
 from transfer.limits import moment as calendar
 from transfer.outstanding import check_replaces
-from transfer.request import AccountKey, SigningRequest
+from transfer.request import AccountKey, SigningRequest, SweptAccount
 from transfer.review import Decoded, Review
 from transfer.revocation import check_unrevoked
+from transfer.sweep import Stays, check_everything
 
 BLOCK_AHEAD = timedelta(hours=2)
 """How far ahead of the time a block may be dated (Bitcoin Core's MAX_FUTURE_BLOCK_TIME); test chains make use of it."""
@@ -165,6 +168,7 @@ def moment(room: Room) -> str:
 def _check_of_this_register(book: Register, wanted: Authorization) -> None:
     """AUD-10: the authorization was signed against this register, and against a head that this register still has."""
     bound(wanted, book.charter, book.policy, book.genesis)
+    account(book.sets, wanted)
     heads = {book.genesis, *(c.head for c in book.ceremonies if c.state.closed is not None)}
     if wanted.register_head not in heads:
         refuse(
@@ -298,13 +302,14 @@ def request(room: Room) -> Steps:
     """TXN-01, TXN-09: the snapshot is checked against itself, the signing request built once, and read by two readers."""
     book, here = room.book, room.here
     wanted = here.load(Authorization, "authorization")
-    account = book.key_record.account(wanted.account)
+    ours = spent_by(book, here)
     if room.state.file("request") is None:
         path = room.path("snapshot", "the snapshot from the online host")
         raw = read_file(path)
         snapshot = load(Snapshot, raw, path.name)
         _check_clock(room.clock(), snapshot)
-        built = _build(book, here.number, account, snapshot, wanted)
+        _check_key(book, snapshot, wanted)
+        built = _build(book, here.number, ours, snapshot, wanted)
         yield from room.keep("snapshot.json", "snapshot", raw)
         yield from room.keep("request.psbt", "request", built.raw)
     with room.screen.working("two readers of the signing request"):
@@ -315,6 +320,8 @@ def request(room: Room) -> Steps:
     if room.state.last(entries.Agreed) is None:
         yield ("tool", _agreed(proof.review))
     room.screen.say(f"Reserved: {format_btc(wanted.amount)} and {len(proof.review.inputs)} coin(s).")
+    if left := _left(book, here, proof):
+        room.screen.show(panels.listed("Stays at the former key:", left.told or ("nothing: every coin of the snapshot is swept",)))
 
 
 def _agreed(seen: Review) -> entries.Agreed:
@@ -344,7 +351,7 @@ def _build(book: Register, number: int, account: AccountKey, snapshot: Snapshot,
         max_fee=min(wanted.greatest_fee, book.policy.greatest_fee),
         rate=min(rate, book.policy.greatest_rate),
         max_rate=book.policy.greatest_rate,
-        change_index=_next_change(book, account, snapshot),
+        change_index=0 if isinstance(account, SweptAccount) else _next_change(book, account, snapshot),
         reserved=book.reserved(number),
         replacing=check_replaces(wanted, book.claims(number)),
     )
@@ -357,8 +364,8 @@ def _next_change(book: Register, account: AccountKey, snapshot: Snapshot) -> int
     Not the one after the greatest: who knows the extended public key can pay to the last index there is."""
     used = {coin.path for coin in snapshot.coins}
     for ceremony in book.ceremonies[book.key_began :]:
-        if ceremony.state.file("request") is not None:
-            used |= {c.path for c in review(SigningRequest("bitcoin", ceremony.raw("request")), account).change}
+        if ceremony.state.file("request") is not None and (spent := spent_by(book, ceremony)).name == account.name:
+            used |= {c.path for c in review(SigningRequest("bitcoin", ceremony.raw("request")), spent).change}
     return next(index for index in count() if f"1/{index}" not in used)
 
 
@@ -366,10 +373,47 @@ def agreed(room: Room) -> Agreed:
     """The proof, made anew from the register's own bytes each time it is needed (TXN-01)."""
     book, here = room.book, room.here
     proof = authorized(room)
-    account = book.key_record.account(proof.authorization.account)
+    ours = spent_by(book, here)
     unsigned = SigningRequest("bitcoin", here.raw("request"))
     now = moment(room)
-    return agree(proof, review(unsigned, account), _second(room, unsigned, account), book.policy, book.claims(here.number), now)
+    found = agree(proof, review(unsigned, ours), _second(room, unsigned, ours), book.policy, book.claims(here.number), now)
+    _left(book, here, found)
+    return found
+
+
+def _left(book: Register, here: Ceremony, found: Agreed) -> Stays | None:
+    """TXN-01: what a sweep leaves where it is, once it is seen to take everything that it can; None for anything but a sweep."""
+    wanted = found.authorized.authorization
+    if wanted.kind != "sweep":
+        return None
+    coins = checked(here.load(Snapshot, "snapshot"), spent_by(book, here))
+    claims = book.claims(here.number)
+    freed = {coin for claim in claims if claim.txid in wanted.replaces for coin in claim.coins}
+    return check_everything(found.review, coins, book.reserved(here.number) - freed, freed)
+
+
+def _check_key(book: Register, snapshot: Snapshot, wanted: Authorization) -> None:
+    """AUT-01: coins of a former key leave by a sweep alone, and by a sweep no others; the key that has them is named."""
+    expected = opens(book.sets, wanted)
+    for each in (*book.sets.formers, book.in_use):
+        if each != expected and snapshot.coins and _has(each, snapshot, wanted):
+            what = "a former key, which only a sweep empties" if each != book.in_use else "the key in use, which no sweep empties"
+            refuse(
+                "AUT-01",
+                f"these coins are not of the key that authorization {wanted.identifier} spends from",
+                found=f"coins of set {each.identifier}, of ceremony {each.ceremony}: {what}",
+                expected=f"coins of set {expected.identifier}, of ceremony {expected.ceremony}",
+                do="Collect a snapshot with the right key record, or draft and sign an authorization for that key.",
+            )
+
+
+def _has(key: KeySet, snapshot: Snapshot, wanted: Authorization) -> bool:
+    """Whether all coins of a snapshot are of this key."""
+    try:
+        checked(snapshot, account_of(key.record, wanted.account))
+    except (Refused, Malformed):
+        return False
+    return True
 
 
 def _second(room: Room, unsigned: SigningRequest, account: AccountKey) -> Decoded:

@@ -14,6 +14,7 @@ from ceremony.record.charter import Charter
 from ceremony.record.claims import Claims, check_settlement, settles
 from ceremony.record.register import Ceremony, Register
 from ceremony.record.signed import read_signed
+from ceremony.record.sweeping import spent_by
 from ceremony.screen import panels
 from ceremony.script.opening import take_signatures
 from ceremony.script.room import Room, Steps, last_step
@@ -95,10 +96,9 @@ def _awaits(ceremony: Ceremony) -> bool:
 
 
 def _outputs(book: Register, transfer: Ceremony) -> tuple[Output, ...]:
-    account = book.key_record.account(transfer.load(Authorization, "authorization").account)
-    seen = review(SigningRequest("bitcoin", transfer.raw("request")), account)
+    seen = review(SigningRequest("bitcoin", transfer.raw("request")), spent_by(book, transfer))
     outputs = {o.index: Output(address=o.address, amount=o.amount) for o in seen.payments}
-    outputs |= {o.index: Output(address=o.address, amount=o.amount) for o in seen.change}
+    outputs |= {o.index: Output(address=o.address, amount=o.amount) for o in (*seen.change, *seen.swept)}
     return tuple(outputs[index] for index in sorted(outputs))
 
 

@@ -13,6 +13,7 @@ from ceremony.record.approval import Approval, SignedApproval, approvers
 from ceremony.record.charter import OFFICERS
 from ceremony.record.exceptional import said_no_now
 from ceremony.record.signed import read_signed
+from ceremony.record.sweeping import spent_by
 from ceremony.screen import panels
 from ceremony.script.exceptional import answer, check_agreed
 from ceremony.script.lookalike import check_past
@@ -39,7 +40,7 @@ def review(room: Room) -> Steps:
 
 
 def _reviewed(room: Room, proof: Agreed, person: str) -> Steps:
-    made_from(proof.review, SigningRequest("bitcoin", room.raw("request")), room.book.key_record.account(proof.review.account))
+    made_from(proof.review, SigningRequest("bitcoin", room.raw("request")), spent_by(room.book, room.here))
     yield (person, entries.Reviewed(request=proof.review.digest))
 
 
@@ -134,7 +135,7 @@ def wanted(room: Room, proof: Agreed, head: str, person: str) -> Approval:
     return Approval(
         mark=opened.mark,
         genesis=room.genesis,
-        key_record=room.book.key_record.digest,
+        key_record=room.opening.record.digest,
         ceremony=opened.ceremony,
         authorization=proof.authorized.authorization.digest,
         request=proof.review.digest,

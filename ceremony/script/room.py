@@ -16,15 +16,16 @@ from ceremony.base.lines import sha256
 from ceremony.base.mark import permits
 from ceremony.base.signatures import Namespace
 from ceremony.machine.usb import ASKED, Watch
-from ceremony.record import entries, exceptional
+from ceremony.record import entries, exceptional, sweeping
 from ceremony.record.charter import Charter
 from ceremony.record.checkpoint import statement
 from ceremony.record.register import Ceremony, Register
-from ceremony.record.sets import Carrier
+from ceremony.record.sets import Carrier, KeySet
 from ceremony.record.state import State
 from ceremony.record.transcript import Transcript
 from ceremony.screen.terminal import Terminal
 from ceremony.script.table import SCRIPTS
+from shares.plan import Plan
 from transfer.request import AccountKey
 from transfer.review import Decoded
 
@@ -112,6 +113,21 @@ class Room:
         if self._charter is None or self.state.last(entries.Amended) is not None:
             self._charter = self.here.charter_at(self.book.charter)(len(self.state.entries) + 1)
         return self._charter
+
+    @property
+    def opening(self) -> KeySet:
+        """The set whose shares this ceremony opens: the one in use, or of a sweep the newest one of the key that it empties."""
+        return sweeping.opening(self.book, self.here)
+
+    @property
+    def plan(self) -> Plan:
+        """The plan of that set: who is enough to open it."""
+        return self.opening.record.plan
+
+    @property
+    def holders(self) -> tuple[str, ...]:
+        """Who can open a share of that set: its positions that the charter in force has, too."""
+        return tuple(p for p in self.charter.custodians if p in self.plan.positions)
 
     def path(self, name: str, what: str) -> Path:
         """A path that the command line gave, or that is asked for now."""

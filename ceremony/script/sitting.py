@@ -11,7 +11,9 @@ from ceremony.base.data import Malformed, dump
 from ceremony.base.lines import sha256
 from ceremony.machine.usb import ASKED
 from ceremony.record import checkpoint, entries
+from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.register import Register
+from ceremony.record.sweeping import spent_by
 from ceremony.screen import panels
 from ceremony.screen.terminal import Stopped
 from ceremony.script import bags, media
@@ -43,30 +45,31 @@ def unlock(room: Room) -> Steps:
         yield from _armed(room, invited)
         room.screen.word("UNLOCK", "Nobody leaves now before all shares are locked again.")
         yield from _board(room, invited, quorum=True)
-        if room.charter.plan.enough(opened(room)):
+        if room.plan.enough(opened(room)):
             return
         yield from end_vault(room, "too few shares can be opened")
-        others = [p for p in room.charter.custodians if p not in _set_aside_today(room)]
+        others = [p for p in room.holders if p not in _set_aside_today(room)]
         check_enough(room, others)
         room.screen.say("Too few shares are left. Nothing is combined, and nothing is lost: somebody else may step in now.")
 
 
 def check_enough(room: Room, positions: Collection[str]) -> None:
     """REC-01: a short set releases nothing; as soon as these positions cannot be enough, no further share is opened."""
-    if not room.charter.plan.enough(positions):
+    plan = room.plan
+    if not plan.enough(positions):
         refuse(
             "REC-01",
             "too few shares are open, or can be",
             found=" ".join(sorted(positions)) or "none",
-            expected=f"{room.charter.site_threshold} sites with their thresholds",
+            expected=f"{plan.site_threshold} sites with their thresholds",
             do="Nothing is combined, and nothing is lost. `ceremony resume` lets the same custodians try again, and others of the site "
             "step in.",
         )
 
 
 def _approved(room: Room) -> tuple[str, ...]:
-    """The custodians who are here and have approved."""
-    return tuple(p for p in custodians(room) if p in room.state.signers("approval"))
+    """The custodians who are here, hold a share of the set that is opened, and have approved."""
+    return tuple(p for p in custodians(room) if p in room.state.signers("approval") and p in room.plan.positions)
 
 
 def _set_aside_today(room: Room) -> frozenset[str]:
@@ -91,13 +94,15 @@ def _armed(room: Room, positions: Collection[str]) -> Steps:
 def _orders(room: Room, positions: Collection[str]) -> Orders:
     """Everything that the vault verifies itself, as the register has it."""
     here, book = room.here, room.book
-    made = book.key_ceremony
-    proof = authorized(room)
+    made, proof = book.ceremonies[room.opening.ceremony - 1], authorized(room)
+    into = book.key_ceremony if proof.authorization.kind == "sweep" else None
     before = checkpoint.prepared(room.state)
     return Orders(
         charters=book.links,
         key_record=made.raw("key-record"),
         key_record_signatures=made.signatures("key-record"),
+        into=into.raw("key-record") if into else None,
+        into_signatures=into.signatures("key-record") if into else (),
         authorization=here.raw("authorization"),
         authorization_signatures=here.signatures("authorization"),
         confirmation=None if proof.confirmation is None else dump(proof.confirmation),
@@ -129,15 +134,15 @@ def _board(room: Room, invited: Collection[str], *, quorum: bool = False) -> Ste
 
     `quorum`: they are to be combined; it stops as soon as those who are left are too few for that."""
     while waiting := [p for p in invited if p not in (*opened(room), *aside(room))]:
-        if quorum and not room.charter.plan.enough({*opened(room), *waiting}):
+        if quorum and not room.plan.enough({*opened(room), *waiting}):
             return
-        room.screen.fresh(panels.board(room.charter.plan, opened(room), waiting))
+        room.screen.fresh(panels.board(room.plan, opened(room), waiting))
         position = waiting[0]
         if len(waiting) > 1:
             choices, told = "|".join(waiting), " ".join(waiting) if len(waiting) <= _TOLD else f"{len(waiting)} wait, as above"
             position = room.screen.ask(f"Who unlocks next ({told})? ", "one of the positions that wait", choices)
         yield from unlock_one(room, position)
-    room.screen.fresh(panels.board(room.charter.plan, opened(room), ()))
+    room.screen.fresh(panels.board(room.plan, opened(room), ()))
 
 
 def aside(room: Room) -> tuple[str, ...]:
@@ -148,10 +153,11 @@ def aside(room: Room) -> tuple[str, ...]:
 def unlock_one(room: Room, position: str) -> Steps:
     """One custodian: their card's header first, then the passphrase, at once against the recorded commitment."""
     try:
-        sealed = media.newest(room, position, room.book.key_record.set_identifier)
+        record = room.opening.record
+        sealed = media.newest(room, position, record.set_identifier)
         header = envelope.read(sealed, position)
-        check_undamaged(room.book, position, header, sealed)
-        yield from _tries(room, position, sealed, acceptable(room.book, position, header.sealing))
+        check_undamaged(room.book, record, position, header, sealed)
+        yield from _tries(room, position, sealed, acceptable(room.book, record, position, header.sealing))
     except VaultLost:
         raise  # no other medium mends that
     except (Refused, Malformed) as trouble:
@@ -191,29 +197,28 @@ def _set_aside(room: Room, position: str, reason: str) -> Entry:
 def _step_in(room: Room, position: str) -> str:
     """Who of the same site can unlock in their place: who is here and was not asked yet; if these are too few, who may still come."""
     letter = position[0]
-    site = [p for p in room.charter.custodians if p[0] == letter and p != position]
+    site = [p for p in room.holders if p[0] == letter and p != position]
     left = [p for p in site if p in custodians(room) and p not in aside(room)]
     fresh = " ".join(p for p in left if p not in opened(room))
-    if len(left) >= next(s.threshold for s in room.charter.sites if s.letter == letter):
+    if len(left) >= next(s.threshold for s in room.plan.sites if s.letter == letter):
         return f"Site {letter} can still open" + (f": {fresh} can step in, and is here." if fresh else ".")
     away = " or ".join(p for p in site if p not in custodians(room))
     return f"Site {letter} cannot open with those who are here" + (f"; {away} may come and step in." if away else ", and has nobody else.")
 
 
-def check_undamaged(book: Register, position: str, header: Header, sealed: bytes) -> None:
-    """REC-03 for a sealed share of the set in use: what the register recorded when it was locked."""
-    record = book.key_record
+def check_undamaged(book: Register, record: KeyRecord, position: str, header: Header, sealed: bytes) -> None:
+    """REC-03 for a sealed share of the set that is opened: what the register recorded when it was locked."""
     had = book.sets.sealed(position, record.set_identifier)
     terms = Terms(mark=record.mark, scheme=record.scheme, plan=record.plan)
     expected = envelope.Expected(terms=terms, set_identifier=record.set_identifier, position=position, sealings=had.acceptable)
     envelope.check_undamaged(header, sealed, expected, had.begun.get(header.sealing))
 
 
-def acceptable(book: Register, position: str, sealing: int) -> tuple[int, ...]:
+def acceptable(book: Register, record: KeyRecord, position: str, sealing: int) -> tuple[int, ...]:
     """REC-12: the sealing numbers that the vault compares with, newest last.
 
     A crash between sealing and proof leaves either the proven share or the new one on the medium: both are the newest then."""
-    had = book.sets.sealed(position, book.key_record.set_identifier)
+    had = book.sets.sealed(position, record.set_identifier)
     return tuple(n for n in had.begun if n <= sealing) if sealing in had.acceptable else tuple(had.begun)
 
 
@@ -262,8 +267,8 @@ def _destroy(room: Room) -> Steps:
 
 def _assemble(room: Room) -> Steps:
     """SIG-03: the signed transaction from the recorded signatures, verified by both readers before it is written anywhere."""
-    proof = agreed(room)
-    account = room.book.key_record.account(proof.review.account)
+    agreed(room)
+    account = spent_by(room.book, room.here)
     request = SigningRequest("bitcoin", room.raw("request"))
     signed = room.state.last(entries.HsmSigned)
     assert signed is not None  # noqa: S101 (written by the step before)
@@ -305,7 +310,7 @@ def to_lock(room: Room) -> tuple[str, ...]:
 
 def lock_one(room: Room, position: str) -> Steps:
     """SEC-01: one open share is locked again under its next number, read back and proven; then the older ones go."""
-    identifier = room.book.key_record.set_identifier
+    identifier = room.opening.identifier
     number, read_back = yield from media.locked(room, position, identifier, lambda n: alive(room).lock_again(position, n).sealed)
     alive(room).prove_again(position, read_back)
     yield (position, entries.Proven(position=position, number=number, sha256=sha256(read_back)))
@@ -314,7 +319,7 @@ def lock_one(room: Room, position: str) -> Steps:
 
 def remove_older(room: Room, position: str, number: int) -> Steps:
     """SEC-01: sealed shares of lower numbers than this one, which was proven, go from the medium."""
-    yield from media.remove_older(room, position, number, room.book.key_record.set_identifier)
+    yield from media.remove_older(room, position, number, room.opening.identifier)
 
 
 def to_remove(room: Room) -> tuple[tuple[str, int], ...]:

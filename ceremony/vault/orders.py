@@ -18,6 +18,8 @@ from ceremony.record.chain import SignedCharter, verify_chain
 from ceremony.record.charter import Charter, verify_all
 from ceremony.record.entries import Signed
 from ceremony.record.keyrecord import KeyRecord
+from ceremony.record.sweeping import account_between
+from shares.plan import Plan
 from transfer.authorization import Authorization, Authorized, Confirmation, binds, signed_by
 from transfer.bitcoin import reading
 from transfer.bitcoin.sighash import Sighash, sighashes
@@ -36,10 +38,13 @@ class Orders:
     charters: tuple[SignedCharter, ...]
     key_record: bytes
     key_record_signatures: tuple[Signature, ...]
+    into: bytes | None = None
+    """Of a sweep: the key record of the key in use, to which everything goes; `key_record` is the former key's then."""
+    into_signatures: tuple[Signature, ...] = ()
     authorization: bytes
     authorization_signatures: tuple[Signature, ...]
     confirmation: bytes | None = None
-    """None of a consolidation, which has no payee to ask."""
+    """None of a consolidation and of a sweep, which have no payee to ask."""
     confirmation_signatures: tuple[Signature, ...]
     request: bytes
     replaced: tuple[bytes, ...] = ()
@@ -133,9 +138,9 @@ def verify_orders(orders: Orders) -> Armed:
     """The proof that these orders hold from the genesis down; refuses with the control that is broken, Malformed for bad files."""
     chain = verify_charters(orders.charters, orders.genesis)
     charter = chain[-1]
-    key_record = verify_key_record(orders.key_record, orders.key_record_signatures, orders.genesis, chain)
     authorized = _authorized(orders, charter)
-    reviewed = _reviewed(orders, charter, key_record, authorized.authorization)
+    key_record, into = _key_records(orders, chain, authorized.authorization)
+    reviewed = _reviewed(orders, charter, (key_record, into), authorized.authorization)
     wanted = _wanted(orders, key_record, authorized, reviewed.request)
     approved = approve(wanted, orders.approvals, charter, reviewed.positions, _prepared(orders, charter))
     return Armed(key_record, authorized, approved, reviewed, _TOKEN)
@@ -150,20 +155,34 @@ def verify_charters(items: Sequence[SignedCharter], genesis: str) -> tuple[Chart
     return chain.charters
 
 
-def verify_key_record(raw: bytes, signatures: Sequence[Signature], genesis: str, chain: Sequence[Charter]) -> KeyRecord:
+def _key_records(orders: Orders, chain: Sequence[Charter], wanted: Authorization) -> tuple[KeyRecord, KeyRecord | None]:
+    """The key record whose shares are opened; of a sweep, which opens those of a former key, also that of the key in use."""
+    sweep = wanted.kind == "sweep"
+    key_record = verify_key_record(orders.key_record, orders.key_record_signatures, orders.genesis, chain, former=sweep)
+    _equal("orders", "key record of the key in use", "there" if orders.into is not None else "none", "there" if sweep else "none")
+    if orders.into is None:
+        return key_record, None
+    return key_record, verify_key_record(orders.into, orders.into_signatures, orders.genesis, chain)
+
+
+def verify_key_record(
+    raw: bytes, signatures: Sequence[Signature], genesis: str, chain: Sequence[Charter], *, former: bool = False
+) -> KeyRecord:
     """The key record of this genesis, signed under the charter that it names by the witness and a quorum of custodians.
 
-    `chain`: the charters from the genesis on, as `verify_charters` gives them."""
+    `chain`: the charters from the genesis on, as `verify_charters` gives them. `former`: of a key that is not in use, so that the
+    charter in force may have another plan, scheme or accounts than the one that it names."""
     key_record = load(KeyRecord, raw, "key record")
     _equal("key record", "genesis", key_record.genesis, genesis)
     founding = next((charter for charter in chain if charter.digest == key_record.charter), None)
     if founding is None:
         _differ("key record", "charter", key_record.charter, " or ".join(charter.digest for charter in chain))
-    for charter in (founding, chain[-1]):
+    for charter in (founding,) if former else (founding, chain[-1]):
         _check_facts(key_record, charter)
     verify_all(signatures, raw, ("witness",), founding, "key-record@cold-ceremony")
     signers = [s.signer for s in signatures]
-    _enough("the key record is not signed by a quorum of custodians", founding, [p for p in founding.custodians if p in signers])
+    custodians = [p for p in founding.custodians if p in signers]
+    _enough("the key record is not signed by a quorum of custodians", founding, custodians, founding.plan)
     return key_record
 
 
@@ -188,16 +207,16 @@ def _authorized(orders: Orders, charter: Charter) -> Authorized:
     return authorized
 
 
-def _reviewed(orders: Orders, charter: Charter, key_record: KeyRecord, authorization: Authorization) -> _Reviewed:
+def _reviewed(orders: Orders, charter: Charter, keys: tuple[KeyRecord, KeyRecord | None], authorization: Authorization) -> _Reviewed:
     """The request read from its bytes, equal to the authorization, and what is to be signed for it."""
-    account = next(a for a in key_record.accounts if a.name == authorization.account)
+    account = account_between(authorization, *keys)
     request = SigningRequest(chain="bitcoin", raw=orders.request)
     review = reading.review(request, account)
     matches(review, authorization)
     check_conflicts(review, authorization, tuple(of_transaction(raw) for raw in orders.replaced))
     if len(set(orders.positions)) != len(orders.positions):
         raise Malformed("orders: a position is named twice")
-    _enough("the custodians who are to open shares are too few", charter, orders.positions)
+    _enough("the custodians who are to open shares are too few", charter, orders.positions, keys[0].plan)
     return _Reviewed(charter, account, request, review, sighashes(request, account), orders.positions)
 
 
@@ -207,7 +226,11 @@ def matches(review: Review, authorization: Authorization) -> None:
     _equal(what, "chain and network", (review.chain, review.network), (authorization.chain, authorization.network))
     paid = sorted((payment.address, payment.amount) for payment in review.payments)
     _equal(what, "payments", paid, sorted((payment.destination, payment.amount) for payment in authorization.payments))
-    if len(review.change) != 1 and (not authorization.payments or review.change):
+    swept = [output.address for output in review.swept]
+    _equal(what, "output to our new key", swept, [authorization.address] if authorization.kind == "sweep" else [])
+    if authorization.kind == "sweep":
+        _equal(what, "change", len(review.change), 0)
+    elif len(review.change) != 1 and (not authorization.payments or review.change):
         _differ(what, "change", f"{len(review.change)} outputs", "at most one" if authorization.payments else "one: everything returns")
     if authorization.coins is not None and len(review.inputs) > authorization.coins:
         _differ(what, "coins", str(len(review.inputs)), f"at most {authorization.coins}, as authorized")
@@ -240,15 +263,16 @@ def _prepared(orders: Orders, charter: Charter) -> str | None:
     return said.head
 
 
-def _enough(what: str, charter: Charter, positions: Sequence[str]) -> None:
+def _enough(what: str, charter: Charter, positions: Sequence[str], plan: Plan) -> None:
+    """Enough of the plan by which the set was split, each of them a person of the charter, too."""
     for position in positions:
         charter.member(position)
-    if not charter.plan.enough(positions):
+    if not plan.enough(positions):
         refuse(
             "ASM-01",
             what,
             found=", ".join(positions) or "nobody",
-            expected=f"the threshold of custodians at {charter.site_threshold} sites",
+            expected=f"the threshold of custodians at {plan.site_threshold} sites",
             do="Let the missing custodians take part.",
         )
 

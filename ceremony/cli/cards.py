@@ -65,8 +65,8 @@ def _checked(book: Register, sealed: bytes) -> Header:
         terms=Terms(mark=record.mark, scheme=record.scheme, plan=record.plan),
         set_identifier=record.set_identifier,
         position=header.position,
-        sealings=acceptable(book, header.position, header.sealing),
+        sealings=acceptable(book, record, header.position, header.sealing),
     )
     check_header(header, expected)
-    check_undamaged(book, header.position, header, sealed)
+    check_undamaged(book, record, header.position, header, sealed)
     return header

@@ -49,13 +49,31 @@ revocation_option = click.option("--revocation", type=document, help="A signed r
 
 @click.command()
 @register_option
-@click.option("--charter", required=True, type=document, help="The signed charter; its .signatures lie beside it.")
-@click.option("--policy", required=True, type=document, help="The signed policy; its .signatures lie beside it.")
+@click.option("--charter", type=document, help="For the first key: the signed charter; its .signatures lie beside it.")
+@click.option("--policy", type=document, help="For the first key: the signed policy; its .signatures lie beside it.")
+@click.option("--genesis", metavar="HEX", help="For a new key: digest of the genesis charter, from your closing slip.")
+@click.option("--order", type=document, help="For a new key: the share order of both officers (`shares order draft --kind new-key`).")
 @module_option
 @slips_option
-def keygen(folder: Path, charter: str, policy: str, module: str, slips: str | None) -> None:
-    """Generate the key and its shares, with every custodian in the room, in one sitting."""
+def keygen(folder: Path, slips: str | None, **given: str | None) -> None:
+    """Generate a key and its shares, with every custodian in the room, in one sitting.
+
+    The first key of a register needs --charter and --policy; a new one, to which the old one is swept, --genesis and --order."""
+    documents = {**_without_nothing(given), "slips": str(slips_folder(folder, slips))}
+    asked = frozenset(documents) - {"module", "slips"}
+    if asked == {"charter", "policy"}:
+        _first_key(folder, documents)
+    elif asked == {"genesis", "order"}:
+        genesis = documents.pop("genesis")
+        begin(folder, genesis, "keygen", documents, until=None)
+        click.echo(f"genesis {genesis}\nhead {Register.open(folder).head}")
+    else:
+        raise click.UsageError("Give --charter and --policy for the first key of a register, or --genesis and --order for a new one.")
+
+
+def _first_key(folder: Path, given: dict[str, str]) -> None:
     check_ready()
+    charter = given["charter"]
     raw = read_file(Path(charter))
     genesis = sha256(raw)
     mark = charters.parse(raw, charter).mark
@@ -65,11 +83,23 @@ def keygen(folder: Path, charter: str, policy: str, module: str, slips: str | No
         if book is not None:
             check_genesis(book, genesis)
             _nothing_unfinished(book)
+            _check_keyless(book)
             verify(folder, genesis)
         transcript = loop.begin(book, folder, "keygen", mark, genesis, raw)
-        given = {"charter": charter, "policy": policy, "module": module, "slips": str(slips_folder(folder, slips))}
         _play(Room(Terminal(), folder, genesis, transcript, given))
     click.echo(f"genesis {genesis}\nhead {Register.open(folder).head}")
+
+
+def _check_keyless(book: Register) -> None:
+    """AUT-01: a register that has a key gets another one by the order of both officers alone."""
+    if book.has_key:
+        refuse(
+            "AUT-01",
+            "this register has a key",
+            found=f"set {book.key_record.set_identifier}, of ceremony {book.in_use.ceremony}",
+            expected="a share order of kind new-key, signed by both officers",
+            do="Draft one with `ceremony shares order draft --kind new-key`, and give --genesis and --order instead of charter and policy.",
+        )
 
 
 @click.command()

@@ -56,7 +56,7 @@ def _to_close(room: Room) -> tuple[str, ...]:
 def share_of(room: Room) -> str:
     """The set whose shares are in the bags of this ceremony: the one that it made, or the one that it opens."""
     made = room.state.last(entries.Generated)
-    return made.set_identifier if made else room.book.key_record.set_identifier
+    return made.set_identifier if made else room.opening.identifier
 
 
 def _asked(room: Room, position: str, what: str, pattern: str, body_of: object) -> Steps:

@@ -147,7 +147,9 @@ def check_agreed(room: Room) -> None:
     declined = exceptional.declined(room.state)
     left = [p for p in room.state.actors(entries.Present) if p in room.charter.custodians and p not in declined]
     everyone = room.state.opened.kind == "keygen"
-    if not declined or (not everyone and declined <= set(room.charter.custodians) and room.charter.plan.enough(left)):
+    if not declined or (
+        not everyone and declined <= set(room.charter.custodians) and room.plan.enough([p for p in left if p in room.plan.positions])
+    ):
         return
     said = {e.actor: e.body.because for e in room.state.entries if isinstance(e.body, entries.Disagreed)}
     refuse(

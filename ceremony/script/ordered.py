@@ -12,7 +12,7 @@ from ceremony.record.order import NAMESPACE, ORDERS, ShareOrder, bound, check_he
 from ceremony.record.register import Register
 from ceremony.record.signed import read_signed
 from ceremony.screen.documents import order_explained
-from ceremony.script.opening import take_signatures
+from ceremony.script.opening import constitution, take_signatures
 from ceremony.script.room import Room, Steps
 from transfer.authorization import check_valid
 
@@ -35,6 +35,12 @@ def take(room: Room) -> Steps:
         yield ("tool", entries.Ordered(order=wanted.digest, identifier=wanted.identifier, kind=wanted.kind, positions=wanted.positions))
     room.screen.pages((order_explained(wanted),))
     room.screen.enter(f"{_WHO.get(room.state.opened.kind, 'administrator and witness')}: this is what both officers ordered.")
+
+
+def founded(room: Room) -> Steps:
+    """The first step of a key generation: charter and policy (SET-04); in a register that has a key has these, the order for a new
+    one."""
+    yield from take(room) if room.book.has_key else constitution(room)
 
 
 def order_of(room: Room) -> ShareOrder:

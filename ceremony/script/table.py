@@ -58,8 +58,11 @@ BAGS_OPENED = Step("open", "Open the bags", "custodians", 3, ("STO-01", "STO-02"
 BAGS_CLOSED = Step("re-secure", "Close the bags", "custodians", 3, ("STO-01", "SEC-02"), "bags:closed")
 """Right after the roll-call of every ceremony that opens shares; and in the step before its adjournment (SEC-02)."""
 
+CONSTITUTION = ("SET-01", "SET-04", "SET-05", "STO-08", "AUT-01", "AUT-02", "AUT-04", "AUT-05")
+"""What the first key generation of a register begins with, and (by the officers' order) every later one."""
+
 KEYGEN = _numbered(
-    Step("open", "Charter and policy", "staff", 2, ("SET-01", "SET-04", "SET-05", "STO-08", "AUT-02"), "opening:constitution"),
+    Step("open", "Charter and policy, or order", "staff", 2, CONSTITUTION, "ordered:founded"),
     Step("open", "Room", "staff", 3, ("AIR-01",), "surroundings:checklist", blind=True),
     Step("open", "Clock and closing slips", "everyone", 3, ("ASM-04", "ASM-05", "AUD-10"), "outside:clock_and_slips", blind=True),
     Step("open", "Roll-call", "everyone", 15, ("ASM-01", "ASM-02"), "opening:roll_call_of_all", staff_signs=True),
@@ -135,7 +138,8 @@ SCRIPTS: dict[str, tuple[Step, ...]] = {
 }  # fmt: skip
 
 WHY: dict[str, str] = {
-    "opening:constitution": "Charter and policy are checked and taken into the register, so that everything later is held to them.",
+    "ordered:founded": "Charter and policy are taken into the register, so that everything later is held to them; or, where a key "
+    "exists, the order of both officers for a new one.",
     "opening:roll_call_of_all": "Each person signs for themselves that they are here and that this is the transcript.",
     "opening:roll_call": "Each person signs for themselves that they are here and that this is the transcript. Enough custodians must be.",
     "prepare:authorization": "What both officers signed is checked and granted once; from here on its amount counts against the limits.",

@@ -345,7 +345,7 @@ class Sample:
         for kind, document in (("charter", self.charter), ("policy", self.policy)):
             scribe.keep(f"{kind}.json", kind, dump(document))  # type: ignore[arg-type]
             scribe.sign_file(kind, f"{kind}.json", ("cfo", "cto", "witness"))
-        scribe.step("Charter and policy")
+        scribe.step("Charter and policy, or order")
         scribe.from_outside(0)
         scribe.roll_call(everyone)
         scribe.step("Roll-call")

@@ -255,6 +255,14 @@ def _group(cast: Cast, match: re.Match[str]) -> str:
     return dict(zip(cells[::2], cells[1::2], strict=True))[match[2]]
 
 
+def _group_of_key(cast: Cast, match: re.Match[str]) -> str:
+    """One numbered group of the first address, on the newest closing slip of this person that has one."""
+    kept = sorted((cast.folder / cast.slips).glob(f"slip-*-{match[1]}.txt"))
+    text = next((found for path in reversed(kept) if "# first address of" in (found := path.read_text(encoding="ascii"))), "")
+    cells = _found(r"(?m)^# first address of .*\n((?:  +\d+ \S+.*\n)+)", text).split()
+    return dict(zip(cells[::2], cells[1::2], strict=True))[match[2]]
+
+
 def _found(pattern: str, text: str) -> str:
     found = re.search(pattern, text)
     if found is None:
@@ -336,7 +344,8 @@ ANSWERS: tuple[tuple[str, Answer], ...] = (
     (r"(\S+), word (\d+) of the head on your slip: ", _slip_word),
     (r"x fills in the form; Enter stops here: ", lambda _c, _m: ""),
     (r"Custodians who came later \(only Enter if nobody did\): ", lambda c, _m: c.late.pop(0) if c.late else ""),
-    (r"Who types from the payee slip \(so far: ([^)]*)\)\? ", _who_types),
+    (r"Who types from the (?:payee slip|closing slip of the new key) \(so far: ([^)]*)\)\? ", _who_types),
+    (r"(\S+), group (\d+) of the first address on your closing slip of the new key: ", _group_of_key),
     (r"(\S+), group (\d+) of payment (\d+) on your payee slip: ", _group),
     (r"([A-I][1-9]), the number on your bag: ", lambda c, m: c.bags[m[1]]),
     (r"([A-I][1-9]), the number of your new bag: ", _new_bag),

@@ -10,7 +10,7 @@ from datetime import timedelta
 from functools import wraps
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -26,8 +26,10 @@ from ceremony.record.charter import OFFICERS, Charter
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.policy import bound
 from ceremony.record.received import check_key_record
+from ceremony.record.sets import Sets
 from ceremony.record.signed import MOST_BYTES, add_signature, read_signed
-from ceremony.record.sweeping import account_of
+from ceremony.record.sweeping import account as spent_account
+from ceremony.record.sweeping import account_of, opens
 from ceremony.screen.documents import Balance, Verdict, authorization_screen, digest, field, title, verdicts
 from ceremony.screen.panels import as_lines, paid
 from ceremony.screen.paper import pdf
@@ -43,6 +45,7 @@ from transfer.authorization import (
     check_valid,
     signed_by,
 )
+from transfer.bitcoin.account import SWEPT_TO, opened
 from transfer.bitcoin.snapshot import Coins, Snapshot, checked
 from transfer.limits import Policy, Spent, check_limits, check_payees, moment, written
 from transfer.outstanding import Claim, check_replaces
@@ -76,8 +79,13 @@ class Ground:
     claims: tuple[Claim, ...] | None
     revoked: Mapping[str, Revocation]
     """Digest of an authorization -> its revocation, as the register has it; empty without one."""
-    key_record: KeyRecord | None = None
-    """The one in use, where a register is at hand."""
+    sets: Sets | None = None
+    """Every set of shares, where a register is at hand."""
+
+    @property
+    def key_record(self) -> KeyRecord | None:
+        """The one in use, where a register is at hand."""
+        return self.sets.in_use.record if self.sets is not None and self.sets.in_use is not None else None
 
     @property
     def charter(self) -> Charter:
@@ -109,8 +117,8 @@ def ground_of(chain: Chain, policy: Policy, genesis: str | None, register: Path 
     """The ground of signed papers, and of a copy of the register if there is one."""
     book = None if register is None else book_of(register, chain.genesis)
     claims = None if book is None else book.claims(_NO_CEREMONY)
-    key_record = book.key_record if book is not None and book.has_key else None
-    return Ground(chain, policy, chain.genesis, genesis, claims, {} if book is None else book.revoked, key_record)
+    sets = None if book is None else book.sets
+    return Ground(chain, policy, chain.genesis, genesis, claims, {} if book is None else book.revoked, sets)
 
 
 at_time = click.option("--now", "at", metavar="TIME", help="Judge at this UTC time instead of now, such as 2026-11-20T09:30:00Z.")
@@ -133,6 +141,8 @@ def authorize() -> None:
 @click.option("--payments", "listed", type=papers.FILE, help="A file with one payment in each line: PAYEE,AMOUNT.")
 @click.option("--consolidate", is_flag=True, help="Pay nobody: gather coins at one address of our own.")
 @click.option("--coins", type=click.IntRange(2, MOST_COINS), help="With --consolidate: so many of the smallest coins; all without it.")
+@click.option("--sweep", is_flag=True, help="Pay nobody: move everything of the former key to the key in use. Needs --register.")
+@click.option("--of", "former", metavar="SET", help="With --sweep: the set of an older former key; the newest without it.")
 @click.option("--greatest-fee", required=True, metavar="AMOUNT", help="Such as '0.0005 BTC'.")
 @click.option("--replaces", multiple=True, metavar="TXID", help="A signed transaction that can then never be mined; repeatable.")
 @click.option("--purpose", required=True)
@@ -150,14 +160,18 @@ def draft(  # noqa: PLR0913, PLR0917 (one option each)
     listed: Path | None,
     consolidate: bool,
     coins: int | None,
+    sweep: bool,
+    former: str | None,
     replaces: tuple[str, ...],
     **options: str,
 ) -> None:
-    """Draft an authorization for listed payees, or a consolidation."""
+    """Draft an authorization for listed payees, a consolidation, or a sweep."""
     charter, policy = ground.charter, ground.policy
     account = charter.account(options["account"])
     if coins and not consolidate:
         raise Malformed("--coins is for --consolidate alone: a transfer takes the coins that it needs")
+    if (sweep and (consolidate or given or listed)) or (former and not sweep):
+        raise Malformed("--sweep pays nobody and gathers everything: no payments, no --consolidate; --of is for --sweep alone")
     for name in ("purpose", "reference_value"):
         if len(options[name]) > _LINE:
             raise Malformed(f"--{name.replace('_', '-')}: {len(options[name])} characters, expected at most {_LINE}")
@@ -171,7 +185,8 @@ def draft(  # noqa: PLR0913, PLR0917 (one option each)
         identifier=fresh_identifier("t", now),
         network=account.network,
         account=account.name,
-        kind="consolidation" if consolidate else "transfer",
+        kind="sweep" if sweep else "consolidation" if consolidate else "transfer",
+        **(_swept(ground, account.name, former) if sweep else {}),
         payments=_payments(policy, given, listed),
         coins=(coins or MOST_COINS) if consolidate else None,
         greatest_fee=parse_amount(options["greatest_fee"], "--greatest-fee"),
@@ -189,14 +204,26 @@ def draft(  # noqa: PLR0913, PLR0917 (one option each)
     papers.pages((*authorization_screen(drafted, policy, (), ground.spent, None, now), *verdicts([verdict for verdict, _ in found])))
 
 
+def _swept(ground: Ground, account: str, former: str | None) -> dict[str, Any]:
+    """What only a sweep has: the former key, the key in use, and the address that is derived from that one here."""
+    formers = ground.sets.formers if ground.sets is not None else ()
+    chosen = [each for each in formers if each.identifier == former] if former else formers[-1:]
+    if not chosen or ground.key_record is None:
+        known = ", ".join(each.identifier for each in formers) or "none: give --register, a copy in which a new key was made"
+        raise Malformed(f"--sweep: there is no such former key; former ones are {known}")
+    first = opened(account_of(ground.key_record, account)).own(*SWEPT_TO).address
+    return {"key_record": chosen[0].record.digest, "to": ground.key_record.digest, "address": first}
+
+
 def with_balance(command: F) -> Callable[..., object]:
     """The options that tell what the account holds: a snapshot, and the key record unless a register is at hand."""
 
     @click.option("--snapshot", "snapshot_path", type=papers.FILE, help="What the online host collected: shows what stays in the account.")
     @click.option("--key-record", "key_path", type=papers.FILE, help="The key record that it is checked against, without --register.")
     @wraps(command)
-    def run(ground: Ground, snapshot_path: Path | None, key_path: Path | None, **rest: object) -> object:
-        return command(ground=ground, coins=None if snapshot_path is None else _coins(snapshot_path, key_path, ground), **rest)
+    def run(file: Path, ground: Ground, snapshot_path: Path | None, key_path: Path | None, **rest: object) -> object:
+        coins = None if snapshot_path is None else _coins(snapshot_path, key_path, ground, file)
+        return command(file=file, ground=ground, coins=coins, **rest)
 
     return run
 
@@ -251,7 +278,7 @@ def confirm(  # noqa: PLR0913, PLR0917 (one option each)
     wanted = load(Authorization, read_file(file, MOST_BYTES), file.name)
     check_distinct(wanted, person)
     if not wanted.payments:
-        raise Malformed("a consolidation pays nobody: there is no payee to call, and it needs no confirmation")
+        raise Malformed(f"a {wanted.kind} pays nobody: there is no payee to call, and it needs no confirmation")
     spoken = zip(wanted.payments, _each(channel, wanted, "--channel"), _each(spoken_with, wanted, "--spoken-with"), strict=True)
     paper = _paper(slip or output.parent)
     papers.check_new(output)
@@ -346,12 +373,15 @@ def _shown(file: Path, ground: Ground, coins: Coins | None, now: str) -> None:
     stop_at_refusal(found)
 
 
-def _coins(path: Path, key_path: Path | None, ground: Ground) -> Coins:
-    """A snapshot's coins, each proven by its whole previous transaction to be the account's own (TXN-09, TXN-10)."""
-    key_record = ground.key_record if key_path is None else load(KeyRecord, read_file(key_path, MOST_BYTES), key_path.name)
+def _coins(path: Path, key_path: Path | None, ground: Ground, file: Path) -> Coins:
+    """A snapshot's coins, each proven by its whole previous transaction to be the account's own (TXN-09, TXN-10); for a sweep, that of
+    the former key."""
+    wanted = load(Authorization, read_file(file, MOST_BYTES), file.name)
+    known = opens(ground.sets, wanted).record if ground.sets is not None and ground.sets.in_use is not None else None
+    key_record = known if key_path is None else load(KeyRecord, read_file(key_path, MOST_BYTES), key_path.name)
     if key_record is None:
         raise Malformed("--snapshot needs the key record: give --register, or --key-record")
-    check_key_record(key_record, ground.chain)
+    check_key_record(key_record, ground.chain, former=wanted.kind == "sweep")
     snapshot = load(Snapshot, read_file(path), path.name)
     return checked(snapshot, account_of(key_record, snapshot.account))
 
@@ -373,10 +403,24 @@ def judge(wanted: Authorization, ground: Ground, now: str) -> list[tuple[Verdict
         ("AUT-06", _listed_ones(wanted), lambda: check_payees(policy, wanted, now)),
         ("AUT-07", "sum, window, fee and validity are within the policy", lambda: check_limits(policy, wanted, spent, now)),
     )
+    if wanted.kind == "sweep":
+        checks = (checks[0], ("AUT-01", _keys_named(wanted), lambda: _check_keys(wanted, ground)), *checks[1:])
     if ground.claims is not None:
         claims = ground.claims
         checks = (*checks, ("BRD-06", "replaces what it must and nothing else", lambda: check_replaces(wanted, claims)))
     return [verdict_of(*each) for each in checks]
+
+
+def _keys_named(wanted: Authorization) -> str:
+    former, in_use = (wanted.key_record or "")[:20], (wanted.to or "")[:20]
+    return f"from our former key, set {former}, to the first address of the key in use, set {in_use}"
+
+
+def _check_keys(wanted: Authorization, ground: Ground) -> None:
+    """Both keys are those of the register, and the address is derived here from the one in use."""
+    if ground.sets is None:
+        raise Malformed("a sweep is judged by a copy of the register, which says which keys are yours: give --register")
+    spent_account(ground.sets, wanted)
 
 
 def _live(wanted: Authorization, ground: Ground, now: str) -> None:
@@ -418,7 +462,7 @@ def _prove(file: Path, confirmation_path: Path | None, charter: Charter, now: st
 def _heard_by(said: Confirmation | None) -> tuple[str, ...]:
     """Who heard each payment from whom; of a consolidation, that nobody had to be asked."""
     if said is None:
-        return ("a consolidation pays nobody: there is nobody to ask",)
+        return ("it pays nobody: there is nobody to ask",)
     return tuple(f"{said.checker} heard it from {call.spoken_with}, {call.channel}" for call in said.calls)
 
 

@@ -25,7 +25,7 @@ from ceremony.record.received import Papers, Received, receive
 from ceremony.record.signed import read_signed
 from ceremony.record.sweeping import account_of
 from ceremony.screen import online as screens
-from ceremony.screen.panels import CONSOLIDATION, listed
+from ceremony.screen.panels import listed, nobody_paid
 from ceremony.screen.terminal import Stopped, Terminal
 from transfer.authorization import Authorization
 from transfer.bitcoin.account import RECEIVE, opened
@@ -53,6 +53,9 @@ _nodes = click.option(
 )
 _cookies = click.option("--cookie", "cookies", multiple=True, type=papers.FILE, help="Cookie file; one for each node, in their order.")
 _key_record = click.option("--key-record", "key_record_path", type=papers.FILE, required=True, help="The key record.")
+_new_key = click.option(
+    "--new-key-record", "new_key_path", type=papers.FILE, help="Of a sweep: the key record of the new key; --key-record is the former one."
+)
 _account = click.option("--account", "account_name", required=True, help="Name of the account.")
 _since = click.option("--since", type=click.IntRange(0), metavar="HEIGHT", help="Search blocks from here on, if the node has no index.")
 
@@ -63,6 +66,7 @@ class Given(TypedDict):
     charter_paths: tuple[Path, ...]
     policy_path: Path
     key_record_path: Path
+    new_key_path: Path | None
     genesis: str
 
 
@@ -70,7 +74,7 @@ def of_bundle(command: F) -> F:
     """The bundle, and the papers that it is checked against."""
     genesis = click.option("--genesis", required=True, metavar="HEX", help="Digest of the genesis charter, from a closing slip.")
     folder = click.argument("folder", metavar="BUNDLE", type=papers.FILE)
-    for option in (_key_record, papers.policy_file, papers.charter_files, genesis, folder):
+    for option in (_new_key, _key_record, papers.policy_file, papers.charter_files, genesis, folder):
         command = option(command)
     return command
 
@@ -148,7 +152,7 @@ def _known(node: Node, found: Received) -> str:
 
 def _leaves(wanted: Authorization) -> str:
     if not wanted.payments:
-        return f"{CONSOLIDATION}."
+        return f"{nobody_paid(wanted)}."
     return f"{format_btc(wanted.amount)} will leave for {', '.join(payment.payee for payment in wanted.payments)}."
 
 
@@ -324,7 +328,9 @@ def _received(folder: Path, given: Given) -> tuple[Received, tuple[str, ...]]:
     """The proof, and what production would refuse of the medium (EXP-03)."""
     chain = papers.charter_chain(given["charter_paths"], given["genesis"])
     policy = papers.signed_policy(given["policy_path"], chain)
-    checked = Papers(chain, policy, _record(given["key_record_path"]), given["genesis"])
+    new_key = given["new_key_path"]
+    into = None if new_key is None else _record(new_key)
+    checked = Papers(chain, policy, _record(given["key_record_path"]), given["genesis"], into)
     findings = media.receivable(folder, media.mounts())
     if not permits(chain.charter.mark, "machine checks"):
         media.refuse_unreceivable(findings)

@@ -69,9 +69,9 @@ def read_chain(files: Mapping[str, bytes], genesis: str) -> Chain:
     return chain
 
 
-def read_key_record(files: Mapping[str, bytes], chain: Chain) -> KeyRecord:
+def read_key_record(files: Mapping[str, bytes], chain: Chain, name: str = "key-record") -> KeyRecord:
     """Of this genesis, signed under the charter that it names by the witness and a quorum of custodians."""
-    raw, signed = read_signed(files, "key-record")
+    raw, signed = read_signed(files, name)
     found = load(KeyRecord, raw, "key record")
     if found.genesis != chain.genesis or found.mark != chain.charter.mark:
         refuse("AUD-09", "the key record's genesis", found=found.genesis, expected=chain.genesis, do=STOP)

@@ -19,9 +19,9 @@ from ceremony.record.charter import OFFICERS, SIGNERS, Charter, fingerprint
 from ceremony.record.signed import refuse_form, strict
 from transfer.limits import moment, written
 
-FIXED = ("mark", "organisation", "scheme", "accounts")
-"""What no amendment changes: the key that exists holds these accounts. Sites, positions and thresholds may change: then the set in
-use must be reshared before anything else is done with it."""
+FIXED = ("mark", "organisation")
+"""What no amendment changes. Sites, positions and thresholds may: then the set in use must be reshared before anything else is done with
+it. So may the scheme and the paths of accounts, and accounts may be added: then only a new key makes a set under the new charter."""
 _ITSELF = ("number", "previous", "issued")
 
 
@@ -153,12 +153,15 @@ def check_follows(before: Charter, after: Charter) -> None:
             do="Make it anew with `ceremony charter amend` from the charter in force.",
         )
     fixed = [name for name in FIXED if getattr(before, name) != getattr(after, name)]
+    kept = {(account.name, account.chain, account.network) for account in after.accounts}
+    fixed += [f"account {a.name}" for a in before.accounts if (a.name, a.chain, a.network) not in kept]
     if fixed:
         _refuse(
             "an amendment cannot change what the key was made under",
             found="other " + ", ".join(name.replace("_", " ") for name in fixed),
-            expected="the same as in the charter before: a key exists that stands on these",
-            do="That needs a new key. Amend people, sites, thresholds, HSM and rules alone.",
+            expected="the same as in the charter before: a key exists that stands on these, and only a sweep to an account of the same "
+            "name empties it",
+            do="Amend people, sites, thresholds, scheme, paths of accounts, HSM and rules alone; add an account rather than rename one.",
         )
     if not changed_fields(before, after):
         _refuse("the amendment changes nothing", found="the same charter", expected="a difference", do="Say what is to change.")

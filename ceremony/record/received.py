@@ -23,7 +23,8 @@ from ceremony.record.register import Ceremony
 from ceremony.record.rules import common, order, outside, people, typeback, vault
 from ceremony.record.signed import parse_signatures
 from ceremony.record.state import Recorded, State, fold
-from ceremony.record.sweeping import account_of
+from ceremony.record.sweeping import account_between
+from shares.plan import Plan
 from transfer.agree import check_fee, check_payment, check_place
 from transfer.authorization import Authorization, check_officers, check_valid
 from transfer.bitcoin.check import Checked, check
@@ -54,7 +55,7 @@ class Received:
             raise TypeError("only receive makes this proof")
         self.charter = papers.charter
         self.policy = papers.policy
-        self.account = papers.account(authorization.account)
+        self.account = papers.account(authorization)
         self.bundle = bundle
         self.authorization = authorization
         self.checked = checked
@@ -64,13 +65,17 @@ class Received:
 class Papers:
     """Charter, policy and key record that belong together under one genesis digest, which comes from outside."""
 
-    __slots__ = ("chain", "genesis", "key_record", "policy")
+    __slots__ = ("chain", "genesis", "into", "key_record", "policy")
 
-    def __init__(self, chain: Chain, policy: Policy, key_record: KeyRecord, genesis: str) -> None:
-        """`chain`: the charters from the genesis on, as `verify_chain` made it."""
+    def __init__(self, chain: Chain, policy: Policy, key_record: KeyRecord, genesis: str, into: KeyRecord | None = None) -> None:
+        """`chain`: the charters from the genesis on, as `verify_chain` made it. `into`, of a sweep: the key record of the key in use;
+        `key_record` is that of the former key then, whose plan and accounts the charter in force need not have any more."""
         _anchored(chain, genesis)
         policies.check(policy, chain.named(policy.charter, "the policy"), genesis)
-        check_key_record(key_record, chain)
+        check_key_record(key_record, chain, former=into is not None)
+        if into is not None:
+            check_key_record(into, chain)
+        self.into = into
         self.chain = chain
         self.policy = policy
         self.key_record = key_record
@@ -81,9 +86,9 @@ class Papers:
         """The charter in force."""
         return self.chain.charter
 
-    def account(self, name: str) -> AccountKey:
-        """One account of the key record."""
-        return account_of(self.key_record, name)
+    def account(self, wanted: Authorization) -> AccountKey:
+        """What an authorization spends from, by these key records (AUT-01)."""
+        return account_between(wanted, self.key_record, self.into)
 
 
 @control("BRD-01")
@@ -95,7 +100,7 @@ def receive(bundle: Bundle, papers: Papers) -> Received:
     ceremony = _ceremony(bundle, papers)
     authorization = _authorization(bundle, papers, _armed(ceremony.state))
     request = SigningRequest("bitcoin", bundle.files["request.psbt"])
-    checked = check(bundle.transaction, request, papers.account(authorization.account))
+    checked = check(bundle.transaction, request, papers.account(authorization))
     check_place(checked.review, authorization)
     check_payment(checked.review, authorization)
     check_fee(checked.review, authorization, papers.policy)
@@ -105,10 +110,10 @@ def receive(bundle: Bundle, papers: Papers) -> Received:
     return Received(papers, bundle, authorization, checked, approved, _TOKEN)
 
 
-def check_key_record(key_record: KeyRecord, chain: Chain) -> None:
-    """The key record is of this genesis and one of its charters, of its mark, scheme, plan and accounts; what it holds is pinned by
-    the approvals."""
-    charter = chain.charter
+def check_key_record(key_record: KeyRecord, chain: Chain, *, former: bool = False) -> None:
+    """The key record is of this genesis and one of its charters, of the mark, scheme, plan and accounts of the one in force (`former`:
+    of the one that it names); what it holds is pinned by the approvals."""
+    charter = chain.named(key_record.charter, "the key record") if former else chain.charter
     known = [each.digest for each in chain.charters]
     if key_record.mark != charter.mark:
         found, expected = f"a {key_record.mark} key record", f"a {charter.mark} one"
@@ -219,7 +224,7 @@ def _approved(state: State, bundle: Bundle, papers: Papers, authorization: str) 
     """SIG-02 from the transcript itself: who opened shares, and the head that stood before the first approval."""
     given = [e for e in state.entries if isinstance(e.body, entries.Signature) and e.body.purpose == "approval"]
     _equal("approvals.jsonl", sha256(bundle.files["approvals.jsonl"]), sha256(b"".join(e.line.raw for e in given)))
-    positions = _positions(state, papers.charter)
+    positions = _positions(state, papers.charter, papers.key_record.plan)
     wanted = Approval(
         mark=papers.charter.mark,
         genesis=papers.genesis,
@@ -234,15 +239,15 @@ def _approved(state: State, bundle: Bundle, papers: Papers, authorization: str) 
     return approve(wanted, [_approval(entry) for entry in given], papers.charter, positions, before.head if before else None)
 
 
-def _positions(state: State, charter: Charter) -> tuple[str, ...]:
+def _positions(state: State, charter: Charter, plan: Plan) -> tuple[str, ...]:
     """Everyone whose share the vault was armed for; ASM-01 if they could not have recovered anything."""
     positions = tuple(sorted({p for body in state.all(entries.Armed) for p in body.positions}))
-    if not charter.plan.enough([p for p in positions if p in charter.custodians]):
+    if not plan.enough([p for p in positions if p in charter.custodians]):
         refuse(
             "ASM-01",
             "the transcript names too few custodians",
             found=", ".join(positions) or "nobody",
-            expected=f"the threshold of custodians at {charter.site_threshold} sites",
+            expected=f"the threshold of custodians at {plan.site_threshold} sites",
             do=_STOP,
         )
     return positions
@@ -263,7 +268,7 @@ def _check_told(ceremony: Ceremony, approved: Approved, papers: Papers, wanted: 
     people.check_reviewed(ceremony, custodians, approved.approval.request)
     common.everyone_signed(ceremony, (*custodians, *common.STAFF), (entries.HsmSigned, entries.Absent, entries.Checked))
     outside.check(ceremony, papers.charter)
-    typeback.check_typed(typeback.typed(ceremony.state), [payment.destination for payment in wanted.payments], custodians)
+    typeback.check_typed(typeback.typed(ceremony.state), typeback.addresses(wanted), custodians)
     for entry in ceremony.state.entries:
         if isinstance(entry.body, entries.Signature) and entry.body.purpose in signers.CHECKPOINTS:
             raw = (entry.body.text or "").encode("ascii")

@@ -16,7 +16,7 @@ from ceremony.base.control import Refused, Undecided, control, refuse
 from ceremony.base.data import Malformed, load
 from ceremony.base.files import read_file
 from ceremony.base.lines import parse_chain, parse_line, sha256
-from ceremony.record import checkpoint, entries
+from ceremony.record import checkpoint, entries, sweeping
 from ceremony.record import policy as policies
 from ceremony.record.approval import Approval
 from ceremony.record.carried import document, lines, of_charters, read_chain, read_key_record, read_signed
@@ -26,7 +26,6 @@ from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.register import Ceremony, Register
 from ceremony.record.signed import parse_signatures
 from ceremony.record.state import State, fold
-from ceremony.record.sweeping import account_of
 from ceremony.record.transcript import NAME
 from transfer.agree import Agreed, agree
 from transfer.authorization import Authorization, Authorized, Confirmation, signed_by
@@ -40,7 +39,7 @@ T = TypeVar("T")
 MOST = 16_000_000
 """Bytes: no file of a request folder is larger."""
 _NAMES = re.compile(
-    r"((charter|succession)-[0-9]{1,4}|policy|key-record|authorization|confirmation)\.(json|signatures)"
+    r"((charter|succession)-[0-9]{1,4}|policy|key-record|new-key-record|authorization|confirmation)\.(json|signatures)"
     r"|request\.psbt|replaced-[0-9]{1,2}\.tx|transcript\.jsonl|checkpoint\.(txt|signatures)"
 )
 _INSTALL = "  do        Install the extra `officer` of this tool, or review in the room."
@@ -71,10 +70,12 @@ def contents(book: Register) -> dict[str, bytes]:
     if here is None or said is None:
         raise Malformed("no transfer is prepared: there is nothing to review yet")
     governing = next(c for c in reversed(book.ceremonies) if _has_policy(c, book.policy))
-    made = book.key_ceremony
+    made = book.ceremonies[sweeping.opening(book, here).ceremony - 1]
     found = of_charters(book.links)
     found |= document("policy", governing.raw("policy"), governing.signatures("policy"))
     found |= document("key-record", made.raw("key-record"), made.signatures("key-record"))
+    if made is not book.key_ceremony:
+        found |= document("new-key-record", book.key_ceremony.raw("key-record"), book.key_ceremony.signatures("key-record"))
     found |= document("authorization", here.raw("authorization"), here.signatures("authorization"))
     if here.state.file("confirmation") is not None:
         found |= document("confirmation", here.raw("confirmation"), here.signatures("confirmation"))
@@ -110,8 +111,11 @@ def read(folder: Path, genesis: str, now: str) -> Requested:
     charter = chain.charter
     policy = _held("the policy", lambda: _policy(files, chain))
     key_record = _held("the key record", lambda: read_key_record(files, chain))
+    into = None
+    if "new-key-record.json" in files:
+        into = _held("the key record of the new key", lambda: read_key_record(files, chain, "new-key-record"))
     authorized = _held("the authorization and its confirmation", lambda: _authorized(files, charter, policy, genesis, now))
-    agreed = _held("the signing request", lambda: _agreed(files, key_record, authorized, policy, now))
+    agreed = _held("the signing request", lambda: _agreed(files, (key_record, into), authorized, policy, now))
     approval = _held("the checkpoint of the preparation", lambda: _prepared(files, charter, agreed))
     return Requested(agreed, charter, approval, _TOKEN)
 
@@ -164,9 +168,11 @@ def _authorized(files: Mapping[str, bytes], charter: Charter, policy: Policy, ge
     return proof
 
 
-def _agreed(files: Mapping[str, bytes], key_record: KeyRecord, authorized: Authorized, policy: Policy, now: str) -> Agreed:
+def _agreed(
+    files: Mapping[str, bytes], keys: tuple[KeyRecord, KeyRecord | None], authorized: Authorized, policy: Policy, now: str
+) -> Agreed:
     """Both readers, the authorization and the policy agree; the window of limits is counted on the cold host, which has the register."""
-    account = account_of(key_record, authorized.authorization.account)
+    account = sweeping.account_between(authorized.authorization, *keys)
     request = SigningRequest("bitcoin", files[REQUEST])
     replaced = tuple(of_transaction(raw) for name, raw in files.items() if name.startswith("replaced-"))
     return agree(authorized, review(request, account), second.read(request, account), policy, replaced, now)

@@ -10,11 +10,16 @@ from dataclasses import dataclass
 from ceremony.base.data import Malformed
 from ceremony.base.words import spoken_rows
 from ceremony.record import entries
+from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.register import Ceremony, Register
+from ceremony.record.sets import KEY_MADE, RESHARED
+from transfer.bitcoin.account import SWEPT_TO, opened
 
 AUDITOR = "auditor"
 """Who gets a slip besides the people of the charter."""
 _WIDTH = 78
+_GROUPS = 7
+"""Groups of an address in one line."""
 _DOCUMENTS = (("key-record", "key record"), ("authorization", "authorization"), ("request", "signing request"))
 _BRING = (
     "Keep this page with you, apart from the register, and bring it to the next ceremony. There two people are asked for the "
@@ -38,6 +43,8 @@ class Slip:
     outcome: str
     ended: str
     digests: tuple[tuple[str, str], ...]
+    addresses: tuple[tuple[str, str], ...] = ()
+    """Of a ceremony that made a key: each account and its first address, where a sweep of the key before would go."""
 
     @property
     def head(self) -> str:
@@ -58,13 +65,21 @@ def slip_of(book: Register, ceremony: Ceremony) -> Slip:
         outcome=state.closed.outcome,
         ended=ceremony.time,
         digests=(("genesis", book.genesis), ("head", ceremony.head), *_documents(book, ceremony)),
+        addresses=_addresses(ceremony),
     )
+
+
+def _addresses(ceremony: Ceremony) -> tuple[tuple[str, str], ...]:
+    if ceremony.state.closed is None or ceremony.state.closed.outcome != KEY_MADE:
+        return ()
+    made = ceremony.load(KeyRecord, "key-record")
+    return tuple((account.name, opened(account).own(*SWEPT_TO).address) for account in made.accounts)
 
 
 def _documents(book: Register, ceremony: Ceremony) -> tuple[tuple[str, str], ...]:
     """Digests of what this ceremony was about: the key record in use after it, its authorization and request, its transaction."""
     before = book.ceremonies[: ceremony.number]
-    made = [c for c in before if c.state.closed is not None and c.state.closed.outcome == "key record signed"]
+    made = [c for c in before if c.state.closed is not None and c.state.closed.outcome in (KEY_MADE, RESHARED)]
     files = {"key-record": made[-1].state.file("key-record") if made else None}
     files |= {kind: ceremony.state.file(kind) for kind, _ in _DOCUMENTS[1:]}
     found = [(name, file.sha256) for kind, name in _DOCUMENTS if (file := files[kind]) is not None]
@@ -86,9 +101,17 @@ def lines(slip: Slip, person: str, name: str) -> tuple[str, ...]:
     ]
     for what, digest in slip.digests:
         rows += [f"# {what}", f"  {digest}", *(f"    {row}" for row in spoken_rows(digest))]
+    for account, address in slip.addresses:
+        rows += [f"# first address of {account}", *_groups(address)]
     for text in (_BRING, _REFUSE):
         rows += ["", *textwrap.wrap(text, _WIDTH)]
     return tuple(rows)
+
+
+def _groups(address: str) -> list[str]:
+    """The groups of an address, numbered as they are asked for."""
+    cells = [f"{at:>2} {address[4 * at - 4 : 4 * at]:<4}" for at in range(1, -(-len(address) // 4) + 1)]
+    return ["  " + "   ".join(cells[at : at + _GROUPS]).rstrip() for at in range(0, len(cells), _GROUPS)]
 
 
 def _row(name: str, value: str) -> list[str]:

@@ -12,7 +12,7 @@ from ceremony.base.amounts import format_btc, grouped, show_percent
 from ceremony.base.words import spoken_rows
 from ceremony.record.charter import UNCERTIFIED, Certificate, Charter, Hsm, fingerprint, freezers
 from ceremony.record.order import ShareOrder, ordered
-from ceremony.screen.panels import CONSOLIDATION, replaces
+from ceremony.screen.panels import CONSOLIDATION, SWEEP, replaces, sweep
 from transfer.authorization import Authorization
 from transfer.limits import Policy, Spent, spent_in_window
 
@@ -131,7 +131,7 @@ def authorization_screen(  # noqa: PLR0913, PLR0917 (the document, the policy, w
     `spent` is what the register has granted so far, or None where no register is at hand; `balance` None without a snapshot."""
     fee = format_btc(wanted.greatest_fee)
     return (
-        title(wanted.mark, f"{'authorization' if wanted.payments else 'CONSOLIDATION'} {wanted.identifier}", signers),
+        title(wanted.mark, f"{'authorization' if wanted.payments else wanted.kind.upper()} {wanted.identifier}", signers),
         *_payments(wanted, policy),
         *replaces(wanted),
         *field("worth", wanted.reference_value),
@@ -147,7 +147,10 @@ def authorization_screen(  # noqa: PLR0913, PLR0917 (the document, the policy, w
 
 
 def _payments(wanted: Authorization, policy: Policy) -> tuple[str, ...]:
-    """Payee, whole address, amount of each payment, and the sum if they are several; of a consolidation, that nobody is paid."""
+    """Payee, whole address, amount of each payment, and the sum if they are several; of a consolidation, that nobody is paid; of a
+    sweep, from which key to which."""
+    if wanted.kind == "sweep":
+        return (*field("amount", SWEEP), *sweep(wanted))
     if not wanted.payments:
         return (
             *field("payees", "none: at most " + f"{wanted.coins} coins, the smallest, go to one own address"),
@@ -215,6 +218,8 @@ def _stays(wanted: Authorization, balance: Balance | None) -> str:
     """What is left in the account after the amount and the greatest fee; it may be more, since the fee may be less."""
     if balance is None:
         return "not known here: give --snapshot"
+    if wanted.kind == "sweep":
+        return f"nothing that can be spent, of {_bare(balance.amount)} in {balance.coins} coin(s), block {balance.height}"
     held, left = f"{_bare(balance.amount)} in {balance.coins} coin(s), block {balance.height}", balance.amount - wanted.amount
     if left < wanted.greatest_fee:
         return f"NOT ENOUGH: the account holds {held}"

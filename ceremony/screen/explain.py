@@ -109,7 +109,9 @@ def _change(charter: Charter) -> tuple[str, ...]:
         "If one officer is lost, the other officer, the witness and a quorum of custodians name another one: "
         "they sign twice, before and after the "
         "policy's cool-off. A lost witness is replaced by nobody: then neither charter nor policy can change any more.",
-        "Nothing changes mark, organisation or accounts once a key exists: that is a new key. When sites, positions or thresholds change, "
+        "Nothing changes mark, organisation or the names of accounts once a key exists. "
+        "Another scheme, other paths or one more account count for the next key, "
+        "and until there is one nothing moves. When sites, positions or thresholds change, "
         "nothing is signed before all shares were made anew (`ceremony shares reshare`).",
     )
 

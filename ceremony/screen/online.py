@@ -9,7 +9,7 @@ from ceremony.base.amounts import format_btc, grouped
 from ceremony.base.data import Mark
 from ceremony.record.received import Received
 from ceremony.screen.documents import title
-from ceremony.screen.panels import CONSOLIDATION, WIDTH, as_lines, field, paid, replaces, words
+from ceremony.screen.panels import WIDTH, as_lines, field, nobody_paid, paid, replaces, words
 from transfer.bitcoin.snapshot import Snapshot
 from transfer.outstanding import SETTLED_DEPTH, Claim
 from transfer.receipt import Receipt
@@ -118,7 +118,8 @@ def _advice(claim: Claim, seen: Look, known: Mapping[str, int]) -> str:
 
 def receipt_screen(found: Receipt, received: Received, signers: Sequence[str]) -> tuple[str, ...]:
     """What is signed: the transaction, its block, and every output with its whole address."""
-    own = {change.address: change.path for change in received.checked.review.change}
+    seen = received.checked.review
+    own = {output.address: output.path for output in (*seen.change, *seen.swept)}
     outputs = [
         line
         for output in found.outputs
@@ -129,7 +130,7 @@ def receipt_screen(found: Receipt, received: Received, signers: Sequence[str]) -
     ]
     return (
         title(found.mark, f"receipt of ceremony {found.ceremony}", signers),
-        *field("payees", ", ".join(p.payee for p in received.authorization.payments) or CONSOLIDATION),
+        *field("payees", ", ".join(p.payee for p in received.authorization.payments) or nobody_paid(received.authorization)),
         *outputs,
         *field("txid", grouped(found.txid)),
         *field("block", f"{found.height}, {grouped(found.block)}"),

@@ -90,7 +90,10 @@ def authorization(wanted: Authorization) -> tuple[Block, ...]:
 
 
 def paid(wanted: Authorization) -> tuple[Block, ...]:
-    """Each payment that was authorized: who, where, how much; their sum if they are several. Of a consolidation, that nobody is paid."""
+    """Each payment that was authorized: who, where, how much; their sum if they are several. Of a consolidation, that nobody is paid;
+    of a sweep, from which key to which."""
+    if wanted.kind == "sweep":
+        return ((*field("payees", "none: a sweep"), *field("amount", SWEEP), *sweep(wanted)),)
     if not wanted.payments:
         return ((*field("payees", "none: a consolidation"), *field("amount", CONSOLIDATION), *field("coins", f"at most {wanted.coins}")),)
     several = len(wanted.payments) > 1
@@ -116,6 +119,23 @@ def replaces(wanted: Authorization) -> tuple[str, ...]:
 
 
 CONSOLIDATION = "nothing leaves but the fee: everything returns to our own account"
+SWEEP = "everything of the former key goes to our new key; nothing leaves but the fee"
+
+
+def nobody_paid(wanted: Authorization) -> str:
+    """What a transaction is for that pays nobody."""
+    return SWEEP if wanted.kind == "sweep" else CONSOLIDATION
+
+
+def sweep(wanted: Authorization) -> tuple[str, ...]:
+    """Of a sweep: both sets by their identifiers, and the whole address of the new key that takes all of it."""
+    assert wanted.key_record is not None  # noqa: S101 (a sweep has all three: transfer.authorization)
+    assert wanted.to is not None  # noqa: S101
+    return (
+        *field("from", f"our former key, set {wanted.key_record[:20]}"),
+        *field("TO OUR NEW KEY", f"set {wanted.to[:20]}"),
+        *field("address 0/0", grouped(wanted.address or "")),
+    )
 
 
 def payment(amount: int, destination: str) -> tuple[str, ...]:
@@ -126,6 +146,8 @@ def payment(amount: int, destination: str) -> tuple[str, ...]:
 def at_stake(wanted: Authorization) -> tuple[str, ...]:
     """What stands wherever somebody signs or types a point of no return: one payment whole, or the sum of several, which were
     reviewed one by one and which the words stand for."""
+    if wanted.kind == "sweep":
+        return (*field("MOVE", SWEEP), *sweep(wanted))
     if not wanted.payments:
         return field("PAY", CONSOLIDATION)
     if len(wanted.payments) == 1:
@@ -159,8 +181,8 @@ def review(seen: Review, names: Mapping[str, str] = MappingProxyType({})) -> tup
     ]
     return (
         *(_paid(paid, number, len(found), names) for number, paid in enumerate(found, start=1)),
-        *(several if found else [field("PAY", CONSOLIDATION)]),
-        tuple(back),
+        *(several if found else [_swept(seen) if seen.swept else field("PAY", CONSOLIDATION)]),
+        *([tuple(back)] if back else []),
         (
             *field("fee", f"{format_btc(seen.fee)} ({seen.rate} sat per 1,000 vB)"),
             *field("spends", f"{len(seen.inputs)} coin(s), {format_btc(sum(i.amount for i in seen.inputs))} in all"),
@@ -170,6 +192,12 @@ def review(seen: Review, names: Mapping[str, str] = MappingProxyType({})) -> tup
             ),
         ),
     )
+
+
+def _swept(seen: Review) -> Block:
+    """The one output of a sweep, which both readers re-derived from the account of the key in use."""
+    (output,) = seen.swept
+    return (*field("TO OUR NEW KEY", format_btc(output.amount)), *field(f"its {output.path}", grouped(output.address)))
 
 
 def _paid(paid: Payment, number: int, count: int, names: Mapping[str, str]) -> Block:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ceremony.record.requested import Requested
 from ceremony.screen.documents import title
-from ceremony.screen.panels import as_lines, field, replaces, review, words
+from ceremony.screen.panels import as_lines, field, replaces, review, sweep, words
 
 
 def request_screen(found: Requested) -> tuple[str, ...]:
@@ -14,6 +14,7 @@ def request_screen(found: Requested) -> tuple[str, ...]:
     heard = "nobody is paid, nobody was called" if confirmed is None else f"{confirmed.checker} called the payee"
     return (
         title(wanted.mark, f"request of ceremony {found.ceremony}", ("administrator", "witness")),
+        *(sweep(wanted) if wanted.kind == "sweep" else ()),
         *as_lines(review(found.agreed.review, names)),
         *replaces(wanted),
         *field("worth", wanted.reference_value),

@@ -32,6 +32,7 @@ def review(room: Room) -> Steps:
         check_past(room, proof)
     room.screen.pages(shown(proof))
     read = "every address, amount" if proof.review.payments else "that everything returns to us,"
+    read = "that everything goes to our new key," if proof.review.swept else read
     for person in (*present(room), "witness"):
         if person not in room.state.actors(entries.Reviewed) and person not in said_no_now(room.state, "review"):
             prompt = f"you have read {read} and fee, and agree."
@@ -48,7 +49,8 @@ def shown(proof: Agreed) -> tuple[panels.Block, ...]:
     """What for, then what the bytes say, each payment with the name that the policy has for its address."""
     wanted = proof.authorized.authorization
     names = {payment.destination: payment.payee for payment in wanted.payments}
-    return (panels.field("purpose", wanted.purpose), panels.replaces(wanted), *panels.review(proof.review, names))
+    keys = () if wanted.to is None else (panels.sweep(wanted), panels.words("key record of the new key", wanted.to))
+    return (panels.field("purpose", wanted.purpose), panels.replaces(wanted), *keys, *panels.review(proof.review, names))
 
 
 def approvals(room: Room) -> Steps:

@@ -32,6 +32,7 @@ def check(ceremony: Ceremony, ledger: Ledger) -> None:
     record = ceremony.load(KeyRecord, "key-record")
     _check_record(ceremony, ledger, record)
     _check_sealed(ceremony, record)
+    _check_numbers(ceremony, ledger)
     _check_quorums(ceremony, record.plan)
     everyone = (*ledger.charter.custodians, *STAFF)
     everyone_signed(ceremony, everyone, (entries.Generated, entries.Proven, entries.Quorums, entries.VaultEnded))
@@ -75,6 +76,15 @@ def _check_sealed(ceremony: Ceremony, record: KeyRecord) -> None:
         had = sealed.get((position, record.set_identifier), Sealed())
         if not had.proven or (position, had.proven, had.begun[had.proven]) not in proven:
             differs("GEN-14", ceremony, f"the share of {position}", "not locked and proven", "read back from its medium and opened")
+
+
+def _check_numbers(ceremony: Ceremony, ledger: Ledger) -> None:
+    """REC-12: the sealing numbers of a position go on from the sets before, so that each says which set it belongs to."""
+    for body in ceremony.state.all(entries.Sealing):
+        if body.number < (least := ledger.sets.next_number(body.position)):
+            differs(
+                "REC-12", ceremony, f"the new sealing of {body.position}", body.number, f"{least} or higher: a number is never used twice"
+            )
 
 
 def _check_quorums(ceremony: Ceremony, plan: Plan) -> None:

@@ -16,13 +16,18 @@ from ceremony.record.register import Ceremony
 from ceremony.record.rules import order, outside, people, signing, surroundings, typeback, vault
 from ceremony.record.rules.common import STAFF, differs, equal, everyone_signed
 from ceremony.record.sets import Sealed, sealed_after
+from ceremony.record.sweeping import account as spent_account
+from ceremony.record.sweeping import opens
 from transfer.agree import check_fee, check_payment, check_place
 from transfer.authorization import Authorization, Confirmation, binds, check_confirmation, check_officers, check_valid
 from transfer.bitcoin.reading import review
+from transfer.bitcoin.snapshot import Snapshot, checked
 from transfer.limits import Policy, check_limits, check_payees
 from transfer.lookalike import check_unlike
 from transfer.outstanding import check_conflicts
-from transfer.request import SigningRequest
+from transfer.request import AccountKey, SigningRequest
+from transfer.review import Review
+from transfer.sweep import check_everything
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,9 @@ class Known:
     """What a transfer stands on: the key record, the policy, its authorization and its signing request."""
 
     key: KeyRecord
+    """Of the set whose shares are opened: the one in use, or in a sweep that of a former key."""
+    account: AccountKey
+    """What is spent from; in a sweep, with the account of the key in use that takes all of it."""
     policy: Policy
     authorization: Authorization
     request: SigningRequest
@@ -55,7 +63,7 @@ def check(ceremony: Ceremony, ledger: Ledger, heads: Collection[str]) -> None:
     _check_approvals(ceremony, ledger, known)
     _check_shares(ceremony, ledger, known.key)
     check_secured(ceremony, ledger, known.key)
-    signing.check(ceremony, known.request, known.key.account(known.authorization.account))
+    signing.check(ceremony, known.request, known.account)
     covered = (entries.HsmSigned, entries.Absent, entries.Proven)
     everyone_signed(ceremony, (*_armed_positions(ceremony), *STAFF), covered)
 
@@ -64,7 +72,13 @@ def _known(ceremony: Ceremony, ledger: Ledger) -> Known:
     if ledger.key is None or ledger.policy is None:
         differs("AUD-08", ceremony, "a transfer", "no key record and policy before it", "a key generation first")
     authorization = ceremony.load(Authorization, "authorization")
-    return Known(ledger.key, ledger.policy, authorization, SigningRequest("bitcoin", ceremony.raw("request")))
+    return Known(
+        key=opens(ledger.sets, authorization).record,
+        account=spent_account(ledger.sets, authorization),
+        policy=ledger.policy,
+        authorization=authorization,
+        request=SigningRequest("bitcoin", ceremony.raw("request")),
+    )
 
 
 def _check_authorization(ceremony: Ceremony, ledger: Ledger, known: Known, heads: Collection[str]) -> None:
@@ -140,18 +154,27 @@ def _check_request(ceremony: Ceremony, ledger: Ledger, known: Known) -> None:
     for entry in ceremony.state.entries:
         if isinstance(entry.body, entries.Agreed | entries.Reviewed | entries.Armed | entries.Signing | entries.HsmSigned):
             equal("SIG-06", ceremony, f"the request of entry {entry.line.seq}", entry.body.request, known.request.digest)
-    seen = review(known.request, known.key.account(known.authorization.account))
+    seen = review(known.request, known.account)
     check_place(seen, known.authorization)
     check_payment(seen, known.authorization)
     custodians = [person for person in ceremony.state.actors(entries.Present) if person in known.key.plan.positions]
-    addresses = tuple(payment.destination for payment in known.authorization.payments)
-    typeback.check_typed(typeback.typed(ceremony.state), addresses, custodians)
+    typeback.check_typed(typeback.typed(ceremony.state), typeback.addresses(known.authorization), custodians)
     check_fee(seen, known.authorization, known.policy)
     coins = sorted(f"{coin.txid}:{coin.vout}" for coin in seen.inputs)
     for agreed in ceremony.state.all(entries.Agreed):
         found = (sorted(agreed.coins), agreed.fee, agreed.txid)
         equal("TXN-01", ceremony, "coins, fee and transaction that were agreed", found, (coins, seen.fee, seen.txid))
     check_conflicts(seen, known.authorization, tuple(ledger.claims.values()))
+    if known.authorization.kind == "sweep":
+        _check_swept(ceremony, ledger, known, seen)
+
+
+def _check_swept(ceremony: Ceremony, ledger: Ledger, known: Known, seen: Review) -> None:
+    """TXN-01: a sweep took every coin of its snapshot that it could."""
+    coins = checked(ceremony.load(Snapshot, "snapshot"), known.account)
+    freed = {coin for claim in ledger.claims.values() if claim.txid in known.authorization.replaces for coin in claim.coins}
+    held = {coin for claim in ledger.claims.values() for coin in claim.held}
+    check_everything(seen, coins, held - freed, freed)
 
 
 def _check_approvals(ceremony: Ceremony, ledger: Ledger, known: Known) -> None:

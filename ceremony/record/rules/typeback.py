@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from ceremony.base.control import control, refuse
 from ceremony.record import entries
 from ceremony.record.state import State
+from transfer.authorization import Authorization
 
 GROUP = 4
 """Characters of one group of an address, as the payee slip numbers them from 1."""
@@ -14,6 +15,12 @@ ASKED = 3
 """Groups that each of the two types."""
 Place = tuple[int, int]
 """A payment's number and a group's number, both from 1."""
+
+
+def addresses(wanted: Authorization) -> tuple[str, ...]:
+    """What is typed back for an authorization: each payee's address, from the payee slip; of a sweep the first address of the new key,
+    from the closing slip of the ceremony that made it; of a consolidation nothing."""
+    return tuple(payment.destination for payment in wanted.payments) or ((wanted.address,) if wanted.address else ())
 
 
 def groups_of(address: str) -> tuple[str, ...]:

@@ -46,16 +46,18 @@ _BLACK, _WHITE, _HAIR = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), (0.72, 0.72, 0.72)
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """How a kind is told apart at a glance: the band, the word in it, and the colour of the word across the card if there is one."""
+    """How a kind is told apart at a glance: the band, what is inside of its rim, the words in it, and the colour of the word that stands
+    across the lines, if one does. Small letters never stand on a colour: printed in black only, it is dots."""
 
     band: Color
-    word: Color
+    inside: Color
+    words: Color
     across: Color | None
 
 
 _LOOKS: dict[Mark, _Look] = {
-    "practice": _Look(band=(1.0, 0.6, 0.15), word=_BLACK, across=(1.0, 0.87, 0.72)),
-    "production": _Look(band=_BLACK, word=_WHITE, across=None),
+    "practice": _Look(band=(1.0, 0.55, 0.1), inside=_WHITE, words=_BLACK, across=(1.0, 0.8, 0.58)),
+    "production": _Look(band=_BLACK, inside=_BLACK, words=_WHITE, across=None),
 }
 
 
@@ -108,9 +110,10 @@ def _draw(canvas: Any, header: Header, sealed: bytes) -> None:
     pen, look = _Pen(canvas), _LOOKS[header.mark]
     if look.across:
         _across(canvas, header.mark.upper(), look.across)
-    pen.box(_LEFT, 6, _RIGHT - _LEFT, 10, look.band)
-    pen.text((_LEFT + 3, 12.7), TITLE, _BOLD, 13, look.word)
-    canvas.drawRightString((_RIGHT - 3) * _MM, _HEIGHT - 12.7 * _MM, header.mark.upper())
+    pen.box(_LEFT, 6, _RIGHT - _LEFT, 11, look.band)
+    pen.box(_LEFT + _RIM, 6 + _RIM, _RIGHT - _LEFT - 2 * _RIM, 11 - 2 * _RIM, look.inside)
+    pen.text((_LEFT + 4, 13.1), TITLE, _BOLD, 13, look.words)
+    canvas.drawRightString((_RIGHT - 4) * _MM, _HEIGHT - 13.1 * _MM, header.mark.upper())
     _code(pen, card.payload(sealed))
     _what(pen, header)
     pen.text((_LEFT + 74, 71.3), "check", _SANS, 6.5)
@@ -120,13 +123,18 @@ def _draw(canvas: Any, header: Header, sealed: bytes) -> None:
         pen.text((_LEFT, 123.4 + 3.0 * row + (1.2 if row >= len(FOUND) else 0)), line, _SANS, 6.8)
 
 
+_RIM = 1.8
+
+
 def _across(canvas: Any, word: str, color: Color) -> None:
+    """The kind once more, as an outline across the lines, which stay readable over it."""
     canvas.saveState()
-    canvas.setFillColorRGB(*color)
-    canvas.setFont(_BOLD, 62)
-    canvas.translate(_WIDTH / 2, _HEIGHT / 2 - 22 * _MM)
-    canvas.rotate(38)
-    canvas.drawCentredString(0, -20, word)
+    canvas.setStrokeColorRGB(*color)
+    canvas.setLineWidth(1.3)
+    canvas.setFont(_BOLD, 48)
+    canvas.translate(_WIDTH / 2, _HEIGHT - 97.5 * _MM)
+    canvas.rotate(21)
+    canvas.drawCentredString(0, -17, word, mode=1)
     canvas.restoreState()
 
 
@@ -137,7 +145,7 @@ _CODE = 52.0
 def _code(pen: _Pen, text: str) -> None:
     """The code, black on white whatever lies behind it. Dark modules that touch in a row are one rectangle, without seams."""
     grid = qr.modules(text, LEVEL)
-    left, down, module = _LEFT - 1.5, 17.5, _CODE / len(grid)
+    left, down, module = _LEFT - 1.5, 18.0, _CODE / len(grid)
     pen.box(left, down, _CODE, _CODE, _WHITE)
     for row, dark in enumerate(grid):
         at = 0

@@ -111,6 +111,8 @@ class Cast:
     """Custodian -> the PIN of their own token."""
     locks_onto: Mapping[str, str] = field(default_factory=dict)
     """Custodian -> what they choose to lock their share onto, where they may choose; a file if nothing is said."""
+    former: dict[str, str] = field(default_factory=dict)
+    """Passphrases that people had before they chose another one."""
     papers: Mapping[str, str] = field(default_factory=dict)
     """Where each document lies, by the name that a prompt gives it."""
     payee_slip: str = "office/payee-slip.txt"
@@ -198,12 +200,19 @@ def _choose_words(cast: Cast, match: re.Match[str]) -> str:
     words = re.findall(r"[1-6]  ([a-z-]+)", _ESCAPES.sub("", match[0]))
     if len(words) != 6:
         raise Fluffed("a passphrase of other than six words was offered")
+    cast.former[match[1]] = cast.passphrases.get(match[1], "")
     cast.passphrases[match[1]] = " ".join(words)
     cast.passphrases["now"] = match[1]
     if match[1] in cast.own:
         cast.passphrases[match[1]] = cast.own[match[1]]
         return "o"
     return str(words[0])
+
+
+def _of_before(cast: Cast, match: re.Match[str]) -> str:
+    """A new passphrase was not proven: this custodian remembers the one of before, and forgets the other."""
+    cast.passphrases[match[1]] = cast.former[match[1]]
+    return "" if match[2] == "here" else cast.passphrases[match[1]]
 
 
 def _own_passphrase(cast: Cast, _: re.Match[str]) -> str:
@@ -314,7 +323,10 @@ def _new_bag(cast: Cast, match: re.Match[str]) -> str:
     return cast.bags[match[1]]
 
 
+_SECRETLY = r"type your passphrase \(it does not show\), then Enter"
+
 ANSWERS: tuple[tuple[str, Answer], ...] = (
+    (rf"passphrase\s+of\s+BEFORE,[\s\S]*?([A-I][1-9]), (here|{_SECRETLY}): ", _of_before),
     (r"[A-I][1-9], here: ", lambda _cast, _match: ""),
     (r"([A-I][1-9]), your new passphrase\.[\s\S]*?word 1 of 6: ", _choose_words),
     (r"[A-I][1-9], word ([2-6]) of 6: ", _next_word),
@@ -351,6 +363,8 @@ ANSWERS: tuple[tuple[str, Answer], ...] = (
     (r"([A-I][1-9]), the number of your new bag: ", _new_bag),
     (r"administrator, ([A-I][1-9]): Reshare, or a new key\? \(reshare, rekey, undecided\) ", lambda _c, _m: "undecided"),
     (r"administrator, what comes into the register \(charter, policy, both, succession\)\? ", lambda _c, _m: "charter"),
+    (r"Custodians who are here \(([A-I][^)]*)\): ", lambda _c, m: m[1]),
+    (r"[A-I][1-9], what becomes new \(passphrase, medium, both\)\? ", lambda _c, _m: "passphrase"),
     (r"Custodians who are here: ", lambda c, _m: " ".join(c.custodians_here)),
     (r"Who unlocks next \(([^)]*)\)\? ", lambda _c, m: m[1].split()[-1]),
     (r"another medium \(m\), or set this share aside for today \(s\)\? ", lambda _c, _m: "s"),

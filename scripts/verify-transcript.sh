@@ -71,7 +71,7 @@ for folder in *; do
     count=$((count + 1))
     number=$(printf '%04d' "$count")
     case $folder in
-    "$number-keygen" | "$number-transfer" | "$number-receipt" | "$number-drill" | "$number-check" | "$number-amend" | "$number-custody") printf '%s\n' "$folder" >>"$tmp/folders" ;;
+    "$number-keygen" | "$number-transfer" | "$number-receipt" | "$number-drill" | "$number-check" | "$number-amend" | "$number-custody" | "$number-reseal") printf '%s\n' "$folder" >>"$tmp/folders" ;;
     *) refuse AUD-08 "the ceremonies are not numbered without a gap: expected $number" ;;
     esac
     [ -f "$folder/transcript.jsonl" ] || refuse AUD-05 "$folder has no transcript.jsonl"
@@ -122,7 +122,7 @@ def is($re): type == "string" and test("\\A(" + $re + ")\\z");
 def has_all($needed): ($needed - .) == [];
 def kinds: ["alone","rehearsed","drilled","bag-opened","bag-closed","custody","room-item","boot-image","self-tests","stray-device","watch","clock","slip-read","typed-back",
   "opened","file","signature","step","present","machine","vault","vault-ended","hsm","import-path","generated","custodian-token","sealing",
-  "proven","removed","quorums","authorized","ordered","agreed","reviewed","armed","unlocked","recovered","imported","signing","set-aside",
+  "proven","chosen","removed","quorums","authorized","ordered","agreed","reviewed","armed","unlocked","recovered","imported","signing","set-aside",
   "hsm-signed","absent","checked","exported","sighting","settled","disagreed","excepted","refusal","revoked","granted","proposed","amended","resumed","paused","continued","closed"];
 def namespaces: {"charter":"charter","succession":"succession","policy":"policy","key-record":"key-record","authorization":"authorization",
   "confirmation":"confirmation","revocation":"revocation","share-order":"share-order","custody":"custody","receipt":"receipt","exception":"exception","approval":"approval",
@@ -131,7 +131,7 @@ def excepted: ["SET-07","STO-02","STO-04","STO-08","AIR-01","ASM-03","DRL-01","B
 def base64: "([A-Za-z0-9+/]{4})*([A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?";  # no bits left over: one spelling
 def fresh: {sums: {}, told: {}, proposed: null, seq: 0, time: "", done: 0, again: false, closed: false, seen: {}, listed: {}, present: [], signed: [], phase: {}, approved: [], declined: [],
   room: {}, looked: {}, watch: {}, read: {}, typed: {}, approval_head: null, prepared: null, positions: [], open: {}, waiting: {}, armed: false, paused: "", back: [],
-  settling: [], replaces: [], pays: [], nodes: []};
+  settling: [], replaces: [], pays: [], nodes: [], named: []};
 
 def broken($control; $text): .out += ["E\t\($control) \(.folder // "entry"), entry \(.seq): \($text)"];
 def need($ok; $control; $text): if $ok then . else broken($control; $text) end;
@@ -156,7 +156,7 @@ def custody($e): $e.body.record as $r | $e.body.file as $f | ([.signed[] | selec
       else need($r.event == "in" and .bags[$bag.value] == null; "STO-01"; "not the bag that was closed last") | .bags[$bag.value] = true | .lies[$share] = $bag.value end)
   | .out += ["K\t\(.folder)/\($f)\t\($r | tojson)"];
 
-def alone_only: .kind == "drill" or .kind == "check";
+def alone_only: .kind | IN("drill","check","reseal");
 def after($kind; $control): need(.seen[$kind]; $control; "\($kind) must come before it");
 
 def governing($folder; $name): $governing["\($folder)/\($name).json"];  # charters, policies, successions of all ceremonies
@@ -227,7 +227,11 @@ def step($b): (.done + 1) as $next
 
 def examined: after("machine"; "AIR-02") | after("self-tests"; "SET-09");
 
-def unlocked($b): need(.looked[$b.position // ""] != null; "STO-01"; "a share whose bag was not looked at") | .looked[$b.position // ""] = "open" | if alone_only then need(.alone == []; "STO-10"; "a share that was not opened alone") | .alone = [$b.position] | .waiting[$b.position // ""] = ($b.number | tonumber? // 0)
+def ordered($b): .number as $number | .named = $b.positions | .orders += [$b.order, $b.identifier] | .orders as $all
+  | need($b.order == .sums["share-order"] and ((.kind == "reseal" and $b.kind == "reseal") or (.kind == "reshare" and $b.kind == "reshare") or (.kind == "keygen" and $b.kind == "new-key")); "AUT-01"; "not the order of this ceremony")
+  | need(($all | unique | length) == ($all | length); "AUT-05"; "a share order that was used before") | .out += [("cfo","cto") as $who | "N\t\($number)\tshare-order\t\($who)"];
+
+def unlocked($b): need(.kind != "reseal" or (.named | index($b.position)); "AUT-01"; "a share that no order names") | need(.looked[$b.position // ""] != null; "STO-01"; "a share whose bag was not looked at") | .looked[$b.position // ""] = "open" | if alone_only then need(.alone == []; "STO-10"; "a share that was not opened alone") | .alone = [$b.position] | .waiting[$b.position // ""] = ($b.number | tonumber? // 0)
   else need(.armed and (.positions | index($b.position)); "SIG-08"; "a share that the vault was not armed for") | after("import-path"; "AIR-07")
   | .waiting[$b.position] = ($b.number | tonumber? // 0) end;
 
@@ -316,6 +320,9 @@ def closed($b):
       | need(everyone as $here | $custodians - $here != $custodians; "ASM-01"; "no custodian was there") | everyone_signs(["opening","adjournment"]; .newest // 0)
     elif .kind == "custody" and $b.outcome == "custody recorded" then
       need(.seen["custody"] and ([.listed[] | select(. == "custody")] | length) == (.taken_here // 0); "AUD-08"; "a custody record was not taken in whole")
+    elif .kind == "reseal" and $b.outcome == "shares resealed" then
+      after("ordered"; "AUT-01") | need(.waiting == {}; "SEC-01"; "it ended before every share was locked again") | need(everyone | index("witness"); "ASM-03"; "the witness was not there")
+      | need(everyone as $here | $custodians - $here != $custodians; "ASM-01"; "no custodian was there") | everyone_signs(["opening","adjournment"]; .newest // 0)
     elif .kind == "receipt" and $b.outcome == "receipt" then
       after("sighting"; "BRD-03") | need($mark == "practice" or (.nodes | length >= 2); "BRD-03"; "one node alone showed it") | need([.signed[] | select(.[0] == "receipt") | .[1]] | unique | length >= 2; "BRD-04"; "fewer than two people signed the receipt")
     elif .kind == "receipt" and $b.outcome == "excepted" then need(.excepted["BRD-05"]; "BRD-05"; "closed without a receipt or an exception")
@@ -356,6 +363,8 @@ def body($e): $e.body as $b | $e.type as $t
     elif $t == "step" then step($b)
     elif $t == "resumed" then .again = true | .alone = null
     elif $t == "authorized" then .nobody_paid = ($b.payments == []) | .authorization = $b.authorization | need($b.authorization == .file_authorization; "AUT-01"; "not the authorization's file") | granted($b)
+    elif $t == "ordered" then ordered($b)
+    elif $t == "sealing" and .kind == "reseal" and (.seen["chosen"] | not) then broken("SEC-01"; "sealed before its custodian chose")
     elif $t == "agreed" then .request = $b.request | after("authorized"; "TXN-01") | need($b.request == .file_request; "SIG-06"; "not the request's file") | reserved($b)
     elif ($t | IN("reviewed","armed","signing","hsm-signed")) and $b.request != .request then broken("SIG-06"; "another request")
     elif $t == "armed" then .armed = true | .seen["recovered"] = false | .seen["imported"] = false | .positions = ([.positions[], $b.positions[]] | unique) | examined
@@ -389,13 +398,13 @@ def body($e): $e.body as $b | $e.type as $t
     elif $t == "vault-ended" then .armed = false | .alone = null
     elif $t == "closed" then closed($b) else . end;
 
-def opened($e): . as $old | fresh + {from: .at, key_record: .key_record, held: .held, bags, lies, safes, taken, in_force, charter, rules, proposals, epoch: .in_force, out: [], at: .at, seq: 1, time: .time,
+def opened($e): . as $old | fresh + {from: .at, key_record: .key_record, held: .held, bags, lies, safes, taken, in_force, charter, rules, proposals, orders, epoch: .in_force, out: [], at: .at, seq: 1, time: .time,
     number: ($e.body.ceremony | tonumber? // 0), kind: $e.body.kind, folder: "\(("000" + $e.body.ceremony)[-4:])-\($e.body.kind)"}
   | need($old.at == 0 or $old.closed; "AUD-08"; "the ceremony before has not ended")
   | need($e.body.mark == $mark and $e.body.genesis == $genesis; "AUD-03"; "of another genesis, or practice for production")
   | .out += ["O\t\(.folder)"];
 
-foreach inputs as $e (fresh + {at: 0, held: [], out: [], number: 0, in_force: "0001-keygen", charter: $genesis, rules: "", proposals: {}};
+foreach inputs as $e (fresh + {at: 0, held: [], out: [], number: 0, in_force: "0001-keygen", charter: $genesis, rules: "", proposals: {}, orders: []};
   (if ($e | type == "object") and $e.type == "opened" and ($e.body | type == "object") and ($e.body.ceremony | type == "string")
     then opened($e) else .out = [] | .seq += 1 end)
   | shape($e; $genesis; $mark) | if .out[-1:] | .[0] // "" | startswith("E") then . else body($e) end

@@ -8,7 +8,7 @@ import click
 
 from ceremony.base.data import Malformed
 from ceremony.cli.cards import card
-from ceremony.cli.cold import begin, genesis_option, register_option, slips_option
+from ceremony.cli.cold import begin, document, genesis_option, register_option, slips_option
 from ceremony.cli.orders import order
 from ceremony.record.register import Register
 from ceremony.script.closing import slips_folder
@@ -52,6 +52,21 @@ def check(folder: Path, genesis: str, positions: tuple[str, ...], slips: str | N
     """Each custodian who is here opens their share alone; it is compared, locked again, and never combined (STO-10)."""
     given = {"positions": " ".join(positions)} if positions else {}
     begin(folder, genesis, "check", {**given, "slips": str(slips_folder(folder, slips))}, until=None)
+    _ended(folder)
+
+
+@shares.command()
+@register_option
+@genesis_option
+@click.option("--order", "order_path", required=True, type=document, help="The share order that both officers signed.")
+@click.option("--position", "positions", multiple=True, help="A custodian who is here, such as A1; also `administrator`.")
+@slips_option
+def reseal(folder: Path, genesis: str, order_path: str, positions: tuple[str, ...], slips: str | None) -> None:
+    """Custodians whom an order names give their share a new passphrase, or another medium; each alone, with the witness (SEC-01).
+
+    A forgotten passphrase cannot be helped by this: nobody opens that share again. Then: `ceremony shares reshare`."""
+    given = {"order": order_path, **({"positions": " ".join(positions)} if positions else {})}
+    begin(folder, genesis, "reseal", {**given, "slips": str(slips_folder(folder, slips))}, until=None)
     _ended(folder)
 
 

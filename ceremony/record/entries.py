@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from ceremony.base.data import (
     Digest,
@@ -27,7 +27,7 @@ from ceremony.record.custody import BagNumber, BagState, CustodyRecord
 from ceremony.record.order import OrderKind
 from transfer.authorization import Payment
 
-Kind = Literal["keygen", "transfer", "receipt", "amend", "drill", "check", "custody"]
+Kind = Literal["keygen", "transfer", "receipt", "amend", "drill", "check", "custody", "reseal"]
 FileName = Annotated[str, Pattern(r"[a-z0-9][a-z0-9-]{0,60}\.[a-z]{2,12}", "a file name such as key-record.json")]
 FileKind = Literal[
     "charter",
@@ -273,6 +273,18 @@ class Proven:
     position: Position
     number: int
     sha256: Digest
+
+
+Renewed = Literal["passphrase", "medium", "both"]
+RENEWED: tuple[Renewed, ...] = get_args(Renewed)
+
+
+@record
+class Chosen:
+    """The actor's share is to be sealed anew: under another passphrase, onto another medium, or both. The sealings that follow are it."""
+
+    position: Position
+    renewed: Renewed
 
 
 @record
@@ -681,6 +693,7 @@ ALL: dict[str, type] = {
         CustodianToken,
         Sealing,
         Proven,
+        Chosen,
         Healthy,
         Unhealthy,
         Removed,

@@ -24,6 +24,7 @@ CARRIED_OUT, RECEIVED, EXCEPTED, VOID = "carried out", "receipt", "excepted", "v
 PROPOSED = "proposed"
 CHECKED, DRILL_HELD, DRILL_FAILED = "shares checked", "drill held", "drill failed"
 CUSTODY_RECORDED = "custody recorded"
+RESEALED = "shares resealed"
 """How a ceremony can end (and AMENDED)."""
 
 

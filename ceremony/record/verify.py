@@ -19,7 +19,7 @@ from ceremony.record import entries, signers
 from ceremony.record.chain import Chain
 from ceremony.record.ledger import VOID, Ledger
 from ceremony.record.register import Ceremony, Register
-from ceremony.record.rules import amend, bags, common, custody, exceptional, health, keygen, ordered, receipt, transfer
+from ceremony.record.rules import amend, bags, common, custody, exceptional, health, keygen, ordered, receipt, reseal, transfer
 from ceremony.record.signers import COPY
 
 Word = Literal["VERIFIED", "CONSISTENT, NOT ANCHORED", "INCOMPLETE"]
@@ -189,6 +189,8 @@ def _check_rules(register: Register) -> Ledger:
             amend.check(ceremony, ledger)
         elif ceremony.kind in ("drill", "check"):
             health.check(ceremony, ledger)
+        elif ceremony.kind == "reseal":
+            reseal.check(ceremony, ledger)
         elif ceremony.kind == "receipt":
             receipt.check(ceremony, ledger)
         heads.update(entry.line.prev for entry in ceremony.state.entries)

@@ -48,7 +48,7 @@ def _here(room: Room, *, with_staff: bool) -> tuple[str, ...]:
 def prove(room: Room) -> Steps:
     """STO-10: one custodian after the other; each share is locked again, under its next number, before the next one is opened."""
     if [p for p in custodians(room) if p not in proven(room)]:
-        yield from _begin(room)
+        yield from begin(room)
     while waiting := [p for p in custodians(room) if p not in (*proven(room), *sitting.aside(room))]:
         position = waiting[0]
         room.screen.fresh((f"{position}: your share alone. Still to come: {' '.join(waiting[1:]) or 'nobody'}.", ""))
@@ -70,18 +70,21 @@ def proven(room: Room) -> tuple[str, ...]:
     return tuple(sorted({b.position for b in room.state.all(entries.Proven) if b.position not in open_yet}))
 
 
-def _begin(room: Room) -> Steps:
-    """The machine is looked at, and the vault begins with this one task for its life."""
+def begin(room: Room, *, with_order: bool = False) -> Steps:
+    """The machine is looked at, and the vault begins with this one task for its life. `with_order`: this ceremony's share order says
+    whose shares get another passphrase."""
     yield from start_processes(room, ASKED, whole=False)
     made = room.book.key_ceremony
-    order = BeginHealth(
+    task = BeginHealth(
         charters=room.book.links,
         genesis=room.genesis,
         key_record=made.raw("key-record"),
         key_record_signatures=made.signatures("key-record"),
+        order=room.raw("share-order") if with_order else None,
+        order_signatures=room.here.signatures("share-order") if with_order else (),
     )
     with room.screen.working("the vault verifies charter and key record"):
-        begun = alive(room).begin_health(order)
+        begun = alive(room).begin_health(task)
     yield ("tool", entries.Alone(key_record=begun.key_record))
 
 

@@ -39,14 +39,17 @@ def choose(room: Room, position: str) -> None:
 
 def newest(room: Room, position: str, set_identifier: str) -> bytes:
     """The sealed share that a custodian brought, from where the register says that it lies: the newest one of this set. If there is
-    none of this set, the newest of all, for the vault to refuse it by its header."""
+    none of this set, the newest of all, for the vault to refuse it by its header. What a cut-off lock left unproven gives way to the
+    proven one beside it: that its passphrase can be typed is known."""
     carrier = _recorded(room, position, set_identifier)
     room.carriers[position] = carrier
     found = _read(room, position, carrier)
     whole = [(header, raw) for raw in found if (header := _header(raw)) is not None]
     if not whole:
         return found[0]  # refused by whoever reads it, who says what is wrong with it
-    return max(whole, key=lambda each: (each[0].set_identifier == set_identifier, each[0].sealing))[1]
+    had = room.book.sets.sealed(position, set_identifier)
+    unproven = {number for number in had.begun if number > had.proven} if had.proven in (h.sealing for h, _ in whole) else set()
+    return max(whole, key=lambda each: (each[0].set_identifier == set_identifier, each[0].sealing not in unproven, each[0].sealing))[1]
 
 
 def _read(room: Room, position: str, carrier: Carrier) -> list[bytes]:

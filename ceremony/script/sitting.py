@@ -10,7 +10,7 @@ from ceremony.base.control import Refused, refuse
 from ceremony.base.data import Malformed, dump
 from ceremony.base.lines import sha256
 from ceremony.machine.usb import ASKED
-from ceremony.record import checkpoint, entries
+from ceremony.record import checkpoint, entries, passphrases
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.register import Register
 from ceremony.record.sweeping import spent_by
@@ -157,6 +157,8 @@ def unlock_one(room: Room, position: str) -> Steps:
         sealed = media.newest(room, position, record.set_identifier)
         header = envelope.read(sealed, position)
         check_undamaged(room.book, record, position, header, sealed)
+        if said := passphrases.told(room.book, position, header.set_identifier, header.sealing):
+            room.screen.say(said)
         yield from _tries(room, position, sealed, acceptable(room.book, record, position, header.sealing))
     except VaultLost:
         raise  # no other medium mends that

@@ -132,9 +132,18 @@ CUSTODY = _numbered(
     Step("custody", "Close", "staff", 1, (), "custody:close"),
 )
 
+RESEAL = _numbered(
+    Step("open", "Share order", "custodians", 2, ("AUT-01", "AUT-02", "AUT-04", "AUT-05"), "ordered:take"),
+    Step("open", "Roll-call", "custodians", 3, ("ASM-01", "ASM-02"), "reseal:roll_call"),
+    BAGS_OPENED,
+    Step("re-secure", "Seal anew", "custodians", 8, ("STO-10", "SEC-01", "REC-12"), "reseal:reseal"),
+    BAGS_CLOSED,
+    Step("close", "Adjourn", "custodians", 2, ("AUD-02",), "reseal:close"),
+)
+
 SCRIPTS: dict[str, tuple[Step, ...]] = {
     "keygen": KEYGEN, "transfer": TRANSFER, "receipt": RECEIPT, "amend": AMEND, "drill": DRILL, "check": CHECK,
-    "custody": CUSTODY,
+    "custody": CUSTODY, "reseal": RESEAL,
 }  # fmt: skip
 
 WHY: dict[str, str] = {
@@ -169,6 +178,10 @@ WHY: dict[str, str] = {
     "health:roll_call": "Who proves a share signs that they are here. The witness signs, too, where there is one.",
     "health:roll_call_of_drill": "Each person signs for themselves that they are here. They need not be enough: nothing is combined.",
     "health:prove": "Each custodian opens their share alone; it is compared with its commitment and locked again. None is combined.",
+    "ordered:take": "What both officers ordered about shares is checked and taken in; it is used by this ceremony and by no other.",
+    "reseal:roll_call": "Who gives their share another passphrase or medium signs that they are here, and so does the witness.",
+    "reseal:reseal": "Each custodian opens their share alone and locks it anew. It is opened once more before the old one goes.",
+    "reseal:close": "Everyone who is here signs what was done.",
     "health:close": "Everyone who is here signs what was proven.",
     "receipt:take": "What was seen of the transaction on chain is compared with what was signed, and with who looked.",
     "receipt:close": "The transfer is complete.",

@@ -10,7 +10,8 @@ import pyte
 from ceremony.cast import WINDOW, Pace
 
 HEADER = re.compile(
-    r"(PRACTICE|PRODUCTION)  (keygen|transfer|receipt|amend|drill|check)(?:, ceremony \d+)? +step (\d+) of (\d+), about (\d+) min left *"
+    r"(PRACTICE|PRODUCTION)  (keygen|transfer|receipt|amend|drill|check|reseal)(?:, ceremony \d+)? +"
+    r"step (\d+) of (\d+), about (\d+) min left *"
 )
 TITLE = re.compile(r"== (.+?) =+")
 SGR = re.compile(r"\x1b\[([0-9;:]*)m")

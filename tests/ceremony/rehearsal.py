@@ -47,8 +47,13 @@ def copy(set_: Stage, folder: Path) -> Stage:
     shutil.copytree(set_.folder, folder, symlinks=True)
     conf = folder / "hsm" / "softhsm2.conf"
     conf.write_text(conf.read_text().replace(str(set_.folder), str(folder)))
-    cast: Cast = replace(set_.cast, passphrases=dict(set_.cast.passphrases), bags=dict(set_.cast.bags), budget={}, instead=[])
+    cast: Cast = replace(set_.cast, **_remembered(set_.cast), budget={}, instead=[])
     return replace(set_, folder=folder, cast=cast, seconds={})
+
+
+def _remembered(cast: Cast) -> dict[str, dict[str, str]]:
+    """What people keep in mind, so that a copy of the stage does not change it."""
+    return {"passphrases": dict(cast.passphrases), "former": dict(cast.former), "bags": dict(cast.bags)}
 
 
 def run(set_: Stage, *words: str) -> tuple[str, int]:

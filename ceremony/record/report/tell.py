@@ -21,6 +21,7 @@ KINDS = {
     "drill": "drill",
     "check": "check of shares",
     "custody": "custody records",
+    "reseal": "shares sealed anew",
 }
 """Kind of ceremony -> what people call it."""
 
@@ -51,6 +52,12 @@ _DECIDED = {
     "not needed": "",
 }
 
+_RENEWED = {
+    "passphrase": "a new passphrase, on the same medium",
+    "medium": "another medium, under the same passphrase",
+    "both": "a new passphrase and another medium",
+}
+
 SENTENCES: dict[type, Callable[[Any], str]] = {
     entries.Opened: lambda b: f"opened: {b.kind}, {b.mark}",
     entries.File: lambda b: f"file kept: {b.name} ({b.kind}, {plural(b.size, 'byte')})",
@@ -78,6 +85,7 @@ SENTENCES: dict[type, Callable[[Any], str]] = {
     ),
     entries.Sealing: lambda b: f"share locked, sealing number {b.number}, onto {onto(b)}",
     entries.Proven: lambda b: f"sealed share {b.number} read back from its medium, opened, equal to its commitment",
+    entries.Chosen: lambda b: f"chose for their share: {_RENEWED[b.renewed]}",
     entries.Removed: lambda b: f"older sealed share {b.number} removed from {b.medium}, by {b.tool}: {b.how}",
     entries.Quorums: lambda b: (
         f"quorums proven: {b.of_sites} of custodians and {b.whole} of sites were recovered, which prove all {b.stand_for}"

@@ -22,6 +22,7 @@ from ceremony.record.ledger import (
     EXCEPTED,
     PROPOSED,
     RECEIVED,
+    RESEALED,
     VOID,
     Ledger,
 )
@@ -46,6 +47,7 @@ ENDINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "drill": (DRILL_HELD, DRILL_FAILED, VOID),
         "check": (CHECKED, VOID),
         "custody": (CUSTODY_RECORDED, VOID),
+        "reseal": (RESEALED, VOID),
     }
 )
 """Kind -> the outcomes that a ceremony of this kind can have."""

@@ -22,7 +22,7 @@ def check(ceremony: Ceremony, ledger: Ledger) -> None:
     """Each share alone, always; all the rest if it ended and was not voided."""
     vault.check(ceremony, ledger.charter.hsm)
     people.check(ceremony, ledger.charter)
-    _check_alone(ceremony, ledger)
+    check_alone(ceremony, ledger)
     closed = ceremony.state.closed
     if closed is None or closed.outcome == VOID:
         return
@@ -39,7 +39,7 @@ def check(ceremony: Ceremony, ledger: Ledger) -> None:
         _check_drill(ceremony, ledger, closed.outcome)
 
 
-def _check_alone(ceremony: Ceremony, ledger: Ledger) -> None:
+def check_alone(ceremony: Ceremony, ledger: Ledger) -> None:
     """STO-10: the vault opens shares alone, of people who are there, at their newest number; one is locked again before the next."""
     state, running, unlocked = ceremony.state, False, ""
     for at, entry in enumerate(state.entries):

@@ -25,6 +25,7 @@ _OWN = (
     | entries.CustodianToken
     | entries.Sealing
     | entries.Proven
+    | entries.Chosen
     | entries.Removed
     | entries.BagOpened
     | entries.BagClosed

@@ -7,10 +7,12 @@ from typing import cast
 
 import click
 
+from ceremony.base.control import refuse
 from ceremony.base.data import Malformed
 from ceremony.base.files import read_file, write_new
 from ceremony.cli.cold import check_genesis, document, genesis_option, register_option
 from ceremony.machine import pdf
+from ceremony.record.charter import Charter
 from ceremony.record.register import Register
 from ceremony.screen.card import MOST, Paper
 from ceremony.script.on_file import check_folder
@@ -40,6 +42,7 @@ def card(folder: Path, genesis: str, share: str, sheet: str, copies: int) -> Non
         raise click.UsageError(f"{size} has room for one card; --paper A4 for {copies}.")
     book, path = Register.open(folder), Path(share)
     check_genesis(book, genesis)
+    _check_allowed(book.charter)
     sealed = _read(path)
     header = _checked(book, sealed)
     check_folder(path.parent, header.position)
@@ -50,6 +53,18 @@ def card(folder: Path, genesis: str, share: str, sheet: str, copies: int) -> Non
         raise Malformed(f"{out}: reads back something else than was written; use a new medium")
     click.echo(f"{header.mark.upper()} card of {header.position}, set {header.set_identifier}, sealing number {header.sealing}: {out}")
     click.echo(f"Read back: {copies} on {size}, the code by both readers and every line.\n{AFTERWARDS}")
+
+
+def _check_allowed(charter: Charter) -> None:
+    """GEN-10: a share lies on what the charter names, and on nothing else that nobody would count or destroy."""
+    if "card" not in charter.media:
+        refuse(
+            "GEN-10",
+            "the charter lets no share lie on paper",
+            found=f"media: {', '.join(charter.media)}",
+            expected="card among them",
+            do="Print nothing. If the desk wants cards, amend the charter first (`ceremony charter amend --media`).",
+        )
 
 
 def _read(path: Path) -> bytes:

@@ -19,7 +19,7 @@ from ceremony.record import entries, signers
 from ceremony.record.chain import Chain
 from ceremony.record.ledger import VOID, Ledger
 from ceremony.record.register import Ceremony, Register
-from ceremony.record.rules import amend, bags, common, custody, exceptional, health, keygen, ordered, receipt, reseal, transfer
+from ceremony.record.rules import amend, bags, common, custody, exceptional, health, keygen, media, ordered, receipt, reseal, transfer
 from ceremony.record.signers import COPY
 
 Word = Literal["VERIFIED", "CONSISTENT, NOT ANCHORED", "INCOMPLETE"]
@@ -178,6 +178,7 @@ def _check_rules(register: Register) -> Ledger:
         exceptional.check(ceremony, ledger)
         bags.check(ceremony, ledger)
         custody.check(ceremony, ledger)
+        media.check(ceremony, ledger)
         heads.add(ceremony.prev)
         ordered.check(ceremony, ledger, heads)
         if ceremony.kind == "keygen":

@@ -145,7 +145,10 @@ class TokenProcess:
     def _session(self, *, rw: bool = False) -> Iterator[pkcs11.Session]:
         if self._opened is None:
             raise Malformed("no token is open")
-        token, _ = slots.find(self._opened.module, self._opened.label, self._opened.serial)
+        try:
+            token, _ = slots.find(self._opened.module, self._opened.label, self._opened.serial)
+        except Malformed:
+            raise Malformed(f"the token {self._opened.label} does not answer any more: it was pulled out. Nothing is lost.") from None
         session = token.open(rw=rw, user_pin=self._pin.decode("ascii"))
         try:
             yield session

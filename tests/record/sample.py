@@ -28,7 +28,7 @@ from ceremony.base.lines import Line, sha256
 from ceremony.base.signatures import Signature
 from ceremony.record import entries
 from ceremony.record.approval import Approval
-from ceremony.record.charter import Charter
+from ceremony.record.charter import Charter, Medium
 from ceremony.record.checkpoint import Statement, prepared
 from ceremony.record.claims import settles
 from ceremony.record.entries import type_of
@@ -56,6 +56,12 @@ from transfer.receipt import Output, Receipt
 from transfer.request import AccountKey, SigningRequest
 from transfer.revocation import Revocation
 
+ONTO: dict[str, tuple[Medium, entries.Token | None]] = {
+    "B1": ("card", None),
+    "C1": ("token", entries.Token(label="token C1", serial="0001")),
+    "C2": ("token", entries.Token(label="token C2", serial="0002")),
+}
+"""What shares lie on; all others are files."""
 ROOM = ("A1", "A2", "B1", "B3", "C1", "C2")
 """Who comes to a transfer: a minimal quorum."""
 SEED = b"a seed for tests, worth nothing "
@@ -154,7 +160,7 @@ class FastDesk(Desk):
         return self.key(person)
 
     def charter(self, **changes: Any) -> Charter:
-        return super().charter(**{"officers_approve": self.officers_approve, **changes})
+        return super().charter(**{"officers_approve": self.officers_approve, "media": ("file", "card", "token"), **changes})
 
     def key_file(self, person: str) -> Path:
         """Their private key as ssh-keygen reads it."""
@@ -409,7 +415,16 @@ class Sample:
     def _lock(self, scribe: Scribe, position: str, number: int) -> None:
         sealed = sha256(f"{position} {number}".encode())
         identifier = self.key_record.set_identifier
-        scribe.add(position, entries.Sealing(position=position, number=number, set_identifier=identifier, sha256=sealed))
+        medium, token = ONTO.get(position, ("file", None))
+        if token is not None:
+            told = entries.CustodianToken(
+                position=position, token=token, protection={"no network": "held"}, tests=12, module=sha256(b"module")
+            )
+            scribe.add(position, told)
+        scribe.add(
+            position,
+            entries.Sealing(position=position, number=number, set_identifier=identifier, sha256=sealed, medium=medium, token=token),
+        )
         scribe.add(position, entries.Proven(position=position, number=number, sha256=sealed))
         if number > 1:
             scribe.add(

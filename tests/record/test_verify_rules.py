@@ -85,6 +85,17 @@ def early_adjournment() -> Change:
     return change
 
 
+def one_token_for_two() -> Change:
+    """C1 and C2 lock their shares onto the same token, each for themselves."""
+    token = entries.Token(label="token C1", serial="0001")
+
+    def change(kind: str, actor: str, body: Any) -> Iterable[Entry]:
+        ours = kind == "keygen" and isinstance(body, entries.Sealing | entries.CustodianToken) and body.position == "C2"
+        return [(actor, replace(body, token=token) if ours else body)]
+
+    return change
+
+
 def armed_before_approvals() -> Change:
     """The vault is armed after the review, and people approve later."""
     held: list[Entry] = []
@@ -256,6 +267,14 @@ KEYGEN = (
     case("generated with another HSM", "AIR-05", None, lambda: put(K, of(E.Hsm), label="another")),
     case("generated without an HSM", "AIR-05", None, lambda: drop(K, of(E.Hsm))),
     case("generated without a throw-away key", "AIR-07", None, lambda: drop(K, of(E.ImportPath))),
+    case("a token of another medium", "GEN-10", None, lambda: put(K, of(E.Sealing, position="C1"), medium="card")),
+    case("a token that is not named", "GEN-10", None, lambda: put(K, of(E.Sealing, position="C1"), token=None)),
+    case("a file on a token", "GEN-10", None, lambda: put(K, of(E.Sealing, position="A1"), token=E.Token(label="t", serial="1"))),
+    case("two shares on one token", "GEN-10", None, one_token_for_two),
+    case("a token that nobody opened", "REC-10", None, lambda: drop(K, of(E.CustodianToken, position="C1"))),
+    case(
+        "somebody else's token opened", "ASM-01", None, lambda: at(K, of(E.CustodianToken, position="C1"), lambda _, body: [("C2", body)])
+    ),
     case("a share locked by the tool", "ASM-01", None, lambda: at(K, of(E.Sealing, position="C3"), lambda _, body: [("tool", body)])),
     case("a share proven by another", "ASM-01", None, lambda: at(K, of(E.Proven, position="C3"), by_another)),
     case("a share not proven", "GEN-14", "GEN-14", lambda: drop(K, of(E.Proven, position="C3"))),

@@ -10,6 +10,8 @@
  *   rename                   C_GetTokenInfo tells of another manufacturer and model
  *   unplugged                every function answers CKR_DEVICE_REMOVED
  *   fail NAME                the function NAME answers CKR_DEVICE_ERROR
+ *   answer NAME CODE         the function NAME answers CODE (hexadecimal) and does nothing
+ *   public                   C_GetAttributeValue states CKA_PRIVATE false
  * For tests on Linux: every function is called with eight words, which is harmless in the ABIs of x86-64 and aarch64. */
 #include <dlfcn.h>
 #include <stdio.h>
@@ -20,7 +22,7 @@ typedef unsigned long word;
 typedef word (*function)(word, word, word, word, word, word, word, word);
 struct list { unsigned char version[2]; function f[68]; };
 struct attribute { word type; void *value; word length; };
-enum { CKA_KEY_TYPE = 0x100, CKR_DEVICE_ERROR = 0x30, CKR_DEVICE_REMOVED = 0x32, CKM_AES_KEY_WRAP_PAD = 0x210a };
+enum { CKA_PRIVATE = 0x2, CKA_KEY_TYPE = 0x100, CKR_DEVICE_ERROR = 0x30, CKR_DEVICE_REMOVED = 0x32, CKM_AES_KEY_WRAP_PAD = 0x210a };
 
 #define NAMES(X) X(0, Initialize) X(1, Finalize) X(2, GetInfo) X(3, GetFunctionList) X(4, GetSlotList) X(5, GetSlotInfo) \
  X(6, GetTokenInfo) X(7, GetMechanismList) X(8, GetMechanismInfo) X(9, InitToken) X(10, InitPIN) X(11, SetPIN) \
@@ -119,6 +121,22 @@ static void flag(word info) {
     if (file) fclose(file);
 }
 
+static word told(const char *name) {
+    char line[200], wanted[60];
+    unsigned code, found = 0;
+    FILE *file = beside("faults", "r");
+    while (file && fgets(line, sizeof line, file))
+        if (sscanf(line, "answer %59s %x", wanted, &code) == 2 && !strcmp(wanted, name)) found = code;
+    if (file) fclose(file);
+    return found;
+}
+
+static void expose(word pointer, word count) {
+    struct attribute *a = (struct attribute *)pointer;
+    for (word i = 0; i < count; i++)
+        if (a[i].type == CKA_PRIVATE && a[i].value) *(unsigned char *)a[i].value = 0;
+}
+
 static void falsify(const unsigned char *digest, unsigned char *signature) {
     static unsigned char kept[1000][96];
     static int count;
@@ -136,6 +154,7 @@ static word call(int n, word a, word b, word c, word d, word e, word f, word g, 
     note(n, b, c, d, e, f, g);
     if (fault("unplugged")) return CKR_DEVICE_REMOVED;
     if (fault(name)) return CKR_DEVICE_ERROR;
+    if (told(names[n])) return told(names[n]);
     if (n == 22 && fault("keep")) return 0;
     if (n == 61 && *(word *)b == CKM_AES_KEY_WRAP_PAD && fault("spurn")) return CKR_DEVICE_ERROR;
     word answer = real->f[n](a, b, c, d, e, f, g, h);
@@ -146,6 +165,7 @@ static word call(int n, word a, word b, word c, word d, word e, word f, word g, 
     }
     if (n == 6 && answer == 0) flag(b);
     if (n == 24) lie(a, b, c, d);
+    if (n == 24 && answer == 0 && fault("public")) expose(c, d);
     if (n == 43 && answer == 0) falsify((unsigned char *)b, (unsigned char *)d);
     return answer;
 }

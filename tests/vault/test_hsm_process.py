@@ -38,13 +38,15 @@ class Ended(Exception):
 class Process:
     """A real HSM process. The test plays the screen process, the opener, and the person at the terminal."""
 
+    role = "hsm"
+
     def __init__(self, conf: Path, seconds: int = 120) -> None:
         self.control, control = self._pair()
         self.link, link = self._pair()
         self.terminal, slave = os.openpty()
         arguments = (control.fileno(), link.fileno(), os.getpid(), seconds)
         self._child = subprocess.Popen(
-            [sys.executable, "-I", "-m", "ceremony.vault", "hsm", *map(str, arguments)],
+            [sys.executable, "-I", "-m", "ceremony.vault", self.role, *map(str, arguments)],
             pass_fds=(control.fileno(), link.fileno()),
             stdin=slave,
             stdout=slave,

@@ -1,0 +1,40 @@
+"""Onto what shares were locked: onto a medium that the charter allows, and onto tokens that are their own custodian's alone (GEN-10)."""
+
+from __future__ import annotations
+
+from ceremony.record import entries
+from ceremony.record.ledger import Ledger
+from ceremony.record.register import Ceremony
+from ceremony.record.rules.common import differs
+from ceremony.record.sets import Sealings, sealed_after
+
+
+def check(ceremony: Ceremony, ledger: Ledger) -> None:
+    """GEN-10: medium and token of every lock; REC-10: a token was opened before, in a process whose protection is recorded."""
+    opened: set[tuple[str, entries.Token]] = set()
+    sealings: Sealings = ledger.sets.sealings
+    for entry in ceremony.state.entries:
+        body = entry.body
+        if isinstance(body, entries.CustodianToken):
+            opened.add((body.position, body.token))
+        elif isinstance(body, entries.Sealing):
+            where = f"the share of {body.position} in entry {entry.line.seq}"
+            if body.medium not in ledger.charter.media:
+                differs("GEN-10", ceremony, where, f"on a {body.medium}", " or ".join(ledger.charter.media))
+            if (body.medium == "token") != (body.token is not None):
+                differs(
+                    "GEN-10", ceremony, where, "no token is named" if body.token is None else "a token is named", "it, for a token alone"
+                )
+            if body.token is not None:
+                _check_token(ceremony, where, body, body.token, sealings)
+                if (body.position, body.token) not in opened:
+                    differs("REC-10", ceremony, where, "a token that was not opened", "the process that asked for its PIN before it")
+        sealings = sealed_after(sealings, (entry,))
+
+
+def _check_token(ceremony: Ceremony, where: str, body: entries.Sealing, token: entries.Token, sealings: Sealings) -> None:
+    """Nobody else's share of this set lies on it."""
+    for (position, set_identifier), had in sealings.items():
+        there = [number for number, on in had.on.items() if on.token == token and number not in had.removed]
+        if there and position != body.position and set_identifier == body.set_identifier:
+            differs("GEN-10", ceremony, where, f"on the token of {position} as well", "a token of their own")

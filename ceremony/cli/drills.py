@@ -10,6 +10,7 @@ from ceremony.base.data import Malformed
 from ceremony.cli.cards import card
 from ceremony.cli.cold import begin, document, genesis_option, register_option, slips_option
 from ceremony.cli.orders import order
+from ceremony.cli.tokens import token
 from ceremony.record.register import Register
 from ceremony.script.closing import slips_folder
 
@@ -41,6 +42,9 @@ shares.add_command(card)
 
 
 shares.add_command(order)
+
+
+shares.add_command(token)
 
 
 @shares.command()

@@ -6,6 +6,8 @@
 `kill-file:N`: it kills itself when its N-th file is written, but has not its name yet; `kill-filed:N`: when it has.
 `full:N`: from its N-th write on (an entry or a file) the disk is full, and half of it is there; `read-only:N`: none of it.
 `lose-opener:TYPE`, `lose-hsm:TYPE`: that process of the vault is killed after its first entry of this type.
+`kill-token:METHOD`: it kills itself right after a custodian's token did this (write, erase), before it is recorded.
+`lose-token:METHOD`: the process of a custodian's token is killed when it is first to do this.
 `unplugged:TYPE`: the HSM (tests/vault/shim.c) answers nothing more after its first entry of this type.
 `torn:N`: it kills itself in the middle of writing its N-th entry.
 `clock:TIME`: the machine's clock says TIME.
@@ -35,6 +37,7 @@ from ceremony.record.rules import surroundings
 from ceremony.script import generate, lookalike, loop, room
 from ceremony.script import preflight as script_preflight
 from ceremony.vault import process, protocol
+from ceremony.vault.custodian import CustodianToken
 
 
 def _die() -> None:
@@ -105,6 +108,21 @@ def _losing_after(child: str, said: str) -> None:
     _after(said, lambda: os.kill(getattr(begun[-1], child).pid, signal.SIGKILL))
 
 
+def _at_token(method: str, *, lose: bool) -> None:
+    """Once, and then as always."""
+    real = getattr(CustodianToken, method)
+
+    def once(process: CustodianToken, *words: object) -> object:
+        setattr(CustodianToken, method, real)
+        if lose:
+            os.kill(process.helper.pid, signal.SIGKILL)
+        found: object = real(process, *words)
+        _die()
+        return found
+
+    setattr(CustodianToken, method, once)
+
+
 def _unplug() -> None:
     Path(os.environ["SOFTHSM2_CONF"] + ".faults").write_text("unplugged\n")
 
@@ -151,6 +169,15 @@ ENTRY: dict[str, Callable[[], object]] = {
 """What happens after an entry of the type that is named."""
 
 
+LOSING: dict[str, Callable[[str], object]] = {
+    "kill-token": lambda method: _at_token(method, lose=False),
+    "lose-token": lambda method: _at_token(method, lose=True),
+    "lose-opener": lambda said: _losing_after("opener", f'"type":"{said}"'),
+    "lose-hsm": lambda said: _losing_after("hsm", f'"type":"{said}"'),
+}
+"""A process is lost: this one, or a child."""
+
+
 def _elsewhere(host: Path, *, strict: bool) -> None:
     tree.ROOT = host
     if strict:
@@ -170,8 +197,8 @@ def main() -> None:
         _after(f'"type":"{value}"', ENTRY[fault])
     elif fault == "kill-step":
         _after(f'"title":"{value}"', _die)
-    elif fault in ("lose-opener", "lose-hsm"):
-        _losing_after(fault.partition("-")[2], f'"type":"{value}"')
+    elif fault in LOSING:
+        LOSING[fault](value)
     elif fault == "clock":
         loop.utc_now = cold.utc_now = room.utc_now = lambda: value
     elif fault == "without":

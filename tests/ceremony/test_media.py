@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
+import shutil
+import signal
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ceremony import demonstration
 from ceremony.demonstration import Stage
 from ceremony.record.register import Register
+from ceremony.script.typed_card import scanned
 from tests import softhsm
 from tests.ceremony import rehearsal
 
@@ -138,3 +143,121 @@ def test_both_verifiers_hold_to_it(carried: Stage) -> None:
     assert (code, "VERIFIED" in shown) == (0, True), shown
     done = subprocess.run(["sh", str(STOCK), str(carried.folder / "register"), genesis, head], capture_output=True, text=True, check=False)
     assert (done.returncode, "VERIFIED" in done.stdout) == (0, True), done.stdout + done.stderr
+
+
+def of_token(set_: Stage, position: str, *words: str, typed: str = "") -> tuple[str, int]:
+    """`ceremony shares token`: its owner types the PIN."""
+    ours = ("--module", softhsm.module(), "--serial", serial_of(set_, position))
+    set_.cast.instead = [(r"PIN of the token \(it does not show\), then Enter: ", TOKEN_PIN)]
+    if typed:
+        set_.cast.instead.append((r"Type ERASE to erase it, anything else to stop: ", typed))
+    return rehearsal.run(set_, "shares", "token", *words[:1], *ours, *words[1:])
+
+
+def test_a_custodian_looks_at_their_token_and_erases_a_share(mixed: Stage) -> None:
+    shown, code = of_token(mixed, "A2", "list")
+    assert code == 0, shown
+    assert re.search(r"share-A2-0001 +A2  practice, set [0-9a-f]{20}, sealing number 1", shown)
+    shown, code = of_token(mixed, "A2", "erase", "share-A2-0009")
+    assert (code, "0 shares on this token" in shown) == (2, True), shown
+    for typed, code, left in (("erase", 130, ["share-C1-0001"]), ("ERASE", 0, [])):
+        shown, ended = of_token(mixed, "C1", "erase", "share-C1-0001", typed=typed)
+        assert ended == code, shown
+        assert [label.split()[0] for label, _ in objects(mixed, "C1")] == left
+    assert "no share" in shown.rpartition("Left on this token:")[2]
+
+
+def check(set_: Stage, command: str, *positions: str) -> tuple[str, ...]:
+    """`ceremony shares check` for these people, or `resume`."""
+    register = demonstration.transfer_command(set_)[1:5]
+    return (
+        ("resume", *register) if command == "resume" else ("shares", "check", *register, *[w for p in positions for w in ("--position", p)])
+    )
+
+
+def on_record(set_: Stage, position: str) -> dict[str, str]:
+    """Sealing number -> SHA-256 of every share that the newest register would accept from this position."""
+    book = Register.open(set_.folder / "register")
+    had = book.sets.sealed(position, book.key_record.set_identifier)
+    return {had.begun[number]: str(number) for number in had.acceptable}
+
+
+def on_token(set_: Stage, position: str) -> list[str]:
+    """SHA-256 of every share on a token, as the second client reads them."""
+    found = []
+    for label, _ in objects(set_, position):
+        words = ["pkcs11-tool", "--module", softhsm.module(), "--token-label", f"token-{position}", "--login", "--pin", TOKEN_PIN]
+        words += ["--read-object", "--type", "data", "--label", label, "--application-label", "cold-ceremony"]
+        done = subprocess.run(words, env={**os.environ, **set_.environment}, check=True, capture_output=True)
+        found.append(hashlib.sha256(done.stdout).hexdigest())
+    return found
+
+
+@pytest.mark.control("SEC-01")
+@pytest.mark.parametrize("broken", ["kill-after:sealing", "kill-token:write", "kill-after:proven", "kill-token:erase"])
+def test_a_crash_at_any_write_to_a_token_leaves_a_share_that_opens(mixed: Stage, broken: str) -> None:
+    """The new share is proven before the old one goes: at every instant one of those that the register accepts lies on the token."""
+    shown, code = rehearsal.run_broken(mixed, broken, check(mixed, "check", "A2"))
+    assert code == 128 + 9, shown[-2000:]
+    assert set(on_token(mixed, "A2")) & on_record(mixed, "A2").keys()
+    shown, code = rehearsal.run(mixed, *check(mixed, "resume"))
+    assert code == 0, shown[-2000:]
+    assert "Proven alone, and locked again: A2." in shown
+    (left,) = on_token(mixed, "A2")
+    assert list(on_record(mixed, "A2")) == [left]
+
+
+def test_a_token_process_that_is_lost_ends_no_sitting(mixed: Stage) -> None:
+    """Nothing was written: the share gets the next number, and the same token is asked for again."""
+    mixed.cast.locks_onto = {"A2": "token"}
+    shown, code = rehearsal.run_broken(mixed, "lose-token:write", check(mixed, "check", "A2"))
+    assert code == 0, shown[-2000:]
+    assert "A2: nothing was written." in shown
+    assert [body["number"] for body in bodies(mixed, "sealing")] == ["2", "3"]
+    (left,) = on_token(mixed, "A2")
+    assert on_record(mixed, "A2") == {left: "3"}
+
+
+def killed(child: Any) -> None:
+    child.kill(signal.SIGKILL)
+    child.close(force=True)
+
+
+PRINTED = r"B1: your card number 2 is printed, and in your hand\. \[Enter\] "
+TORN = r"B1: card 1 of B1 is destroyed before my eyes, or was never printed\. \[Enter or n\] "
+
+
+@pytest.mark.control("SEC-01")
+@pytest.mark.parametrize("broken", ["kill-after:sealing", PRINTED, "kill-after:proven", TORN])
+def test_a_crash_at_any_write_of_a_card_leaves_a_card_that_opens(mixed: Stage, broken: str) -> None:
+    """The old card is not asked for before the new one was read back from paper and proven."""
+    if broken.startswith("kill"):
+        shown, code = rehearsal.run_broken(mixed, broken, check(mixed, "check", "B1"))
+        assert code == 128 + 9, shown[-2000:]
+    else:
+        mixed.cast.instead = [(broken, killed)]
+        rehearsal.run(mixed, *check(mixed, "check", "B1"))
+        assert mixed.cast.instead == []
+    papers = [scanned(path.read_bytes()) for path in (mixed.folder / "paper" / "B1").iterdir()]
+    assert {hashlib.sha256(raw).hexdigest() for raw in papers} & on_record(mixed, "B1").keys()
+    shown, code = rehearsal.run(mixed, *check(mixed, "resume"))
+    assert code == 0, shown[-2000:]
+    (left,) = (mixed.folder / "paper" / "B1").iterdir()
+    assert list(on_record(mixed, "B1")) == [hashlib.sha256(scanned(left.read_bytes())).hexdigest()]
+    assert kept(mixed, "B1") == []
+
+
+def test_somebody_elses_token_and_somebody_elses_share(mixed: Stage) -> None:
+    """GEN-10: a token that is not the recorded one is named; one that holds another position's share takes none."""
+    serial = serial_of(mixed, "A2")
+    for path in (mixed.folder / "hsm" / "tokens").iterdir():
+        if any(serial.encode() in each.read_bytes() for each in path.glob("token.object")):
+            shutil.move(path, mixed.folder / path.name)
+    mixed.cast.instead = [(r"A2: another medium \(m\), or set this share aside for today \(s\)\? ", "s")]
+    shown, _code = rehearsal.run(mixed, *check(mixed, "check", "A2"))
+    said = " ".join(shown.split())
+    assert (
+        f"this is not the token of your share. Found token-C1 (serial {serial_of(mixed, 'C1')}); expected token-A2 (serial {serial})"
+        in said
+    )
+    assert "not proven: A2" in said

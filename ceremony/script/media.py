@@ -49,7 +49,12 @@ def newest(room: Room, position: str, set_identifier: str) -> bytes:
         return found[0]  # refused by whoever reads it, who says what is wrong with it
     had = room.book.sets.sealed(position, set_identifier)
     unproven = {number for number in had.begun if number > had.proven} if had.proven in (h.sealing for h, _ in whole) else set()
-    return max(whole, key=lambda each: (each[0].set_identifier == set_identifier, each[0].sealing not in unproven, each[0].sealing))[1]
+
+    def fits(each: tuple[Header, bytes]) -> tuple[bool, bool, bool, int]:
+        header, _ = each
+        return header.position == position, header.set_identifier == set_identifier, header.sealing not in unproven, header.sealing
+
+    return max(whole, key=fits)[1]
 
 
 def _read(room: Room, position: str, carrier: Carrier) -> list[bytes]:

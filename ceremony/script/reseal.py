@@ -96,7 +96,7 @@ def _seal_anew(room: Room, position: str) -> Steps:
     """Chosen, locked, written, read back, opened. A passphrase that its custodian cannot type again is given up; nothing is lost."""
     renewed = _choice(room, position)
     yield (position, entries.Chosen(position=position, renewed=renewed))
-    before = room.media[position]
+    before = room.media.get(position)
     if renewed != "passphrase":
         _other_medium(room, position)
     while True:
@@ -158,7 +158,7 @@ def _other_medium(room: Room, position: str) -> None:
     media.choose(room, position)
     if room.carriers[position].medium == before.medium == "file":
         room.screen.say(f"{position}: leave the medium of before connected, and insert the new one, with no share on it.")
-        del room.media[position]
+        room.media.pop(position, None)
         room.medium(position)
 
 

@@ -132,7 +132,7 @@ def test_old_shares_are_gone_from_token_and_paper_as_the_record_says(carried: St
 
 
 def serial_of(set_: Stage, position: str) -> str:
-    (serial,) = {body["token"]["serial"] for body in bodies(set_, "custodian-token") if body["position"] == position}  # type: ignore[index]
+    (serial,) = {body["token"]["serial"] for body in bodies(set_, "custodian-token", 0) if body["position"] == position}  # type: ignore[index]
     return str(serial)
 
 
@@ -247,17 +247,33 @@ def test_a_crash_at_any_write_of_a_card_leaves_a_card_that_opens(mixed: Stage, b
     assert kept(mixed, "B1") == []
 
 
-def test_somebody_elses_token_and_somebody_elses_share(mixed: Stage) -> None:
-    """GEN-10: a token that is not the recorded one is named; one that holds another position's share takes none."""
+def test_somebody_elses_token_is_named(mixed: Stage) -> None:
+    """A2 plugs in what C1 has: it is not the token that the share was locked onto, and nobody's PIN is asked for."""
     serial = serial_of(mixed, "A2")
-    for path in (mixed.folder / "hsm" / "tokens").iterdir():
-        if any(serial.encode() in each.read_bytes() for each in path.glob("token.object")):
-            shutil.move(path, mixed.folder / path.name)
-    mixed.cast.instead = [(r"A2: another medium \(m\), or set this share aside for today \(s\)\? ", "s")]
+    (home,) = {path.parent for path in (mixed.folder / "hsm" / "tokens").glob("*/token.object") if serial.encode() in path.read_bytes()}
+    shutil.move(home, mixed.folder / "at-home")
     shown, _code = rehearsal.run(mixed, *check(mixed, "check", "A2"))
     said = " ".join(shown.split())
-    assert (
-        f"this is not the token of your share. Found token-C1 (serial {serial_of(mixed, 'C1')}); expected token-A2 (serial {serial})"
-        in said
-    )
+    found, expected = f"token-C1 (serial {serial_of(mixed, 'C1')})", f"token-A2 (serial {serial})"
+    assert f"A2: this is not the token of your share. Found {found}; expected {expected}, onto which it was locked." in said
     assert "not proven: A2" in said
+    assert "PIN of the token" not in said
+
+
+@pytest.mark.control("GEN-10")
+def test_a_token_with_somebody_elses_share_takes_none(mixed: Stage) -> None:
+    """C1's share was copied onto A2's token: A2 opens their own, and locks it onto a stick instead."""
+    environment = {**os.environ, **mixed.environment}
+    client = ["pkcs11-tool", "--module", softhsm.module(), "--login", "--pin", TOKEN_PIN, "--type", "data"]
+    named = ["--label", objects(mixed, "C1")[0][0], "--application-label", "cold-ceremony"]
+    copy = str(mixed.folder / "copied")
+    subprocess.run([*client, *named, "--token-label", "token-C1", "--read-object", "-o", copy], env=environment, check=True)
+    subprocess.run([*client, *named, "--token-label", "token-A2", "--write-object", copy, "--private"], env=environment, check=True)
+    mixed.cast.locks_onto = {"A2": "file"}
+    shown, code = rehearsal.run(mixed, *check(mixed, "check", "A2"))
+    assert code == 0, shown[-2000:]
+    assert rehearsal.refusals(mixed) == ["GEN-10"]
+    assert "share-C1-0001" in shown.split("GEN-10")[1]
+    assert [(body["number"], body["medium"]) for body in bodies(mixed, "sealing")] == [("2", "token"), ("3", "file")]
+    assert kept(mixed, "A2") == ["share-A2-0003.sealed"]
+    assert [label.split()[0] for label, _ in objects(mixed, "A2")] == ["share-C1-0001"]

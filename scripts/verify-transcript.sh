@@ -71,7 +71,7 @@ for folder in *; do
     count=$((count + 1))
     number=$(printf '%04d' "$count")
     case $folder in
-    "$number-keygen" | "$number-transfer" | "$number-receipt" | "$number-drill" | "$number-check" | "$number-amend" | "$number-custody" | "$number-reseal") printf '%s\n' "$folder" >>"$tmp/folders" ;;
+    "$number-keygen" | "$number-transfer" | "$number-receipt" | "$number-drill" | "$number-check" | "$number-amend" | "$number-custody" | "$number-reseal" | "$number-reshare") printf '%s\n' "$folder" >>"$tmp/folders" ;;
     *) refuse AUD-08 "the ceremonies are not numbered without a gap: expected $number" ;;
     esac
     [ -f "$folder/transcript.jsonl" ] || refuse AUD-05 "$folder has no transcript.jsonl"
@@ -122,7 +122,7 @@ def is($re): type == "string" and test("\\A(" + $re + ")\\z");
 def has_all($needed): ($needed - .) == [];
 def kinds: ["alone","rehearsed","drilled","bag-opened","bag-closed","custody","room-item","boot-image","self-tests","stray-device","watch","clock","slip-read","typed-back",
   "opened","file","signature","step","present","machine","vault","vault-ended","hsm","import-path","generated","custodian-token","sealing",
-  "proven","chosen","removed","quorums","authorized","ordered","agreed","reviewed","armed","unlocked","recovered","imported","signing","set-aside",
+  "proven","chosen","removed","destroyed","resharing","quorums","authorized","ordered","agreed","reviewed","armed","unlocked","recovered","imported","signing","set-aside",
   "hsm-signed","absent","checked","exported","sighting","settled","disagreed","excepted","refusal","revoked","granted","proposed","amended","resumed","paused","continued","closed"];
 def namespaces: {"charter":"charter","succession":"succession","policy":"policy","key-record":"key-record","authorization":"authorization",
   "confirmation":"confirmation","revocation":"revocation","share-order":"share-order","custody":"custody","receipt":"receipt","exception":"exception","approval":"approval",
@@ -131,7 +131,7 @@ def excepted: ["SET-07","STO-02","STO-04","STO-08","AIR-01","ASM-03","DRL-01","B
 def base64: "([A-Za-z0-9+/]{4})*([A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?";  # no bits left over: one spelling
 def fresh: {sums: {}, told: {}, proposed: null, seq: 0, time: "", done: 0, again: false, closed: false, seen: {}, listed: {}, present: [], signed: [], phase: {}, approved: [], declined: [],
   room: {}, looked: {}, watch: {}, read: {}, typed: {}, approval_head: null, prepared: null, positions: [], open: {}, waiting: {}, armed: false, paused: "", back: [],
-  settling: [], replaces: [], pays: [], nodes: [], named: []};
+  made: null, settling: [], replaces: [], pays: [], nodes: [], named: []};
 
 def broken($control; $text): .out += ["E\t\($control) \(.folder // "entry"), entry \(.seq): \($text)"];
 def need($ok; $control; $text): if $ok then . else broken($control; $text) end;
@@ -159,7 +159,8 @@ def custody($e): $e.body.record as $r | $e.body.file as $f | ([.signed[] | selec
 def alone_only: .kind | IN("drill","check","reseal");
 def after($kind; $control): need(.seen[$kind]; $control; "\($kind) must come before it");
 
-def governing($folder; $name): $governing["\($folder)/\($name).json"];  # charters, policies, successions of all ceremonies
+def governing($folder; $name): $governing["\($folder)/\($name).json"];  # charters, policies, successions, key records of all ceremonies
+def custodians: [governing(.in_force; "charter").people[].person | select(is("[A-I][1-9]"))];  # of the charter in force
 def approving: if governing(.epoch; "charter").officers_approve == "yes" then ["cfo","cto"] else [] end;
 
 def shape($e; $genesis; $mark):
@@ -250,10 +251,11 @@ def amends:  # a later charter follows, keeps what the key stands on, and is sig
   | (["cfo","cto"] - $who | if length == 1 then .[0] else "" end) as $lost
   | need(.kind == "amend" and .sums.charter != null and .epoch != .folder and $new.previous == .charter and $new.number == (($old.number | tonumber) + 1 | tostring);
       "STO-07"; "the charter does not follow the one in force")
-  | need(([$old, $new] | map({mark, organisation, scheme, site_threshold, sites, accounts, who: [.people[].person]}) | .[0] == .[1])
+  | need(([$old, $new] | map({mark, organisation, scheme, accounts}) | .[0] == .[1])
       and ($old | itself("")) != ($new | itself("")); "STO-07"; "the charter changes what no amendment changes, or nothing")
-  | (($old | itself($lost)) == ($new | itself($lost))) as $alone | ([$old.people, $new.people] | transpose | map(select(.[0].key != .[1].key) | .[0].person)) as $changed
-  | need(((.told.revoked // []) | sort) == ($changed | sort) and ((.told.granted // []) | sort) == ($changed | sort); "STO-07"; "other keys are revoked or granted than it is told")
+  | (($old | itself($lost)) == ($new | itself($lost))) as $alone | ([$old, $new] | map(.people | map({(.person): .key}) | add // {})) as [$was, $is]
+  | ([$was | keys[] | select($was[.] != $is[.])]) as $revoked | ([$is | keys[] | select($was[.] != $is[.])]) as $granted
+  | need(((.told.revoked // []) | sort) == $revoked and ((.told.granted // []) | sort) == $granted; "STO-07"; "other keys are revoked or granted than it is told")
   | .lost = (if $who | has_all(["cfo","cto","witness"]) then null else $lost end)
   | .lost as $lost | need($lost == null or ($lost != "" and $alone and successors($lost; $who)); "STO-07"; "the charter is not signed as its predecessor demands");
 
@@ -279,11 +281,11 @@ def everyone_signs($purposes; $least):  # and the last signature of each covers 
   | need([$here[] as $who | any($signed[]; (.[0] == "adjournment" or (.[0] == "disagreement" and ($who | IN($declined[])))) and .[1] == $who and .[2] >= $least)] | all; "AUD-02"; "the adjournment is not signed by everyone");
 
 def clock($b):  # seconds that each watch is behind the machine: at most two minutes, and the minute that it was read to
-  [.watch[]] as $behind | need((.watch | has("witness")) and ([.watch | keys[] | IN($custodians[])] | any)
+  custodians as $custodians | [.watch[]] as $behind | need((.watch | has("witness")) and ([.watch | keys[] | IN($custodians[])] | any)
     and ([$behind[] | . >= -120 and . < 180] | all) and ($behind | max - min < 180); "ASM-04"; "two watches do not agree with the machine");
 
 def outside:  # watches, and slips of the ceremony before: two people, one a custodian, at different words; all of them were there
-  .read[.number - 1 | tostring] // {} | with_entries(select(.value | unique | length == 4)) | . as $read
+  custodians as $custodians | .read[.number - 1 | tostring] // {} | with_entries(select(.value | unique | length == 4)) | . as $read
   | [keys[] as $a | keys[] as $b | select($a != $b and ($a | IN($custodians[])) and ($read[$a] - $read[$b] == $read[$a]))] != [];
 
 def room: need((.room | length) == 6 and ($mark == "practice" or .excepted["AIR-01"] or ([.room[] == "yes"] | all)); "AIR-01"; "the room was not as it must be");
@@ -291,7 +293,7 @@ def room: need((.room | length) == 6 and ($mark == "practice" or .excepted["AIR-
 def from_outside: room | after("clock"; "ASM-04") | need(.number == 1 or outside; "ASM-05"; "two people did not read their closing slips")
   | need(everyone as $here | [.watch, .read[.number - 1 | tostring] // {} | keys[]] - $here == []; "ASM-01"; "who read was not there");
 
-def typed_back: everyone as $here  # three groups each, none of them the same
+def typed_back: custodians as $custodians | everyone as $here  # three groups each, none of them the same
   | .typed | with_entries(select((.key | IN($custodians[])) and (.key | IN($here[])) and (.value | unique | length >= 3))) | . as $typed
   | [keys[] as $a | keys[] as $b | select($a != $b and ($typed[$a] - $typed[$b] == $typed[$a]))] != [];
 
@@ -299,18 +301,29 @@ def drill($b):  # it counts only if the attack was caught, in the practice regis
   from_outside | after("rehearsed"; "DRL-02") | after("drilled"; "DRL-01") | need(everyone | has_all(["administrator","witness"]); "ASM-03"; "administrator or witness was not there")
   | need($b.outcome == (if .drilled.caught == "yes" then "drill held" else "drill failed" end) and (.drilled.caught != "yes" or ([.drilled.attack] - (.rehearsed // []) == [])); "DRL-03"; "the attack was not caught");
 
+def set_signed: custodians as $custodians | .made != null and (who_signed("key-record") | has_all($custodians + ["administrator","witness"]));
+
+def reshared:  # the same key in new shares, as both officers ordered, under the charter in force
+  governing(.key_folder; "key-record") as $old | governing(.folder; "key-record") as $new | .number as $number
+  | need($new.follows == .key_record; "SEC-05"; "the key record does not follow the one in use")
+  | need($new.accounts == $old.accounts; "REC-06"; "other accounts than those of the same key")
+  | need($new.charter == .charter and $new.genesis == $genesis; "GEN-08"; "the key record is of another charter")
+  | .out += [("cfo","cto") as $who | "N\t\($number)\tshare-order\t\($who)"];
+
 def closed($b):
-  .closed = true | .number as $number | .out += ["C\t\($number)\t\($b.outcome)"]
+  custodians as $custodians | .closed = true | .number as $number | .out += ["C\t\($number)\t\($b.outcome)"]
   | (if .kind == "transfer" and $b.outcome != "void" and .holds != null then .held += [.holds + {signed: (.seen["signing"] // false)}]
     elif $b.outcome == "receipt" then received else . end)
   | (if $b.outcome == "void" then . else bagged end)
   | if $b.outcome == "void" then need((.seen["signing"] or .seen["hsm-signed"]) | not; "BRD-06"; "void, but the HSM may have signed")
-    elif .kind == "keygen" and $b.outcome == "key record signed" then
+      | need(.kind != "reshare" or (set_signed | not); "GEN-14"; "void, but everyone had signed the key record")
+    elif (.kind == "keygen" and $b.outcome == "key record signed") or (.kind == "reshare" and $b.outcome == "set reshared") then
       from_outside | after("quorums"; "GEN-07") | need(everyone | has_all($custodians + ["administrator","witness"]); "ASM-01"; "not everyone was there")
       | need(.proven_all // [] | has_all($custodians); "GEN-14"; "a share was not proven")
       | need(.looked | keys | has_all($custodians); "SEC-02"; "a share lies in no bag at the end")
       | everyone_signs(["opening","key-record","adjournment"]; .newest // 0)
-      | . as $s | .out += [("charter","policy") as $p | select($s.rules == "" or $s.sums[$p] != null) | ("cfo","cto","witness") as $who | "N\t\($number)\t\($p)\t\($who)"]
+      | if .kind == "reshare" then reshared else . end | .key_record = .made | .key_folder = .folder
+      | . as $s | .out += [("charter","policy") as $p | select($s.kind == "keygen") | select($s.rules == "" or $s.sums[$p] != null) | ("cfo","cto","witness") as $who | "N\t\($number)\t\($p)\t\($who)"]
     elif .kind == "transfer" and $b.outcome == "carried out" then
       from_outside | after("exported"; "EXP-01") | need(.nobody_paid or typed_back; "TXN-06"; "the address was not typed back by two custodians") | need(everyone | has_all(["administrator","witness"]); "ASM-03"; "administrator or witness was not there")
       | need(everyone as $here | .positions - $here == []; "ASM-01"; "a custodian was not there")
@@ -346,9 +359,13 @@ def body($e): $e.body as $b | $e.type as $t
   | pause($e) | if $t == "file" then need(($b.name | is("[a-z0-9][a-z0-9-]{0,60}\\.[a-z]{2,12}")) and $b.name != "transcript.jsonl" and ($b.sha256 | is("[0-9a-f]{64}"))
         and .listed[$b.name] == null; "AUD-05"; "a file listed twice or in another form")
       | .listed[$b.name] = $b.kind | .sums[$b.kind] = $b.sha256 | .out += ["F\t\($b.sha256)\t./\(.folder)/\($b.name)"]
-      | (if $b.kind == "key-record" then .key_record = $b.sha256 elif $b.kind == "request" then .file_request = $b.sha256
+      | (if $b.kind == "key-record" then .made = $b.sha256 elif $b.kind == "request" then .file_request = $b.sha256
         elif $b.kind == "authorization" then .file_authorization = $b.sha256 else . end)
     elif $t == "signature" then signature($e)
+    elif .kind == "reshare" and ($t | IN("alone","authorized","agreed","armed","imported","signing","hsm-signed","absent","checked","exported")) then broken("SIG-08"; "shares were opened for something else")
+    elif $t == "resharing" then .armed = true | .seen["unlocked"] = false | .seen["recovered"] = false | .positions = $b.positions | examined
+      | need(.kind == "reshare" and $b.key_record == .key_record and $b.order == .sums["share-order"]; "SIG-08"; "another set, or another order")
+    elif $t == "destroyed" then .newest = .seq | need(set_signed and $b.set_identifier == .key_record[:20]; "SEC-05"; "a share of a set that is not retired")
     elif $t == "revoked" or $t == "granted" then .told[$t] += [$b.person]
     elif $t == "proposed" then proposed($e)
     elif $t == "amended" then amended($e)
@@ -387,6 +404,7 @@ def body($e): $e.body as $b | $e.type as $t
     elif $t == "sealing" then .open[$b.position // ""] = "\($b.number) \($b.sha256)"
     elif $t == "proven" then (if .alone then .alone = [] else . end) | proven($b) | .newest = .seq | .proven_all += [$b.position]
     elif $t == "quorums" or $t == "generated" then .newest = .seq | examined
+      | if .kind == "reshare" and $t == "generated" then after("recovered"; "REC-06") | need($b.made == "recovered"; "REC-06"; "another secret") else . end
     elif $t == "disagreed" then (if $b.to == "adjournment" then .declined += [$e.actor] else . end)
       | .number as $number | .out += ["N\t\($number)\tdisagreement\t\($e.actor)"]
     elif $t == "excepted" then .excepted[$b.control] = true | .away = (.away or $b.control == "ASM-03") | .number as $number | .signed as $signed
@@ -398,7 +416,7 @@ def body($e): $e.body as $b | $e.type as $t
     elif $t == "vault-ended" then .armed = false | .alone = null
     elif $t == "closed" then closed($b) else . end;
 
-def opened($e): . as $old | fresh + {from: .at, key_record: .key_record, held: .held, bags, lies, safes, taken, in_force, charter, rules, proposals, orders, epoch: .in_force, out: [], at: .at, seq: 1, time: .time,
+def opened($e): . as $old | fresh + {from: .at, key_record: .key_record, key_folder, held: .held, bags, lies, safes, taken, in_force, charter, rules, proposals, orders, epoch: .in_force, out: [], at: .at, seq: 1, time: .time,
     number: ($e.body.ceremony | tonumber? // 0), kind: $e.body.kind, folder: "\(("000" + $e.body.ceremony)[-4:])-\($e.body.kind)"}
   | need($old.at == 0 or $old.closed; "AUD-08"; "the ceremony before has not ended")
   | need($e.body.mark == $mark and $e.body.genesis == $genesis; "AUD-03"; "of another genesis, or practice for production")
@@ -413,12 +431,11 @@ JQ
 jq -es 'all(.[]; .people | type == "array" and length > 0 and all(.[]; (.person | test("\\A([A-I][1-9]|cfo|cto|administrator|witness)\\z"))
     and (.key | test("\\A(sk-)?(ssh|ecdsa)-[a-z0-9@.-]+ [A-Za-z0-9+/]+={0,2}\\z"))))' -- */charter.json >/dev/null 2>&1 ||
     refuse AUT-03 "a charter has a person or a key of another form"
-find . -mindepth 2 -maxdepth 2 \( -name charter.json -o -name policy.json -o -name succession.json \) -print0 |
+find . -mindepth 2 -maxdepth 2 \( -name charter.json -o -name policy.json -o -name succession.json -o -name key-record.json \) -print0 |
     xargs -0 jq -n '[inputs | {key: (input_filename | ltrimstr("./")), value: .}] | from_entries' >"$tmp/governing" 2>/dev/null ||
     refuse AUD-01 "a charter or a policy is not JSON"
-people=$(jq -c '[.people[].person]' "$charter")
-custodians=$(jq -c '[.people[].person | select(test("\\A[A-I][1-9]\\z"))]' "$charter")
-jq -nr --arg genesis "$found" --arg mark "$(jq -r .mark "$charter")" --argjson people "$people" --argjson custodians "$custodians" \
+people=$(cat -- */charter.json | jq -cs '[.[].people[].person] | unique')
+jq -nr --arg genesis "$found" --arg mark "$(jq -r .mark "$charter")" --argjson people "$people" \
     --slurpfile documents "$tmp/governing" --rawfile lines "$tmp/digests" "(\$documents | add) as \$governing | (\$lines | split(\"\n\")) as \$digests | $(cat "$tmp/facts.jq")" \
     "$tmp/all" >"$tmp/facts" 2>"$tmp/trouble" || refuse AUD-01 "an entry is not in its form: $(head -n 1 "$tmp/trouble")"
 for kind in O C F S N R X G K; do : >"$tmp/$kind"; done

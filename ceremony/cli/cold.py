@@ -25,7 +25,7 @@ from ceremony.screen import panels
 from ceremony.screen.terminal import Stopped, Terminal, check_terminal
 from ceremony.script import loop, revoke
 from ceremony.script.closing import check_out, print_slips, slips_folder
-from ceremony.script.generate import check_one_sitting
+from ceremony.script.generate import check_not_made, check_one_sitting
 from ceremony.script.room import Room, utc_now
 from ceremony.script.table import PREPARED, in_one_sitting
 from ceremony.vault.protocol import Interrupted
@@ -228,14 +228,19 @@ def check_voidable(room: Room) -> None:
             expected="a ceremony that signed nothing",
             do="Go on with `ceremony resume`; a signed transaction does not expire.",
         )
+    check_not_made(room.state)
 
 
 def _void(room: Room, reason: str) -> None:
-    sealed = sorted({s.position for s in room.state.all(entries.Sealing)}) if room.state.opened.kind == "keygen" else []
+    sealed = sorted(
+        {f"{s.position}, sealing number {s.number}" for s in room.state.all(entries.Sealing)} if in_one_sitting(room.state) else ()
+    )
     room.screen.screen((f"{room.state.opened.mark.upper()}  end ceremony {room.state.opened.ceremony} as void", ""))
     room.screen.show(panels.field("reason", reason))
     if sealed:
-        room.screen.show(panels.listed("Destroy the media with these sealed shares, before two people:", sealed))
+        room.screen.show(
+            panels.listed("Destroy these new sealed shares, wherever they lie, before two people; nothing else on a medium:", sealed)
+        )
     room.screen.word("VOID", "It can never be taken up again.")
     text = room.statement()
     for person in ("administrator", "witness"):
@@ -294,6 +299,6 @@ def _interruptible(room: Room, run: Callable[[], Any]) -> None:
         run()
     except (Stopped, Interrupted, KeyboardInterrupt):
         if in_one_sitting(room.state):
-            click.echo("\nStopped in the one sitting of a key generation: end it with `ceremony void`, which lists its media.", err=True)
+            click.echo("\nStopped in the one sitting that makes a set: end it with `ceremony void`, which lists its shares.", err=True)
             raise click.exceptions.Exit(INTERRUPTED) from None
         raise KeyboardInterrupt from None

@@ -8,7 +8,7 @@ import click
 
 from ceremony.base.data import Malformed
 from ceremony.cli.cards import card
-from ceremony.cli.cold import begin, document, genesis_option, register_option, slips_option
+from ceremony.cli.cold import begin, document, genesis_option, module_option, register_option, slips_option
 from ceremony.cli.orders import order
 from ceremony.cli.tokens import token
 from ceremony.record.register import Register
@@ -71,6 +71,17 @@ def reseal(folder: Path, genesis: str, order_path: str, positions: tuple[str, ..
     A forgotten passphrase cannot be helped by this: nobody opens that share again. Then: `ceremony shares reshare`."""
     given = {"order": order_path, **({"positions": " ".join(positions)} if positions else {})}
     begin(folder, genesis, "reseal", {**given, "slips": str(slips_folder(folder, slips))}, until=None)
+
+
+@shares.command()
+@register_option
+@genesis_option
+@click.option("--order", required=True, type=document, help="The officers' share order; its .signatures lie beside it.")
+@module_option
+@slips_option
+def reshare(folder: Path, genesis: str, slips: str | None, **given: str) -> None:
+    """All shares of the same key are made anew, with everyone in the room; those of before are retired and destroyed (SEC-05)."""
+    begin(folder, genesis, "reshare", {**given, "slips": str(slips_folder(folder, slips))}, until=None)
     _ended(folder)
 
 

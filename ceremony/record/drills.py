@@ -141,7 +141,7 @@ def who_must_come(book: Register) -> Coming:
     charter, drills = book.charter, held(book.ceremonies)
     recent = drills[-(WINDOW - 1) :]
     first = drills[-WINDOW].ceremony if len(drills) >= WINDOW else book.key_began
-    lately = [c.state for c in book.ceremonies if c.number > first]
+    lately = [c.state for c in book.ceremonies if c.number > max(first, book.in_use.ceremony)]  # of shares that are in use
     practised = {p for drill in recent for p in drill.took_part}
     shown = {p for state in lately for p in proven(state)}
     plan = charter.plan

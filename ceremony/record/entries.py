@@ -27,7 +27,7 @@ from ceremony.record.custody import BagNumber, BagState, CustodyRecord
 from ceremony.record.order import OrderKind
 from transfer.authorization import Payment
 
-Kind = Literal["keygen", "transfer", "receipt", "amend", "drill", "check", "custody", "reseal"]
+Kind = Literal["keygen", "transfer", "receipt", "amend", "drill", "check", "custody", "reseal", "reshare"]
 FileName = Annotated[str, Pattern(r"[a-z0-9][a-z0-9-]{0,60}\.[a-z]{2,12}", "a file name such as key-record.json")]
 FileKind = Literal[
     "charter",
@@ -226,9 +226,11 @@ class ImportPath:
 
 @record
 class Generated:
-    """The secret was made and split; the key record stands beside (GEN-02, GEN-08)."""
+    """The secret was made, or recovered from the set in use, and split; the key record stands beside (GEN-02, GEN-08)."""
 
+    made: Literal["new", "recovered"] = "new"
     sources: tuple[Text, ...]
+    """Of the randomness."""
     set_identifier: SetIdentifier
     commitments: int
 
@@ -321,6 +323,20 @@ class Removed:
 
 
 @record
+class Destroyed:
+    """Sealed shares of a retired set were destroyed: the position whose they were, their numbers, on what, by what, and how (SEC-05).
+
+    It counts for the position once the actor and the witness have signed a checkpoint after it."""
+
+    position: Position
+    set_identifier: SetIdentifier
+    numbers: tuple[int, ...]
+    medium: Text
+    tool: Text
+    how: Text
+
+
+@record
 class Quorums:
     """Every minimal quorum was proven by its parts (GEN-07)."""
 
@@ -406,6 +422,16 @@ class Alone:
     """From here on the vault opens shares one at a time, each alone, and can never combine them (STO-10)."""
 
     key_record: Digest
+
+
+@record
+class Resharing:
+    """The vault verified the officers' order itself: from here on it opens shares of the set in use, recovers once and splits anew. It
+    can do nothing else with them (SIG-08)."""
+
+    key_record: Digest
+    order: Digest
+    positions: tuple[Position, ...]
 
 
 @record
@@ -697,6 +723,7 @@ ALL: dict[str, type] = {
         Healthy,
         Unhealthy,
         Removed,
+        Destroyed,
         Quorums,
         Authorized,
         Ordered,
@@ -706,6 +733,7 @@ ALL: dict[str, type] = {
         Armed,
         Unlocked,
         Alone,
+        Resharing,
         Recovered,
         Imported,
         Signing,

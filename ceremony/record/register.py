@@ -33,7 +33,7 @@ from transfer.outstanding import Claim
 from transfer.revocation import Revocation
 
 T = TypeVar("T")
-_FOLDER = re.compile(r"([0-9]{4})-(keygen|transfer|receipt|amend|drill|check|custody|reseal)")
+_FOLDER = re.compile(r"([0-9]{4})-(keygen|transfer|receipt|amend|drill|check|custody|reseal|reshare)")
 
 
 @dataclass(frozen=True, slots=True)

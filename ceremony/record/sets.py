@@ -48,7 +48,7 @@ class Sealed:
     on: Mapping[int, Carrier] = field(default_factory=dict)
     """Sealing number -> what it was to be written to."""
     removed: frozenset[int] = frozenset()
-    """Numbers that were removed from their media, as the record has it."""
+    """Numbers that were removed from their media, or destroyed, as the record has it."""
 
     @property
     def acceptable(self) -> tuple[int, ...]:
@@ -132,4 +132,7 @@ def sealed_after(before: Sealings, found: Iterable[Recorded]) -> dict[tuple[str,
             for at, had in tuple(now.items()):
                 if at[0] == body.position and body.number in had.begun:
                     now[at] = replace(had, removed=had.removed | {body.number})
+        elif isinstance(body, entries.Destroyed):
+            had = now.get((body.position, body.set_identifier), Sealed())
+            now[body.position, body.set_identifier] = replace(had, removed=had.removed | set(body.numbers))
     return now

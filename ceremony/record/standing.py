@@ -12,6 +12,7 @@ from ceremony.record import entries
 from ceremony.record.charter import Charter
 from ceremony.record.drills import Coming, began, who_must_come
 from ceremony.record.register import Ceremony, Register
+from ceremony.record.retired import Retired, reshare_due, retired
 from ceremony.record.sets import KEY_MADE
 from ceremony.record.signers import COPY
 from ceremony.record.verify import check_whole
@@ -37,6 +38,10 @@ class Standing:
     coming: Coming | None
     oldest: tuple[str, str] | None
     """The position whose share was proven longest ago, and when."""
+    reshare: tuple[str, ...]
+    """Why the set in use must be made anew."""
+    retired: tuple[Retired, ...]
+    """SEC-05: the sets of this key that were retired."""
 
 
 def standing(folder: Path, now: str) -> Standing:
@@ -62,7 +67,9 @@ def _standing(book: Register, now: str) -> Standing:
         used=_used(book, now),
         clock=began(book.ceremonies),
         coming=who_must_come(book) if keyed else None,
-        oldest=_oldest(book, keyed[-1].number) if keyed else None,
+        oldest=_oldest(book, book.in_use.ceremony) if keyed else None,
+        reshare=reshare_due(book),
+        retired=retired(book),
     )
 
 

@@ -19,7 +19,7 @@ from ceremony.record import entries, signers
 from ceremony.record.chain import Chain
 from ceremony.record.ledger import VOID, Ledger
 from ceremony.record.register import Ceremony, Register
-from ceremony.record.rules import amend, bags, common, custody, exceptional, health, keygen, media, ordered, receipt, reseal, transfer
+from ceremony.record.rules import amend, bags, common, custody, exceptional, health, keygen, media, ordered, receipt, reseal, reshare, transfer
 from ceremony.record.signers import COPY
 
 Word = Literal["VERIFIED", "CONSISTENT, NOT ANCHORED", "INCOMPLETE"]
@@ -186,6 +186,8 @@ def _check_rules(register: Register) -> Ledger:
         elif ceremony.kind == "transfer":
             transfer.check(ceremony, ledger, heads)
             transfer.check_nonces(ceremony, ledger.nonces)
+        elif ceremony.kind == "reshare":
+            reshare.check(ceremony, ledger)
         elif ceremony.kind == "amend":
             amend.check(ceremony, ledger)
         elif ceremony.kind in ("drill", "check"):

@@ -41,6 +41,8 @@ def screen(found: Standing, now: str, where: str) -> tuple[str, ...]:
         *(coming(found.coming) if found.coming else ()),
         *_short("oldest proof", f"{found.oldest[0]}, {found.oldest[1][:10] or 'never'}" if found.oldest else "no share yet"),
         *_short("in force", _dates(found)),
+        *(_short("RESHARE DUE", "; ".join(found.reshare)) if found.reshare else ()),
+        *_retired(found),
         *_short("custodians", "bring: own medium with the share, closing slip, watch"),
         *_short("officers", "sign on their laptop; somebody else calls the payee"),
         *_short("staff", "administrator: HSM, PIN, snapshot; witness: slip, watch"),
@@ -68,6 +70,8 @@ def _next(found: Standing, where: str, now: str) -> str:
         return f"ceremony {'transfer' if prepared else 'resume'} --register {where} ..."
     if not found.key:
         return f"ceremony keygen --register {where} ..."
+    if found.reshare:
+        return "ceremony shares order draft --kind reshare ..., then ceremony shares reshare ..."
     if found.awaiting:
         return "ceremony online receipt ..., then ceremony online close ..."
     if found.clock and days(found.clock, now) > OVERDUE:
@@ -108,6 +112,20 @@ def coming(found: Coming) -> tuple[str, ...]:
     lines += _short(f"{word} prove", " ".join(found.prove) or "nobody: every share was proven alone, lately")
     owed = [text for due, text in ((found.without_site, "one whole site"), (found.without_one, "one custodian at each site")) if due]
     return (*lines, *(_short("a drill without", " and ".join(owed)) if owed else ()))
+
+
+def _retired(found: Standing) -> tuple[str, ...]:
+    """SEC-05: old shares that may still exist, in one line for the retired set that matters most."""
+    worst = sorted(found.retired, key=lambda each: (each.enough, len(each.may_exist)))[-1:]
+    return tuple(
+        line
+        for each in worst
+        for line in (
+            _short("OLD SHARES", f"{len(each.may_exist)} may exist, ENOUGH FOR THE KEY: only a new key and a sweep are safe")
+            if each.enough
+            else _short("old shares", f"{len(each.may_exist)} of set {each.identifier} may exist, too few for the key")
+        )
+    )
 
 
 def _dates(found: Standing) -> str:

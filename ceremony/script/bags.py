@@ -27,7 +27,7 @@ CLOSE = (
 def opened(room: Room) -> Steps:
     """STO-01, STO-02: number and state of the bag of everybody who is present, as they see it before it is opened."""
     told = {body.position for body in room.state.all(entries.BagOpened)}
-    waiting = [position for position in present(room) if position not in told]
+    waiting = [p for p in present(room) if p not in told and p in room.book.key_record.plan.positions]  # a new position has no share yet
     if waiting:
         room.screen.show(panels.paragraph(LOOK))
     for position in waiting:

@@ -18,7 +18,7 @@ from ceremony.script import media
 from ceremony.script.exceptional import answer
 from ceremony.script.prepare import alive, end_vault
 from ceremony.script.room import Room, Steps
-from ceremony.script.table import in_one_sitting
+from ceremony.script.table import in_one_sitting, set_signed
 from ceremony.vault.protocol import BeginKeygen, Interrupted, WrongSecret
 
 T = TypeVar("T")
@@ -44,14 +44,29 @@ def generate(room: Room) -> Steps:
 
 @control("GEN-14")
 def check_one_sitting(state: State) -> None:
-    """GEN-14: key generation is one sitting; cut off between its split and its signed key record, it is void for ever."""
+    """GEN-14: a set is made in one sitting; cut off between its split and its signed key record, it is void for ever."""
     if in_one_sitting(state):
         refuse(
             "GEN-14",
-            "key generation was cut off before its key record was signed",
+            "it was cut off before the key record was signed by all",
             found="shares of a set that does not exist",
             expected="one sitting, from the split to the last signature",
-            do="End it with `ceremony void`, destroy the media that it lists, and generate a new key.",
+            do=f"End it with `ceremony void`, destroy the new shares that it lists, and begin again.{_AS_BEFORE[state.opened.kind]}",
+        )
+
+
+_AS_BEFORE = {"keygen": "", "reshare": " The set in use is as it was: no share of it was touched."}
+
+
+def check_not_made(state: State) -> None:
+    """GEN-14: from the last signature on a resharing's set exists, and the one before it is retired: it cannot be void."""
+    if set_signed(state):
+        refuse(
+            "GEN-14",
+            "this resharing cannot be void",
+            found="the new key record, signed by everyone",
+            expected="a ceremony whose set does not exist yet",
+            do="Go on with `ceremony resume`: the old shares are still to be destroyed.",
         )
 
 
@@ -117,7 +132,7 @@ def prove_quorums(room: Room) -> Steps:
             "not every quorum was proven",
             found=f"{proven.of_custodians} + {proven.of_sites}",
             expected=f"{of_sites} + {whole}",
-            do="This set is void. Begin again.",
+            do="This set is void: end it with `ceremony void`, and begin again.",
         )
     quorums = sum(1 for _ in plan.quorums())
     yield ("tool", entries.Quorums(of_sites=of_sites, whole=whole, stand_for=quorums))
@@ -147,13 +162,16 @@ def check_all_agree(state: State) -> None:
             "the key record is not signed by everyone",
             found=f"{', '.join(sorted(said_no(state, 'key-record')))} did not agree",
             expected="the signature of everyone who is present",
-            do="This set does not exist: end it with `ceremony void`, destroy the media that it lists, and generate a new key.",
+            do="This set does not exist: end it with `ceremony void`, destroy the new shares that it lists, and begin again."
+            + _AS_BEFORE[state.opened.kind],
         )
 
 
 def summary(record: KeyRecord) -> tuple[str, ...]:
     """What people sign: the set, its accounts, and the words of the digest."""
     lines: list[str] = [*panels.field("set", f"{record.set_identifier}, scheme {record.scheme}")]
+    if record.follows is not None:
+        lines += panels.field("RETIRES", f"set {record.follows[:20]}: its shares open nothing here any more")
     for account in record.accounts:
         lines += [*panels.field("account", f"{account.name}, {account.chain} {account.network}, {account.path}")]
         lines += [*panels.field("public key", account.xpub)]

@@ -28,10 +28,10 @@ from ceremony.script.closing import print_slips
 from ceremony.script.preflight import known
 from ceremony.script.prepare import end_vault
 from ceremony.script.room import Room, Steps, refusal, utc_now
-from ceremony.script.table import SCRIPTS, Step, digest, in_one_sitting
+from ceremony.script.table import SCRIPTS, Step, digest, in_one_sitting, set_signed
 
 STAFF = {"administrator", "witness"}
-VOID_IF_STOPPED = "Key generation is one sitting: if it stops here, this set is void, its media must be destroyed, and all begins again."
+VOID_IF_STOPPED = "This is one sitting: if it stops here, this set is void, its media must be destroyed, and all begins again."
 
 
 def play(room: Room, until: int | None = None) -> None:
@@ -71,7 +71,7 @@ def next_step(script: tuple[Step, ...], state: State, *, alive: bool) -> Step:
 
     If what a step needs died with the vault, the first of the steps that must be repeated."""
     at = next((i for i, step in enumerate(script) if not state.done(step.number)), len(script) - 1)
-    while not alive and at > 0 and script[at - 1].live:
+    while not alive and at > 0 and script[at - 1].live and not set_signed(state):
         at -= 1
     return script[at]
 

@@ -168,6 +168,23 @@ def remove_older(room: Room, position: str, number: int, set_identifier: str) ->
         )
 
 
+def destroy_set(room: Room, position: str, set_identifier: str) -> Steps:
+    """SEC-05, SEC-04: every sealed share of a retired set goes from everything that it lies on, each one recorded. What is cut off
+    between the two is not counted as destroyed."""
+    for gone in erased(room, position, set_identifier):
+        yield (
+            position,
+            entries.Destroyed(
+                position=position,
+                set_identifier=set_identifier,
+                numbers=(gone.number,),
+                medium=gone.medium,
+                tool=f"cold-ceremony {version('cold-ceremony')}",
+                how=gone.how,
+            ),
+        )
+
+
 def erased(room: Room, position: str, set_identifier: str, below: int | None = None) -> Iterator[Gone]:
     """Sealed shares of one set go from everything that they lie on: those of lower numbers than `below`, or all of them."""
     had = room.book.sets.sealed(position, set_identifier)

@@ -94,6 +94,7 @@ def _asked(room: Room) -> tuple[Confirmation, tuple[Signature, ...]]:
 def _check_wanted(room: Room, book: Register, wanted: Authorization, signed: Sequence[Signature]) -> None:
     """Everything of an authorization that one file can be wrong in, before a byte of it is taken into the record."""
     now = room.clock()
+    check_plan(book)
     check_due(book, now, excepted="DRL-01" in granted(room.state))
     book.check_unspent(wanted.digest, wanted.identifier, room.here.number)
     _check_of_this_register(book, wanted)
@@ -103,6 +104,19 @@ def _check_wanted(room: Room, book: Register, wanted: Authorization, signed: Seq
     check_payees(book.policy, wanted, now)
     check_limits(book.policy, wanted, book.spent(room.here.number), now)
     check_replaces(wanted, book.claims(room.here.number))
+
+
+def check_plan(book: Register) -> None:
+    """REC-02: the shares in use were split by the charter's own sites, positions and thresholds; no other plan opens them."""
+    plan, split = book.charter.plan, book.key_record.plan
+    if plan != split:
+        refuse(
+            "REC-02",
+            "the shares in use were split by another plan than the charter's",
+            found=f"{len(split.positions)} positions, {split.site_threshold} of {len(split.sites)} sites in the key record",
+            expected=f"{len(plan.positions)} positions, {plan.site_threshold} of {len(plan.sites)} sites, or other thresholds of a site",
+            do="Make all shares anew first: `ceremony shares order draft --kind reshare`, then `ceremony shares reshare`.",
+        )
 
 
 def _keys(charter: Charter) -> dict[str, str]:

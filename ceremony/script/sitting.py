@@ -26,7 +26,7 @@ from ceremony.vault.process import VaultLost
 from ceremony.vault.protocol import Interrupted, WrongSecret
 from shares import envelope
 from shares.envelope import Header
-from shares.plan import Terms
+from shares.plan import Plan, Terms
 from transfer.bitcoin.assemble import assemble
 from transfer.bitcoin.check import check
 from transfer.request import SigningRequest
@@ -40,15 +40,15 @@ def unlock(room: Room) -> Steps:
     while True:
         yield from approve_late(room)
         yield from bags.opened(room)
-        invited = [p for p in _approved(room) if p not in _set_aside_today(room)]
+        invited = [p for p in _approved(room) if p not in set_aside_today(room)]
         check_enough(room, invited)
         yield from _armed(room, invited)
         room.screen.word("UNLOCK", "Nobody leaves now before all shares are locked again.")
-        yield from _board(room, invited, quorum=True)
+        yield from board(room, invited, quorum=True)
         if room.plan.enough(opened(room)):
             return
         yield from end_vault(room, "too few shares can be opened")
-        others = [p for p in room.holders if p not in _set_aside_today(room)]
+        others = [p for p in room.holders if p not in set_aside_today(room)]
         check_enough(room, others)
         room.screen.say("Too few shares are left. Nothing is combined, and nothing is lost: somebody else may step in now.")
 
@@ -72,7 +72,7 @@ def _approved(room: Room) -> tuple[str, ...]:
     return tuple(p for p in custodians(room) if p in room.state.signers("approval") and p in room.plan.positions)
 
 
-def _set_aside_today(room: Room) -> frozenset[str]:
+def set_aside_today(room: Room) -> frozenset[str]:
     """Whose share was set aside since the ceremony was last resumed."""
     found: set[str] = set()
     for entry in room.state.entries:
@@ -120,34 +120,45 @@ def _orders(room: Room, positions: Collection[str]) -> Orders:
     )
 
 
+RUNS = (entries.Armed, entries.Alone, entries.Resharing)
+"""With one of these a run of the vault begins that opens shares."""
+
+
 def opened(room: Room) -> tuple[str, ...]:
     """Positions whose shares were opened in this run of the vault, armed or alone."""
-    return tuple(sorted({u.position for u in room.state.since(entries.Armed, entries.Alone).all(entries.Unlocked)}))
+    return tuple(sorted({u.position for u in room.state.since(*RUNS).all(entries.Unlocked)}))
 
 
 _TOLD = 18
 """Positions that one line of a prompt has room for."""
 
 
-def _board(room: Room, invited: Collection[str], *, quorum: bool = False) -> Steps:
+def board(room: Room, invited: Collection[str], *, quorum: bool = False, least: bool = False) -> Steps:
     """Shares in any order, until everyone who is invited has unlocked or was set aside.
 
-    `quorum`: they are to be combined; it stops as soon as those who are left are too few for that."""
-    while waiting := [p for p in invited if p not in (*opened(room), *aside(room))]:
-        if quorum and not room.plan.enough({*opened(room), *waiting}):
+    `quorum`: they are to be combined; it stops as soon as those who are left are too few for that. `least`: no share is opened that is
+    not needed for it."""
+    plan = room.plan
+    while waiting := [p for p in invited if p not in (*opened(room), *aside(room)) and not (least and _spare(plan, p, opened(room)))]:
+        if quorum and not plan.enough({*opened(room), *waiting}):
             return
-        room.screen.fresh(panels.board(room.plan, opened(room), waiting))
+        room.screen.fresh(panels.board(plan, opened(room), waiting))
         position = waiting[0]
         if len(waiting) > 1:
             choices, told = "|".join(waiting), " ".join(waiting) if len(waiting) <= _TOLD else f"{len(waiting)} wait, as above"
             position = room.screen.ask(f"Who unlocks next ({told})? ", "one of the positions that wait", choices)
         yield from unlock_one(room, position)
-    room.screen.fresh(panels.board(room.plan, opened(room), ()))
+    room.screen.fresh(panels.board(plan, opened(room), ()))
+
+
+def _spare(plan: Plan, position: str, found: Collection[str]) -> bool:
+    """Whether a site, or the whole, is open already without this share."""
+    return plan.enough(found) or sum(p[0] == position[0] for p in found) >= plan.site(position[0]).threshold
 
 
 def aside(room: Room) -> tuple[str, ...]:
     """Positions that were set aside in this run of the vault."""
-    return tuple(s.position for s in room.state.since(entries.Armed, entries.Alone).all(entries.SetAside))
+    return tuple(s.position for s in room.state.since(*RUNS).all(entries.SetAside))
 
 
 def unlock_one(room: Room, position: str) -> Steps:
@@ -202,7 +213,7 @@ def _step_in(room: Room, position: str) -> str:
     site = [p for p in room.holders if p[0] == letter and p != position]
     left = [p for p in site if p in custodians(room) and p not in aside(room)]
     fresh = " ".join(p for p in left if p not in opened(room))
-    if len(left) >= next(s.threshold for s in room.plan.sites if s.letter == letter):
+    if len(left) >= room.plan.site(letter).threshold:
         return f"Site {letter} can still open" + (f": {fresh} can step in, and is here." if fresh else ".")
     away = " or ".join(p for p in site if p not in custodians(room))
     return f"Site {letter} cannot open with those who are here" + (f"; {away} may come and step in." if away else ", and has nobody else.")
@@ -290,7 +301,7 @@ def lock_again(room: Room) -> Steps:
             panels.paragraph("The vault ended before these shares were locked again. Each is opened once more and then locked.")
         )
         yield from _armed(room, _approved(room))
-        yield from _board(room, remaining)
+        yield from board(room, remaining)
     for position in to_lock(room):
         with media.working(room, position, f"lock, write, read back and prove the share of {position}"):
             yield from lock_one(room, position)

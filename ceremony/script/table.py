@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from ceremony.base.data import canonical
 from ceremony.base.lines import sha256
+from ceremony.record import entries
 
 if TYPE_CHECKING:
     from ceremony.record.state import State
@@ -141,9 +142,28 @@ RESEAL = _numbered(
     Step("close", "Adjourn", "custodians", 2, ("AUD-02",), "reseal:close"),
 )
 
+RESHARE = _numbered(
+    Step("open", "Share order", "staff", 3, ("AUT-01", "AUT-02", "AUT-04", "AUT-05"), "ordered:take"),
+    Step("open", "Machine and HSM", "staff", 5, MACHINE, "prepare:machine"),
+    Step("open", "Room", "staff", 3, ("AIR-01",), "surroundings:checklist", blind=True),
+    Step("open", "Clock and closing slips", "everyone", 3, ("ASM-04", "ASM-05", "AUD-10"), "outside:clock_and_slips", blind=True),
+    Step("open", "Roll-call", "everyone", 15, ("ASM-01", "ASM-02"), "opening:roll_call_of_all", staff_signs=True),
+    BAGS_OPENED,
+    Step(
+        "recover", "Unlock the old shares", "custodians", 8, ("REC-01", "REC-02", "REC-04", "REC-12", "REC-13"), "reshare:unlock", live=True
+    ),
+    Step("generate", "Recover and split anew", "staff", 1, ("REC-06", "GEN-08", "GEN-13"), "reshare:resplit", live=True),
+    Step("generate", "Lock, write, read back, open", "custodians", 40, ("GEN-10", "STO-05", "STO-09"), "generate:lock_all", live=True),
+    Step("generate", "Prove every quorum", "staff", 1, ("GEN-07",), "generate:prove_quorums", live=True),
+    Step("sign", "Sign the key record", "everyone", 15, ("GEN-14",), "generate:sign_key_record"),
+    Step("retire", "Destroy the old shares", "custodians", 10, ("SEC-05", "SEC-04"), "reshare:destroy_old"),
+    BAGS_CLOSED,
+    Step("close", "Adjourn", "everyone", 10, ("AUD-02",), "reshare:close"),
+)
+
 SCRIPTS: dict[str, tuple[Step, ...]] = {
     "keygen": KEYGEN, "transfer": TRANSFER, "receipt": RECEIPT, "amend": AMEND, "drill": DRILL, "check": CHECK,
-    "custody": CUSTODY, "reseal": RESEAL,
+    "custody": CUSTODY, "reseal": RESEAL, "reshare": RESHARE,
 }  # fmt: skip
 
 WHY: dict[str, str] = {
@@ -158,6 +178,10 @@ WHY: dict[str, str] = {
     "generate:lock_all": "Each custodian locks their share under a passphrase of their own, and opens it once more from their medium.",
     "generate:prove_quorums": "Every group of custodians that must be enough is tried, so that none is found wanting later.",
     "generate:sign_key_record": "Everyone signs which set of shares exists from now on. Before the last signature there is none.",
+    "reshare:unlock": "Enough shares of the set in use are opened. Their sealed shares stay as they are until the new set is signed.",
+    "reshare:resplit": "The secret is recovered, compared with every recorded account, and split anew; nobody sees it.",
+    "reshare:destroy_old": "Old shares would still open the key together: they are destroyed before two people, and the rest is counted.",
+    "reshare:close": "Everyone signs the transcript as it stands; then people may leave, and the new set is in use.",
     "surroundings:checklist": "The witness walks through the room: what listens, looks in or transmits here must not, before people speak.",
     "outside:clock_and_slips": "Watches and closing slips say what no copy of the register can: the time, and how the last ceremony ended.",
     "bags:opened": "A bag tells whether anybody was at the share since it was closed. Look at it before it is cut open.",
@@ -202,9 +226,21 @@ KEY_SIGNED = number_of("keygen", "generate:sign_key_record")
 """The step of a key generation from whose end on the set exists (GEN-14)."""
 
 
+MAKES_A_SET = ("keygen", "reshare")
+"""Kinds of ceremonies that make a set of shares."""
+
+
+def set_signed(state: State) -> bool:
+    """Whether a resharing has made its set: everyone who is there has signed its key record. From here on it cannot be void."""
+    present = set(state.actors(entries.Present))
+    return state.opened.kind == "reshare" and state.file("key-record") is not None and set(state.signers("key-record")) >= present
+
+
 def in_one_sitting(state: State) -> bool:
-    """Whether a key generation has split its secret and not yet signed its key record: stopped now, it is void (GEN-14)."""
-    return state.opened.kind == "keygen" and state.file("key-record") is not None and not state.done(KEY_SIGNED)
+    """Whether the secret was split and the key record is not signed by all: stopped now, it is void (GEN-14)."""
+    if state.opened.kind not in MAKES_A_SET or state.file("key-record") is None:
+        return False
+    return not (set_signed(state) if state.opened.kind == "reshare" else state.done(KEY_SIGNED))
 
 
 PREPARED = number_of("transfer", "prepare:request")

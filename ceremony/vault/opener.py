@@ -1,7 +1,7 @@
 """The opener: the one process that sees passphrases, shares and the secret (REC-10).
 
 It loads the standard library, `cryptography`, `mnemonic` and the schemes. It does one thing in its life: one key
-generation, one health check, or one armed transfer; and it ends with it. It makes no file and prints nothing but prompts."""
+generation, one resharing, one health check, or one armed transfer; and it ends with it. It makes no file and prints nothing but prompts."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from ceremony.vault.passphrase import Passphrases
 from ceremony.vault.protocol import ArmedReply, GiveRandom, HealthBegun, KeyRecordMade, Proven, Random, Sealed
 from ceremony.vault.randomness import Generator
 from ceremony.vault.recovery import Recovery, rules_of
+from ceremony.vault.resharing import Resharing, verify_reshare
 
 
 class Opener:
@@ -33,6 +34,8 @@ class Opener:
         self._generation: Generation | None = None
         self._board: Board | None = None
         self._recovery: Recovery | None = None
+        self._resharing: Resharing | None = None
+        self._random: Generator | None = None
 
     def begin_keygen(self, message: protocol.BeginKeygen) -> KeyRecordMade:
         """Verify the charter, gather randomness, generate."""
@@ -65,13 +68,29 @@ class Opener:
         """Verify charter and key record; shares are then opened one at a time. A custodian's own site has no HSM: none is asked."""
         self._check_fresh()
         chain = verify_charters(message.charters, message.genesis)
-        record = verify_key_record(message.key_record, message.key_record_signatures, message.genesis, chain)
+        record = verify_key_record(message.key_record, message.key_record_signatures, message.genesis, chain, former=True)
         renewed: tuple[str, ...] = ()
         if message.order is not None:
             renewed = verified(message.order, message.order_signatures, "reseal", chain[-1], record, message.genesis).positions
         rules = Rules(record=record, profile=chain[-1].kdf, positions=record.plan.positions, alone=True, renewed=renewed)
         self._board = Board(rules, self._random_alone, self._talk)
         return HealthBegun(key_record=record.digest)
+
+    def begin_reshare(self, message: protocol.BeginReshare) -> protocol.ReshareBegun:
+        """Verify the order to make all shares anew; shares are then opened to be combined and split, and for nothing else."""
+        self._check_fresh()
+        ordered = verify_reshare(message)
+        self._random = self._generator(with_dice=False)
+        self._board = Board(Resharing.rules(ordered), self._random, self._talk)
+        self._resharing = Resharing(message, ordered, self._board)
+        return protocol.ReshareBegun(key_record=ordered.record.digest, order=ordered.order.digest, positions=ordered.positions)
+
+    def resplit(self, _: protocol.Resplit) -> KeyRecordMade:
+        """The recovered secret in new shares, of a key record that follows the one before."""
+        if self._resharing is None or self._random is None:
+            refuse("SIG-08", "no order to reshare", found="no orders", expected="verified orders first", do="Begin a resharing.")
+        self._generation = self._resharing.resplit(self._random, self._random.sources, self._talk)
+        return KeyRecordMade(key_record=self._generation.key_record)
 
     def lock(self, message: protocol.Lock) -> Sealed:
         """Choose a passphrase, lock."""
@@ -92,7 +111,7 @@ class Opener:
 
     def recover(self, _: protocol.Recover) -> protocol.Recovered:
         """Combine and compare."""
-        return self._recovering().recover()
+        return (self._resharing or self._recovering()).recover()
 
     def deliver(self, _: protocol.Deliver) -> protocol.Delivered:
         """Hand child keys to the HSM."""
@@ -100,7 +119,7 @@ class Opener:
 
     def lock_again(self, message: protocol.LockAgain) -> Sealed:
         """Lock under the passphrase of this run."""
-        return Sealed(position=message.position, sealed=self._opening().lock_again(message.position, message.sealing))
+        return Sealed(position=message.position, sealed=self._lasting().lock_again(message.position, message.sealing))
 
     def prove_again(self, message: protocol.ProveAgain) -> Proven:
         """Open what was read back, with the passphrase of this run."""
@@ -153,13 +172,31 @@ class Opener:
     def _opening(self) -> Board:
         return self._board or _unarmed()
 
+    def _lasting(self) -> Board:
+        """The board whose shares are locked again: not that of a resharing, whose sealed shares stay as they are until they go."""
+        if self._resharing is not None:
+            _for_shares_alone("a share of the set before locked again")
+        return self._opening()
+
     @control("STO-10")
     def _recovering(self) -> Recovery:
         """STO-10: a share that was opened to see whether it is healthy is never combined with another."""
         if self._board is not None and self._recovery is None:
             do = "End this vault. A transfer is armed."
+            if self._resharing is not None:
+                _for_shares_alone("a key for the HSM")
             refuse("STO-10", "shares of a health check are not combined", found="a recovery", expected="each share alone", do=do)
         return self._recovery or _unarmed()
+
+
+def _for_shares_alone(found: str) -> NoReturn:
+    refuse(
+        "SIG-08",
+        "this vault reshares and does nothing else",
+        found=found,
+        expected="shares opened, combined once, and split anew",
+        do="End this vault. A transfer is another ceremony.",
+    )
 
 
 def _unarmed() -> NoReturn:
@@ -172,6 +209,8 @@ def serve(child: Child) -> None:
     handlers: Handlers = {
         protocol.BeginKeygen: opener.begin_keygen,
         protocol.BeginHealth: opener.begin_health,
+        protocol.BeginReshare: opener.begin_reshare,
+        protocol.Resplit: opener.resplit,
         protocol.Arm: opener.arm,
         protocol.Lock: opener.lock,
         protocol.Prove: opener.prove,

@@ -169,10 +169,10 @@ class Board:
         if position not in self._rules.positions:
             refuse(
                 "SIG-02",
-                f"{position} has not approved this request",
+                f"the share of {position} is not one that this vault was armed for",
                 found=position,
                 expected=", ".join(self._rules.positions),
-                do="Only custodians who approved open their shares.",
+                do="Only custodians who approved open their shares; in a resharing, only those who had them when they were locked.",
             )
 
     def _check_tries(self, position: str) -> None:

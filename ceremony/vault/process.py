@@ -27,6 +27,7 @@ from ceremony.vault.protocol import (
     ArmedReply,
     BeginHealth,
     BeginKeygen,
+    BeginReshare,
     Channel,
     Delivered,
     Destroyed,
@@ -39,6 +40,7 @@ from ceremony.vault.protocol import (
     Quorums,
     Ready,
     Recovered,
+    ReshareBegun,
     Sealed,
     Served,
     Signed,
@@ -217,6 +219,14 @@ class Vault:
     def begin_health(self, message: BeginHealth) -> HealthBegun:
         """STO-10: shares are then unlocked and locked again one at a time, and never combined. Needs no orders."""
         return self.opener.ask(message, HealthBegun)
+
+    def begin_reshare(self, message: BeginReshare) -> ReshareBegun:
+        """Verify the order to make all shares anew; this vault can then recover and split once, and nothing else."""
+        return self._linked(message, ReshareBegun)[0]
+
+    def resplit(self) -> KeyRecordMade:
+        """The recovered secret in new shares: the body of the new key record."""
+        return self.opener.ask(protocol.Resplit(), KeyRecordMade)
 
     def unlock(self, position: str, sealed: bytes, numbers: tuple[int, ...], retired: Mapping[str, str] | None = None) -> Unlocked:
         """Check the header, then let this custodian type the passphrase. `numbers`: sealing numbers of the register, newest last;

@@ -109,6 +109,31 @@ class BeginHealth:
 
 
 @record
+class BeginReshare:
+    """Verify the officers' order to make all shares of this key anew; shares are then opened, combined once and split, and nothing else
+    is ever done with them -> ReshareBegun. Asks the link for HSM randomness (serve it).
+
+    `charters`: those from the genesis to the one in force, under which the new set is made. `key_record`: of the set in use."""
+
+    message: Literal["begin-reshare"] = "begin-reshare"
+    charters: tuple[SignedCharter, ...]
+    genesis: Digest
+    key_record: bytes
+    key_record_signatures: tuple[Signature, ...]
+    order: bytes
+    order_signatures: tuple[Signature, ...]
+    ceremony: int
+    issued: Time
+
+
+@record
+class Resplit:
+    """Split the recovered secret anew and forget it -> KeyRecordMade; after that as in a key generation."""
+
+    message: Literal["resplit"] = "resplit"
+
+
+@record
 class Unlock:
     """Check the header, ask for the passphrase once, check the commitment -> Unlocked, or Wrong.
 
@@ -384,6 +409,16 @@ class HealthBegun:
 
 
 @record
+class ReshareBegun:
+    """The key record whose shares are opened, the order, and whose shares may be opened."""
+
+    message: Literal["reshare-begun"] = "reshare-begun"
+    key_record: Digest
+    order: Digest
+    positions: tuple[Position, ...]
+
+
+@record
 class Sealed:
     """A sealed share, to be written to its custodian's own medium only (GEN-10)."""
 
@@ -642,22 +677,9 @@ class Taken:
 
 
 TO_OPENER = (
-    Hello,
-    Arm,
-    Finish,
-    BeginKeygen,
-    BeginHealth,
-    Lock,
-    Prove,
-    ProveQuorums,
-    Unlock,
-    Recover,
-    Deliver,
-    LockAgain,
-    ProveAgain,
-    LockNew,
-    ProveNew,
-)
+    Hello, Arm, Finish, BeginKeygen, BeginHealth, BeginReshare, Lock, Prove, ProveQuorums, Unlock, Recover, Resplit, Deliver, LockAgain,
+    ProveAgain, LockNew, ProveNew,
+)  # fmt: skip
 TO_HSM = (Hello, Arm, Finish, Open, TryImportPath, ServeLink, LinkDone, Imported, Sign, Destroy)
 TO_TOKEN = (Hello, Finish, FindTokens, OpenToken, ListShares, WriteShare, EraseShare)
 OVER_LINK = (GiveRandom, GiveImportKey, TakeKeys)

@@ -22,7 +22,7 @@ from ceremony.vault import accounts, opener, prompt
 from ceremony.vault import passphrase as passphrases
 from ceremony.vault.opener import Opener
 from ceremony.vault.passphrase import offer
-from ceremony.vault.protocol import Arm, BeginHealth, BeginKeygen, Channel, Delivered, Lock, Random, RefusedReply
+from ceremony.vault.protocol import Arm, BeginHealth, BeginKeygen, BeginReshare, Channel, Delivered, Lock, Random, RefusedReply
 from shares import envelope
 from shares.envelope import Header
 from shares.plan import SchemeName, Terms
@@ -600,3 +600,106 @@ def test_a_refusing_hsm_is_told() -> None:
     with pytest.raises(Refused) as caught:
         Opener(Refusing(b""), FakeTalk()).ask_link(Arm, Random)  # type: ignore[arg-type]
     assert caught.value.identifier == "AIR-06"
+
+
+def share_order(world: World, **changes: Any) -> ShareOrder:
+    """The officers' order to make all shares anew."""
+    facts: dict[str, Any] = {
+        "kind": "reshare",
+        "mark": "practice",
+        "genesis": world.charter.digest,
+        "charter": world.charter.digest,
+        "key_record": world.key_record.digest,
+        "register_head": "22" * 32,
+        "identifier": "s-1",
+        "reason": "a custodian leaves",
+        "requester": "cfo",
+        "not_before": "2026-11-20T00:00:00Z",
+        "expires": "2026-11-21T00:00:00Z",
+    }
+    return ShareOrder(**{**facts, **changes})
+
+
+def resharing(world: World, signers: tuple[str, ...] = ("cfo", "cto"), **changes: Any) -> BeginReshare:
+    order = dump(share_order(world, **changes))
+    return BeginReshare(
+        charters=world.good.charters,
+        genesis=world.charter.digest,
+        key_record=world.good.key_record,
+        key_record_signatures=world.good.key_record_signatures,
+        order=order,
+        order_signatures=world.all_sign(signers, "share-order", order),
+        ceremony=7,
+        issued="2026-11-20T10:00:00Z",
+    )
+
+
+@pytest.mark.control("SIG-08")
+def test_a_vault_that_reshares_recovers_once_and_splits_anew_and_can_do_nothing_else(
+    desk: tuple[World, str, str], screen: PtyVault
+) -> None:
+    """Driven by its pipe: no key for the HSM, no share locked again, no other task; the new set is of the very same accounts."""
+    world = desk[0]
+    assert screen.call("begin_reshare", resharing(world)).positions == POSITIONS
+    transfer = Transfer(world, screen)
+    for ask in (("resplit",), ("deliver",), ("begin_keygen", keygen(world)), ("arm", world.good), ("begin_reshare", resharing(world))):
+        screen.ask(*ask)
+        refused(screen)
+    for position in ("A1", "A2", "B1"):
+        transfer.opened(position)
+    screen.ask("recover")
+    assert refused(screen).identifier == "REC-01"
+    screen.ask("lock_again", "A1", 4)
+    assert refused(screen).identifier == "SIG-08"
+
+
+@pytest.mark.control("SEC-05")
+@pytest.mark.control("REC-06")
+def test_a_secret_in_fresh_polynomials(desk: tuple[World, str, str], screen: PtyVault) -> None:
+    world = desk[0]
+    screen.call("begin_reshare", resharing(world))
+    transfer = Transfer(world, screen)
+    for position in ("A1", "A2", "C1", "C2"):
+        transfer.opened(position)
+    assert screen.call("recover").combined == ("A1", "A2", "C1", "C2")
+    screen.ask("unlock", "B1", transfer.sealed["B1"], (3,))
+    assert refused(screen).kind == "Malformed"
+    record = load(KeyRecord, screen.call("resplit").key_record)
+    old = world.key_record
+    assert (record.follows, record.accounts, record.charter, record.ceremony) == (old.digest, old.accounts, world.charter.digest, 7)
+    assert record.origin.startswith("as the set before it: recovered")
+    assert not set(record.custodian_commitments.values()) & set(old.custodian_commitments.values())
+    assert not set(record.site_commitments.values()) & set(old.site_commitments.values())
+    for ask in (("recover",), ("resplit",), ("lock_again", "A1", 4), ("deliver",), ("arm", world.good)):
+        screen.ask(*ask)
+        assert refused(screen).identifier in ("SIG-08", "")
+    locked = {position: lock(screen, position) for position in POSITIONS}
+    for position, (sealed, passphrase) in locked.items():
+        assert Header.unpack(sealed).set_identifier == record.set_identifier
+        screen.ask("prove", position, sealed)
+        screen.type(PROVE.format(position), passphrase)
+        screen.answer()
+    assert screen.call("prove_quorums").of_sites == 3
+    shares = {position: envelope.unseal(sealed, passphrase.encode()) for position, (sealed, passphrase) in locked.items()}
+    assert combined(world, {p: shares[p] for p in ("A1", "A2", "B1", "B2")}) == world.secret
+    assert all(shares[position] != world.split.custodian_shares[position] for position in POSITIONS)
+    scan(screen, needles(world.secret, *shares.values()))
+
+
+@pytest.mark.control("SIG-08")
+def test_the_vault_takes_nobodys_word_for_an_order(desk: tuple[World, str, str], screen: PtyVault) -> None:
+    """Each document is verified in the opener itself, and after a refusal nothing has begun."""
+    world = desk[0]
+    for wrong, identifier in (
+        (resharing(world, ("cfo",)), "AUT-02"),
+        (resharing(world, kind="new-key"), "AUT-01"),
+        (resharing(world, key_record="00" * 32), "AUT-01"),
+        (resharing(world, charter="00" * 32), "AUT-01"),
+        (replace(resharing(world), genesis="00" * 32), "SIG-08"),
+        (replace(resharing(world), key_record_signatures=()), "AUD-02"),
+        (replace(resharing(world), order_signatures=resharing(world, identifier="s-2").order_signatures), "AUT-03"),
+    ):
+        screen.ask("begin_reshare", wrong)
+        assert refused(screen).identifier == identifier
+        screen.ask("recover")
+        assert refused(screen).identifier == "SIG-08"

@@ -12,7 +12,7 @@ from ceremony.record import entries
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.ledger import RECEIVED
 from ceremony.record.register import Ceremony, Register
-from ceremony.record.sets import KEY_MADE
+from ceremony.record.sets import KEY_MADE, RESHARED
 from ceremony.record.state import Recorded
 from transfer.authorization import Authorization, Confirmation
 from transfer.bitcoin import tx
@@ -96,7 +96,7 @@ def places(register: Register, *kinds: type) -> Iterator[Place]:
 
 def key_before(register: Register, number: int) -> Key | None:
     """The newest set that existed when this ceremony began."""
-    made = [c for c in register.ceremonies if c.number < number and c.state.closed and c.state.closed.outcome == KEY_MADE]
+    made = [c for c in register.ceremonies if c.number < number and c.state.closed and c.state.closed.outcome in (KEY_MADE, RESHARED)]
     return Key(made[-1], made[-1].load(KeyRecord, "key-record")) if made else None
 
 
@@ -165,7 +165,9 @@ def _received(register: Register, txid: str) -> Ceremony | None:
 
 def shares(register: Register, key: Key) -> tuple[Share, ...]:
     """Every position's sealed shares of one set."""
-    found = [p for p in places(register, entries.Sealing, entries.Proven, entries.Unlocked) if _of_set(p, key)]
+    begun = {p: register.sets.sealed(p, key.record.set_identifier).begun for p in key.record.plan.positions}
+    kinds = (entries.Sealing, entries.Proven, entries.Unlocked)
+    found = [p for p in places(register, *kinds) if p.entry.body.number in begun.get(p.entry.body.position, ())]
     return tuple(
         Share(
             position=position,
@@ -175,15 +177,6 @@ def shares(register: Register, key: Key) -> tuple[Share, ...]:
         )
         for position in key.record.plan.positions
     )
-
-
-def _of_set(place: Place, key: Key) -> bool:
-    """Whether an entry speaks of shares of this set: from its generation on, and of no other set."""
-    body = place.entry.body
-    if place.ceremony.number <= key.ceremony.number:
-        generated = at(key.ceremony, entries.Generated)
-        return place.ceremony is key.ceremony and generated is not None and place.seq > generated.seq
-    return getattr(body, "set_identifier", key.record.set_identifier) == key.record.set_identifier
 
 
 def _is(place: Place, kind: type, position: str) -> bool:

@@ -9,6 +9,7 @@ from ceremony.record.register import Register
 from ceremony.record.report import commands, facts
 from ceremony.record.report.facts import Key, Share
 from ceremony.record.report.html import Html, Node, check, digest, el, fields, join, lines, moment, section, table
+from ceremony.record.retired import retired
 from transfer.limits import Policy
 
 
@@ -74,7 +75,7 @@ def key(register: Register) -> Html:
     found = facts.newest_key(register)
     if found is None:
         return section("Key and shares", el("p", "There is no key: no key generation ended with a signed key record."))
-    return section("Key and shares", _record(found), el("h3", "Share health"), _health(register, found))
+    return section("Key and shares", _record(found), _retired(register), el("h3", "Share health"), _health(register, found))
 
 
 def _record(key: Key) -> Html:
@@ -84,6 +85,7 @@ def _record(key: Key) -> Html:
     rows: list[tuple[str, Node]] = [
         ("Key record", join(digest(record.digest), check(commands.sha256_is(path, record.digest)))),
         ("Set", join(el("code", record.set_identifier), f", scheme {record.scheme}, made in ceremony {record.ceremony}")),
+        *([("Retires", el("code", f"set {record.follows[:20]}"))] if record.follows is not None else []),
         ("Origin", record.origin),
         *(
             (
@@ -102,6 +104,25 @@ def _record(key: Key) -> Html:
         told = f"{body.of_sites} of custodians and {body.whole} of sites recovered, which prove all {body.stand_for} (entry {proven.seq})"
         rows.append(("Quorums", join(told, check(commands.show_entry(folder, proven.seq)))))
     return fields(rows)
+
+
+def _retired(register: Register) -> Html:
+    """SEC-05: every retired set of this key: what was destroyed, what may still exist, and what that means."""
+    found = retired(register)
+    if not found:
+        return join()
+    rows = [
+        (
+            el("code", each.identifier),
+            f"ceremony {each.ceremony}, {each.time[:10]}",
+            " ".join(p for p in each.record.plan.positions if p in each.destroyed) or "none",
+            el("strong", " ".join(each.may_exist) or "none"),
+            each.advice,
+        )
+        for each in found
+    ]
+    shown = check(commands.all_of(entries.Destroyed, '.body.position, .body.set_identifier, (.body.numbers | join(" "))'))
+    return join(el("h3", "Retired sets"), table(("Set", "Retired by", "Destroyed", "May still exist", "Meaning"), rows), shown)
 
 
 def _health(register: Register, key: Key) -> Html:
@@ -129,6 +150,7 @@ def _share(share: Share, charter: Charter, key: Key) -> tuple[Node, ...]:
     unlocked = ", ".join(dict.fromkeys(str(p.ceremony.number) for p in share.unlocked)) or "none"
     sealed = digest(newest.entry.body.sha256) if newest else "none"
     commitment = digest(key.record.custodian_commitments[share.position])
-    who = join(share.position, " ", el("span", charter.member(share.position).name, class_="plain"))
+    names = {member.person: member.name for member in charter.people}
+    who = join(share.position, " ", el("span", names.get(share.position, "in the charter no more"), class_="plain"))
     named = lines((join(el("span", "sealed share ", class_="note"), sealed), join(el("span", "commitment ", class_="note"), commitment)))
     return (who, el("strong", number), when, unlocked, named)

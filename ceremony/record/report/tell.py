@@ -22,6 +22,7 @@ KINDS = {
     "check": "check of shares",
     "custody": "custody records",
     "reseal": "shares sealed anew",
+    "reshare": "resharing",
 }
 """Kind of ceremony -> what people call it."""
 
@@ -78,7 +79,10 @@ SENTENCES: dict[type, Callable[[Any], str]] = {
     entries.VaultEnded: lambda b: f"both vault processes ended: {b.reason}",
     entries.Hsm: lambda b: f"HSM opened: {b.label}, serial number {b.serial}, {plural(b.objects, 'object')} in it",
     entries.ImportPath: lambda b: f"import path proven with a throw-away key: {', '.join(s for s in b.steps if '=' not in s)}",
-    entries.Generated: lambda b: f"secret generated from {' and '.join(b.sources)}, and split; {b.commitments} commitments recorded",
+    entries.Generated: lambda b: (
+        ("secret generated from" if b.made == "new" else "recovered secret split anew, with randomness of")
+        + f" {' and '.join(b.sources)}{', and split' if b.made == 'new' else ''}; {b.commitments} commitments recorded"
+    ),
     entries.CustodianToken: lambda b: (
         f"token {b.token.label} (serial {b.token.serial}) opened in a process of its own: {held(b)} of "
         f"{plural(len(b.protection), 'protection')} held, {b.tests} self-tests passed"
@@ -87,6 +91,9 @@ SENTENCES: dict[type, Callable[[Any], str]] = {
     entries.Proven: lambda b: f"sealed share {b.number} read back from its medium, opened, equal to its commitment",
     entries.Chosen: lambda b: f"chose for their share: {_RENEWED[b.renewed]}",
     entries.Removed: lambda b: f"older sealed share {b.number} removed from {b.medium}, by {b.tool}: {b.how}",
+    entries.Destroyed: lambda b: (
+        f"old sealed share {', '.join(map(str, b.numbers))} of retired set {b.set_identifier} destroyed on {b.medium}, by {b.tool}: {b.how}"
+    ),
     entries.Quorums: lambda b: (
         f"quorums proven: {b.of_sites} of custodians and {b.whole} of sites were recovered, which prove all {b.stand_for}"
     ),
@@ -103,6 +110,10 @@ SENTENCES: dict[type, Callable[[Any], str]] = {
     ),
     entries.Unlocked: lambda b: f"share unlocked (sealing number {b.number}), equal to its commitment",
     entries.Alone: lambda _: "vault began: shares are opened one at a time, each alone, and never combined",
+    entries.Resharing: lambda b: (
+        "vault began: it verified the officers' order itself, and can recover and split anew, nothing else; shares of "
+        f"{' '.join(b.positions)}"
+    ),
     entries.Recovered: lambda b: (
         f"recovered from {' '.join(b.positions)}; every extended public key equals the record"
         + (f"; spare shares {' '.join(b.spares)} checked" if b.spares else "")

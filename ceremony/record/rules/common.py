@@ -29,7 +29,7 @@ from ceremony.record.ledger import (
 from ceremony.record.order import ShareOrder
 from ceremony.record.register import AMENDED, Ceremony
 from ceremony.record.rules import pause
-from ceremony.record.sets import KEY_MADE
+from ceremony.record.sets import KEY_MADE, RESHARED
 from ceremony.record.signers import COPY
 from ceremony.record.transcript import NAME
 from transfer.authorization import Authorization, Confirmation
@@ -48,6 +48,7 @@ ENDINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "check": (CHECKED, VOID),
         "custody": (CUSTODY_RECORDED, VOID),
         "reseal": (RESEALED, VOID),
+        "reshare": (RESHARED, VOID),
     }
 )
 """Kind -> the outcomes that a ceremony of this kind can have."""

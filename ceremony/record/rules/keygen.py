@@ -30,13 +30,18 @@ def check(ceremony: Ceremony, ledger: Ledger) -> None:
     surroundings.check(ceremony, ledger.charter.mark)
     outside.check(ceremony, ledger.charter)
     record = ceremony.load(KeyRecord, "key-record")
+    check_made(ceremony, ledger, record)
+    everyone = (*ledger.charter.custodians, *STAFF)
+    everyone_signed(ceremony, everyone, (entries.Generated, entries.Proven, entries.Quorums, entries.VaultEnded))
+    signers.signed_by(ceremony, "key-record", ceremony.state.actors(entries.Present))
+
+
+def check_made(ceremony: Ceremony, ledger: Ledger, record: KeyRecord) -> None:
+    """GEN-08, GEN-14, GEN-07: the key record is of the charter in force; every share was locked and proven; every quorum counted."""
     _check_record(ceremony, ledger, record)
     _check_sealed(ceremony, record)
     _check_numbers(ceremony, ledger)
     _check_quorums(ceremony, record.plan)
-    everyone = (*ledger.charter.custodians, *STAFF)
-    everyone_signed(ceremony, everyone, (entries.Generated, entries.Proven, entries.Quorums, entries.VaultEnded))
-    signers.signed_by(ceremony, "key-record", ceremony.state.actors(entries.Present))
 
 
 def _check_record(ceremony: Ceremony, ledger: Ledger, record: KeyRecord) -> None:

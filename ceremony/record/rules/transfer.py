@@ -71,6 +71,7 @@ def check(ceremony: Ceremony, ledger: Ledger, heads: Collection[str]) -> None:
 def _known(ceremony: Ceremony, ledger: Ledger) -> Known:
     if ledger.key is None or ledger.policy is None:
         differs("AUD-08", ceremony, "a transfer", "no key record and policy before it", "a key generation first")
+    equal("REC-02", ceremony, "the plan of the set in use", ledger.key.plan, ledger.charter.plan)
     authorization = ceremony.load(Authorization, "authorization")
     return Known(
         key=opens(ledger.sets, authorization).record,

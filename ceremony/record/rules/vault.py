@@ -12,7 +12,7 @@ from ceremony.record.state import Recorded
 
 PROCESSES = {"opener", "hsm"}
 TESTED = {"tests of opener", "tests of hsm", "tests of screen"}
-USES = (entries.Armed, entries.Generated)
+USES = (entries.Armed, entries.Resharing, entries.Generated)
 """With these a run of the vault begins to matter: no share is unlocked, and none is made, before. (So it does with `Alone`, for which
 no HSM is needed.)"""
 

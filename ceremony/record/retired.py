@@ -1,0 +1,103 @@
+"""Retired sets: which of their shares may still exist, and whether those could still be the key (SEC-05). A fold, and plain counting.
+
+Mathematics knows no retirement: enough shares of any set of a key give the key. Only what was destroyed before two people is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ceremony.record import checkpoint, entries
+from ceremony.record.keyrecord import KeyRecord
+from ceremony.record.register import Register
+from ceremony.record.state import State
+
+
+@dataclass(frozen=True, slots=True)
+class Retired:
+    """One retired set: its key record, the ceremony that retired it and when that ended, and the positions whose share was destroyed."""
+
+    record: KeyRecord
+    ceremony: int
+    time: str
+    destroyed: frozenset[str]
+
+    @property
+    def identifier(self) -> str:
+        """The set identifier."""
+        return self.record.set_identifier
+
+    @property
+    def may_exist(self) -> tuple[str, ...]:
+        """The positions whose share of this set may still exist. However many copies of it there are, it counts once."""
+        return tuple(p for p in self.record.plan.positions if p not in self.destroyed)
+
+    @property
+    def enough(self) -> bool:
+        """Whether the shares that may exist are a quorum of their set: then they are the key."""
+        return self.record.plan.enough(self.may_exist)
+
+    @property
+    def advice(self) -> str:
+        """What it means for the money."""
+        if self.enough:
+            return (
+                "Old shares that may still exist could be enough to move everything, with their passphrases: ONLY A NEW KEY AND A SWEEP "
+                "ARE SAFE (SEC-05), or the destruction of more of them before two people."
+            )
+        return "Old shares that may still exist are too few to be the key."
+
+
+def retired(book: Register) -> tuple[Retired, ...]:
+    """Every retired set of the key in use, oldest first."""
+    founding, sets = book.sets.founding, book.sets
+    destroyed = _destroyed(book)
+    return tuple(
+        Retired(
+            each.record,
+            sets.retired[each.identifier],
+            book.ceremonies[sets.retired[each.identifier] - 1].time,
+            frozenset(destroyed.get(each.identifier, ())),
+        )
+        for each in sets.all
+        if founding is not None and each.ceremony >= founding.ceremony and each.identifier in sets.retired
+    )
+
+
+def gone(state: State, set_identifier: str, *, signed: bool = True) -> frozenset[str]:
+    """Positions whose share of a set one ceremony destroyed. `signed`: only those for which custodian and witness signed a checkpoint
+    after it, at the adjournment; without, what is recorded so far."""
+    found = [e for e in state.entries if isinstance(e.body, entries.Destroyed) and e.body.set_identifier == set_identifier]
+    return frozenset(e.body.position for e in found if not signed or {e.actor, "witness"} <= _covering(state, e.line.seq))
+
+
+def _covering(state: State, seq: int) -> set[str]:
+    """Who signed an adjournment over the entry of this number."""
+    return {
+        e.actor
+        for e in state.entries
+        if isinstance(e.body, entries.Signature) and e.body.purpose == "adjournment" and checkpoint.parse(e.body.text or "").seq >= seq
+    }
+
+
+def _destroyed(book: Register) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for state in _ended(book):
+        for name in {body.set_identifier for body in state.all(entries.Destroyed)}:
+            found.setdefault(name, set()).update(gone(state, name))
+    return found
+
+
+def _ended(book: Register) -> Iterator[State]:
+    return (c.state for c in book.ceremonies if c.state.closed is not None and c.state.closed.outcome != "void")
+
+
+def reshare_due(book: Register) -> tuple[str, ...]:
+    """Why the set in use must be made anew, in a few words each; none if nothing asks for it. The first one stops every transfer."""
+    if not book.has_key:
+        return ()
+    since = book.in_use.ceremony
+    bodies = (b for c in book.ceremonies[since:] if c.amends for b in c.state.all(entries.Revoked))
+    decided = [f"{body.person} was replaced" for body in bodies if body.decision == "reshare"]
+    changed = ["the charter has other sites, positions or thresholds"] if book.charter.plan != book.key_record.plan else []
+    return (*changed, *decided)

@@ -1,0 +1,122 @@
+"""Resharing: the same key in new shares, under the charter in force (SEC-05). No old share is touched before everybody has signed the
+new key record; from then on the set of before is retired, and its shares are destroyed.
+
+What stands between the split and the last signature is one sitting, as in a key generation, and uses its steps (generate.py)."""
+
+from __future__ import annotations
+
+from ceremony.base.data import load
+from ceremony.machine.usb import ASKED
+from ceremony.record import entries
+from ceremony.record.chain import stayed
+from ceremony.record.keyrecord import KeyRecord
+from ceremony.record.retired import Retired, gone
+from ceremony.screen import panels
+from ceremony.script import closing, media, sitting
+from ceremony.script.opening import custodians
+from ceremony.script.prepare import alive, start_vault
+from ceremony.script.room import Room, Steps, last_step
+from ceremony.vault.protocol import BeginReshare
+
+
+def unlock(room: Room) -> Steps:
+    """REC-01 to REC-05, REC-12, REC-13: the vault verifies the order, then shares of the set in use are opened until they are enough.
+
+    Whose share was given to somebody else since it was locked cannot open it: the passphrase went with the person."""
+    invited = [p for p in openable(room) if p not in sitting.set_aside_today(room)]
+    sitting.check_enough(room, invited)
+    yield from _begun(room)
+    room.screen.word("UNLOCK", "From the split to the last signature this is one sitting: nobody leaves before that.")
+    yield from sitting.board(room, invited, quorum=True, least=True)
+    sitting.check_enough(room, sitting.opened(room))
+
+
+def openable(room: Room) -> tuple[str, ...]:
+    """The custodians who are here and have a share of the set in use of their own."""
+    book = room.book
+    named = book.chain.named(book.key_record.charter, "the key record")
+    mine = stayed(named, room.charter)
+    return tuple(position for position in custodians(room) if position in mine)
+
+
+def _begun(room: Room) -> Steps:
+    """The vault begins with this one task for its life."""
+    yield from start_vault(room, ASKED)
+    book, here = room.book, room.here
+    made = book.key_ceremony
+    order = BeginReshare(
+        charters=book.links,
+        genesis=room.genesis,
+        key_record=made.raw("key-record"),
+        key_record_signatures=made.signatures("key-record"),
+        order=here.raw("share-order"),
+        order_signatures=here.signatures("share-order"),
+        ceremony=here.number,
+        issued=room.clock(),
+    )
+    with room.screen.working("the vault verifies charter, key record and order"):
+        begun = alive(room).begin_reshare(order)
+    yield ("tool", entries.Resharing(key_record=begun.key_record, order=begun.order, positions=begun.positions))
+
+
+def resplit(room: Room) -> Steps:
+    """REC-06, GEN-08, GEN-13: recover, compare every extended public key, split in fresh polynomials; the new key record's body."""
+    with room.screen.working("recover, compare every extended public key, split anew"):
+        recovered = alive(room).recover()
+        made = alive(room).resplit()
+    yield ("tool", entries.Recovered(positions=recovered.combined, spares=recovered.spare, accounts=recovered.accounts))
+    record = load(KeyRecord, made.key_record, "key record")
+    yield from room.keep("key-record.json", "key-record", made.key_record)
+    commitments = len(record.custodian_commitments) + len(record.site_commitments)
+    sources = ("operating system", f"HSM {room.charter.hsm.label} (C_GenerateRandom)")
+    yield (
+        "tool",
+        entries.Generated(made="recovered", sources=sources, set_identifier=record.set_identifier, commitments=commitments),
+    )
+
+
+def destroy_old(room: Room) -> Steps:
+    """SEC-05: who is here brings their old share, which is destroyed before two people; the others are counted, and told."""
+    old = room.book.key_record
+    here = [position for position in old.plan.positions if position in room.charter.custodians]
+    for position in here:
+        room.screen.fresh(
+            (
+                *panels.field("RETIRED", f"set {old.set_identifier}"),
+                *panels.paragraph(
+                    f"{position}: bring whatever holds a share of this set: your medium, every card and copy. It opens nothing any more, "
+                    "but enough of them together are still the key. The witness watches."
+                ),
+                "",
+            )
+        )
+        yield from media.destroy_set(room, position, old.set_identifier)
+    left = _retired(room)
+    room.screen.fresh(told(left))
+    room.screen.enter("witness: you saw these destroyed, and the screen says what is left.")
+
+
+def _retired(room: Room) -> Retired:
+    """The set that this ceremony retires, and whose shares of it were destroyed here."""
+    old = room.book.key_record
+    return Retired(old, room.here.number, "", gone(room.state, old.set_identifier, signed=False))
+
+
+def told(left: Retired) -> tuple[str, ...]:
+    """What became of the shares of a retired set, in words."""
+    destroyed = [p for p in left.record.plan.positions if p in left.destroyed]
+    return (
+        *panels.field("retired set", left.identifier),
+        *panels.field("destroyed", " ".join(destroyed) or "none"),
+        *panels.field("MAY EXIST", " ".join(left.may_exist) or "none"),
+        *panels.paragraph(left.advice),
+    )
+
+
+def close(room: Room) -> Steps:
+    """Everyone signs the transcript as it stands: with it custodian and witness sign what was destroyed. The new set is in use."""
+    yield from closing.adjourn(room)
+    yield from last_step(room)
+    left = _retired(room)
+    reason = f"set {left.identifier} is retired; shares of it that may still exist: {' '.join(left.may_exist) or 'none'}"
+    yield ("tool", entries.Closed(outcome="set reshared", reason=reason))

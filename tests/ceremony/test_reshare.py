@@ -1,0 +1,139 @@
+"""Resharing at the command line: all shares of the same key are made anew; the old ones are retired, destroyed, and refused by name."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from ceremony import demonstration
+from ceremony.demonstration import Stage, key
+from ceremony.record.register import Register
+from ceremony.record.retired import retired
+from ceremony.record.signed import signatures_path
+from shares.envelope import Header
+from tests.ceremony import rehearsal
+from tests.ceremony.test_health import both_verify, words
+from tests.ceremony.test_interruptions import KILLED, check_ended
+
+ORDER = "office/share-order.json"
+
+
+def order(set_: Stage, charters: Sequence[str] = ("office/charter.json",)) -> None:
+    """Both officers order it."""
+    for path in (set_.folder / ORDER, signatures_path(set_.folder / ORDER)):
+        path.unlink(missing_ok=True)
+    book = Register.open(set_.folder / "register")
+    papers = (*(w for path in charters for w in ("--charter", path)), "--genesis", book.genesis, "--register", "register")
+    draft = (
+        "shares", "order", "draft", *papers, "--kind", "reshare", "--reason", "a custodian leaves", "--requester", "cfo",
+        "--register-head", book.head, "--days", "7", "-o", ORDER,
+    )  # fmt: skip
+    set_.act("Order", draft, *(("shares", "order", "sign", ORDER, *papers, "--as", p, "--key", key(p)) for p in ("cfo", "cto")))
+
+
+def reshare(set_: Stage) -> tuple[str, ...]:
+    return (*words(set_, "shares", "reshare"), "--order", ORDER, "--module", set_.module)
+
+
+def resume(set_: Stage) -> tuple[str, ...]:
+    return (*words(set_, "resume"), "--module", set_.module)
+
+
+def sealed(set_: Stage, position: str) -> list[Path]:
+    return sorted((set_.folder / "custodians" / position).glob("*.sealed"))
+
+
+def set_of(path: Path) -> str:
+    return Header.unpack(path.read_bytes()).set_identifier
+
+
+@pytest.mark.control("SEC-05")
+def test_a_reshare_and_a_transfer_after_it(authorized: Stage, tmp_path: Path) -> None:
+    """Everyone but C2 has their old share with them; then an old card is refused by name, and a transfer is signed with the new set."""
+    for position in ("A1", "C2"):
+        shutil.copytree(authorized.folder / "custodians" / position, tmp_path / position)
+    (old,) = sealed(authorized, "C2")
+    old.rename(tmp_path / "at-home.sealed")
+    before = Register.open(authorized.folder / "register").key_record
+    order(authorized)
+    shown, code = rehearsal.run(authorized, *reshare(authorized))
+    assert code == 0, shown[-3000:]
+    book = Register.open(authorized.folder / "register")
+    assert book.ceremonies[-1].state.closed.outcome == "set reshared"
+    made = book.key_record
+    assert (made.follows, made.accounts, made.plan) == (before.digest, before.accounts, before.plan)
+    assert made.set_identifier != before.set_identifier
+    assert not set(made.custodian_commitments.values()) & set(before.custodian_commitments.values())
+    for position in authorized.plot.names:
+        if position[0].isupper():
+            assert [set_of(path) for path in sealed(authorized, position)] == [made.set_identifier]
+    (left,) = retired(book)
+    assert (left.may_exist, left.enough) == (("C2",), False)
+    both_verify(authorized)
+    home = authorized.folder / "custodians" / "A1"
+    (new,) = sealed(authorized, "A1")
+    new.rename(tmp_path / "new.sealed")
+    (card,) = (tmp_path / "A1").glob("*.sealed")
+    shutil.copy(card, home)
+    shown, code = rehearsal.run(authorized, *words(authorized, "shares", "check"), "--position", "A1")
+    assert "proven: none; not proven: A1" in shown, shown[-2000:]
+    assert rehearsal.refusals(authorized) == ["SEC-05"]
+    assert f"set {before.set_identifier}" in shown
+    assert f"retired by ceremony {made.ceremony}" in shown.replace("\n", " ")
+    (home / card.name).unlink()
+    (tmp_path / "new.sealed").rename(new)
+    demonstration.prepare(authorized)
+    demonstration.transfer(authorized)
+    check_ended(authorized, "carried out")
+    both_verify(authorized)
+
+
+def entries_after(set_: Stage) -> list[str]:
+    return rehearsal.types(set_)
+
+
+def opens_whole(set_: Stage) -> str:
+    """Which set's shares lie on the media so that each of them, and so a quorum, opens with what its custodian knows: proven by the
+    health check of everybody, each alone."""
+    shown, code = rehearsal.run(set_, *words(set_, "shares", "check"), *(w for p in set_.plot.here for w in ("--position", p)))
+    assert code == 0, shown[-2000:]
+    assert f"proven: {' '.join(set_.plot.here)}" in shown, shown[-2000:]
+    return Register.open(set_.folder / "register").key_record.set_identifier
+
+
+VOIDED = ("file", "generated", "sealing", "proven", "quorums", "vault-ended", "signature")
+"""Kinds of entries after the split: killed after one of these the new set never exists."""
+
+
+@pytest.mark.control("GEN-14")
+def test_cut_off_before_the_last_signature_the_set_in_use_is_as_it_was(authorized: Stage) -> None:
+    """Killed after each kind of entry: before the split it goes on; between split and last signature it is void and the old set opens."""
+    remembered = dict(authorized.cast.passphrases)
+    before = Register.open(authorized.folder / "register").key_record
+    media = {p: sealed(authorized, p)[0].read_bytes() for p in authorized.cast.media if p[0].isupper()}
+    order(authorized)
+    command = reshare(authorized)
+    for kind in ("ordered", "step", "import-path", "room-item", "clock", "present", "bag-opened", "resharing", "unlocked", "recovered"):
+        shown, code = rehearsal.run_broken(authorized, f"kill-after:{kind}", command)
+        assert (code, rehearsal.types(authorized)[-1]) == (KILLED, kind), shown[-2000:]
+        command = resume(authorized)
+    for kind in ("generated", "sealing", "proven"):
+        shown, code = rehearsal.run_broken(authorized, f"kill-after:{kind}", command)
+        assert (code, rehearsal.types(authorized)[-1]) == (KILLED, kind), shown[-2000:]
+        shown, code = rehearsal.run(authorized, *resume(authorized))
+        assert code == 1
+        assert "GEN-14" in shown
+        assert "The set in use is as it was" in shown.replace("\n", " ")
+        shown, code = rehearsal.run(authorized, *words(authorized, "void"), "--reason", "cut off")
+        assert code == 0, shown[-2000:]
+        check_ended(authorized, "void")
+        for position, raw in media.items():
+            assert raw in [path.read_bytes() for path in sealed(authorized, position)]
+        authorized.cast.passphrases.update(remembered)
+        order(authorized)
+        command = reshare(authorized)
+    assert opens_whole(authorized) == before.set_identifier
+    both_verify(authorized)

@@ -251,7 +251,7 @@ def amends:  # a later charter follows, keeps what the key stands on, and is sig
   | (["cfo","cto"] - $who | if length == 1 then .[0] else "" end) as $lost
   | need(.kind == "amend" and .sums.charter != null and .epoch != .folder and $new.previous == .charter and $new.number == (($old.number | tonumber) + 1 | tostring);
       "STO-07"; "the charter does not follow the one in force")
-  | need(([$old, $new] | map({mark, organisation, scheme, accounts}) | .[0] == .[1])
+  | need(([$old, $new] | map({mark, organisation}) | .[0] == .[1])
       and ($old | itself("")) != ($new | itself("")); "STO-07"; "the charter changes what no amendment changes, or nothing")
   | (($old | itself($lost)) == ($new | itself($lost))) as $alone | ([$old, $new] | map(.people | map({(.person): .key}) | add // {})) as [$was, $is]
   | ([$was | keys[] | select($was[.] != $is[.])]) as $revoked | ([$is | keys[] | select($was[.] != $is[.])]) as $granted

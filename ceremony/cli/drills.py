@@ -71,6 +71,7 @@ def reseal(folder: Path, genesis: str, order_path: str, positions: tuple[str, ..
     A forgotten passphrase cannot be helped by this: nobody opens that share again. Then: `ceremony shares reshare`."""
     given = {"order": order_path, **({"positions": " ".join(positions)} if positions else {})}
     begin(folder, genesis, "reseal", {**given, "slips": str(slips_folder(folder, slips))}, until=None)
+    _ended(folder)
 
 
 @shares.command()

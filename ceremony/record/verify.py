@@ -19,7 +19,21 @@ from ceremony.record import entries, signers
 from ceremony.record.chain import Chain
 from ceremony.record.ledger import VOID, Ledger
 from ceremony.record.register import Ceremony, Register
-from ceremony.record.rules import amend, bags, common, custody, exceptional, health, keygen, media, ordered, receipt, reseal, reshare, transfer
+from ceremony.record.rules import (
+    amend,
+    bags,
+    common,
+    custody,
+    exceptional,
+    health,
+    keygen,
+    media,
+    ordered,
+    receipt,
+    reseal,
+    reshare,
+    transfer,
+)
 from ceremony.record.signers import COPY
 
 Word = Literal["VERIFIED", "CONSISTENT, NOT ANCHORED", "INCOMPLETE"]

@@ -25,7 +25,7 @@ from tests import softhsm
 from tests.ceremony import rehearsal
 from tests.record import sample
 from tests.screen import stains
-from tests.screen import test_card as of_a_card
+from tests.screen import test_paper_card as of_a_card
 from transfer.bitcoin.address import address_of
 from transfer.bitcoin.sighash import sighashes
 from transfer.request import SigningRequest

@@ -24,7 +24,7 @@ from ceremony.screen.terminal import Back, Pausing, Stopped, Terminal
 from ceremony.script import typed_card
 from shares import card
 from tests.ceremony.eyes import Eyes
-from tests.screen.test_card import sealed
+from tests.screen.test_paper_card import sealed
 
 SHARE = sealed(position="A1")
 OTHER = sealed(position="A1", sealing=11)

@@ -16,6 +16,7 @@ from ceremony.record.retired import Retired, reshare_due, retired
 from ceremony.record.sets import KEY_MADE
 from ceremony.record.signers import COPY
 from ceremony.record.verify import check_whole
+from ceremony.record.whereabouts import Custody
 from transfer.limits import Policy, moment
 
 
@@ -42,6 +43,8 @@ class Standing:
     """Why the set in use must be made anew."""
     retired: tuple[Retired, ...]
     """SEC-05: the sets of this key that were retired."""
+    custody: Custody | None
+    """Where every share is; None without a key."""
 
 
 def standing(folder: Path, now: str) -> Standing:
@@ -70,6 +73,7 @@ def _standing(book: Register, now: str) -> Standing:
         oldest=_oldest(book, book.in_use.ceremony) if keyed else None,
         reshare=reshare_due(book),
         retired=retired(book),
+        custody=book.custody if keyed else None,
     )
 
 

@@ -8,9 +8,9 @@ from types import MappingProxyType
 from ceremony.record.charter import Charter
 from ceremony.record.custody import APPROVED, CustodyRecord, must_sign
 from ceremony.record.drills import day
+from ceremony.record.survival import compel, freeze, survives
 from ceremony.record.whereabouts import Custody, Share, overdue, undecided
 from ceremony.screen.panels import WIDTH, Block, field, paragraph
-from ceremony.screen.survival import compel, freeze, survives
 from shares.plan import Plan
 from shares.survival import compelling, freezing, quorums, still_needed, survival
 from transfer.limits import moment
@@ -43,6 +43,7 @@ def record_lines(found: CustodyRecord, charter: Charter, signers: tuple[str, ...
         lacking.append("cfo or cto, who approves")
     bags = [f"{position} in bag {bag}" for position, bag in sorted((found.bags or {}).items())]
     told = {
+        "event": TOLD[found.event],
         "shares": ", ".join(bags) or " ".join(found.positions),
         "site": found.site and f"{found.site} {next((s.name for s in charter.sites if s.letter == found.site), '')}",
         "from, to" if found.event == "hand-over" else "by": ", ".join(person(charter, p) for p in found.people),
@@ -56,7 +57,7 @@ def record_lines(found: CustodyRecord, charter: Charter, signers: tuple[str, ...
         "set": found.set_identifier,
         "to be signed by": ", ".join(lacking) if lacking else "everybody has signed",
     }
-    head = f"{found.mark.upper()}  custody record {found.identifier}: {TOLD[found.event]}"
+    head = f"{found.mark.upper()}  custody record {found.identifier}"
     return (head, "".ljust(WIDTH, "="), *(line for name, value in told.items() if value for line in field(name, value)))
 
 
@@ -164,10 +165,13 @@ def loss(custody: Custody, charter: Charter, positions: tuple[str, ...]) -> tupl
     return (*_survived(survives(survival(plan, able))), "", *(line for each in sentences for line in _item(each)))
 
 
+FINE = "nothing is overdue, nothing waits for a decision"
+
+
 def brief(custody: Custody, now: str) -> tuple[str, str]:
     """Two lines for the screen that everybody opens first: what the key survives, and what is overdue or to be decided."""
     told = survives(survival(_plan(custody), custody.able))
     late, asked = overdue(custody, now), undecided(custody)
     worst = [f"{each.position} {each.what}" for each in late] or [f"{p}: decide by {_by(q.since)}, {q.what}" for p, q in asked]
     more = f", and {len(worst) - 1} more" if len(worst) > 1 else ""
-    return ("; ".join(told), (worst[0] + more) if worst else "nothing is overdue")
+    return ("; ".join(told), (worst[0] + more) if worst else FINE)

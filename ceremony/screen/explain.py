@@ -15,8 +15,8 @@ from ceremony.base.data import encode
 from ceremony.base.mark import permits
 from ceremony.record.chain import changed_fields, changes, replaced_officer
 from ceremony.record.charter import Charter, Medium, Site
+from ceremony.record.survival import compel, freeze
 from ceremony.screen.documents import hsm_certificate
-from ceremony.screen.survival import compel, freeze
 from shares.plan import SchemeName
 from shares.survival import compelling, freezing
 from transfer.limits import Payee, Policy, moment, written

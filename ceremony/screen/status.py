@@ -9,6 +9,8 @@ from ceremony.base.words import spoken
 from ceremony.record.drills import DUE, OVERDUE, Coming, day, days
 from ceremony.record.entries import Step
 from ceremony.record.standing import Standing
+from ceremony.record.whereabouts import Custody
+from ceremony.screen.custody import FINE, brief
 from ceremony.screen.panels import WIDTH, field
 
 LINES = 24
@@ -40,6 +42,7 @@ def screen(found: Standing, now: str, where: str) -> tuple[str, ...]:
         *_clock(found, now),
         *(coming(found.coming) if found.coming else ()),
         *_short("oldest proof", f"{found.oldest[0]}, {found.oldest[1][:10] or 'never'}" if found.oldest else "no share yet"),
+        *(_custody(found.custody, now) if found.custody else ()),
         *_short("in force", _dates(found)),
         *(_short("RESHARE DUE", "; ".join(found.reshare)) if found.reshare else ()),
         *_retired(found),
@@ -103,6 +106,12 @@ def _clock(found: Standing, now: str) -> tuple[str, ...]:
         return _short("DRILL OVERDUE", f"since {day(found.clock, OVERDUE)}: no ordinary transfer is prepared (DRL-01)")
     state = "DUE NOW" if gone >= DUE else f"due from {day(found.clock, DUE)}"
     return _short("drill", f"{state}, {OVERDUE - gone} days left, overdue after {day(found.clock, OVERDUE)}")
+
+
+def _custody(found: Custody, now: str) -> tuple[str, ...]:
+    """What the key survives, and what is overdue (`ceremony custody status` has all of it)."""
+    survives, asked = brief(found, now)
+    return (*_short("survives", survives), *_short("CUSTODY" if asked != FINE else "custody", asked))
 
 
 def coming(found: Coming) -> tuple[str, ...]:

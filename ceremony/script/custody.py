@@ -35,7 +35,7 @@ def take(room: Room) -> Steps:
             continue
         check(room.book, found, raw, signed, room.clock())
         room.screen.fresh(record_lines(found, room.charter))
-        room.screen.enter(f"administrator and witness: {found.event}, as its people say. It goes into the register.")
+        room.screen.enter("administrator and witness: this goes into the register.")
         name = f"custody-{sha256(raw)[:16]}.json"
         if name not in {file.name for file in room.state.all(entries.File)}:
             kept = room.transcript.folder / name

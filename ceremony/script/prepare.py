@@ -80,6 +80,9 @@ def authorization(room: Room) -> Steps:
     if room.state.last(entries.Authorized) is None:
         yield ("tool", _granted(proof))
     check_granted(room.register, room.here.number, wanted.digest)
+    for position, share in sorted(book.custody.shares.items()):
+        if not share.able:
+            room.screen.say(f"{position} cannot open their share: {share.unopened or share.place}, {share.told}. Do not count on them.")
     room.screen.enter("administrator and witness: this is the transfer that you prepare.")
 
 

@@ -10,7 +10,7 @@ import pyte
 from ceremony.cast import WINDOW, Pace
 
 HEADER = re.compile(
-    r"(PRACTICE|PRODUCTION)  (keygen|transfer|receipt|amend|drill|check|reseal)(?:, ceremony \d+)? +"
+    r"(PRACTICE|PRODUCTION)  (keygen|transfer|receipt|amend|drill|check|reseal|reshare|custody)(?:, ceremony \d+)? +"
     r"step (\d+) of (\d+), about (\d+) min left *"
 )
 TITLE = re.compile(r"== (.+?) =+")

@@ -76,8 +76,9 @@ def test_the_head_of_an_authorization_shows_a_rollback(carried_out: Stage, key_a
 
 @pytest.mark.control("AUD-10")
 def test_the_sealing_number_of_a_card_shows_a_rollback(carried_out: Stage, begun: Path) -> None:
-    """Whoever read the slips looked away, or read old ones; the shares are newer all the same."""
+    """Whoever read slips and bags looked away, or read old ones; the shares are newer all the same."""
     restore(carried_out, begun)
+    carried_out.cast.bags = {position: f"{position}-0001" for position in carried_out.cast.bags}
     for path in (carried_out.folder / "slips").glob("slip-0002-*"):
         path.unlink()
     shown = refused(carried_out, "AUD-10", *demonstration.transfer_command(carried_out)[:-1], "outbound-again")

@@ -10,6 +10,9 @@ from ceremony.record.report import commands, facts
 from ceremony.record.report.facts import Key, Share
 from ceremony.record.report.html import Html, Node, check, digest, el, fields, join, lines, moment, section, table
 from ceremony.record.retired import retired
+from ceremony.record.survival import survives
+from ceremony.record.whereabouts import overdue, undecided
+from shares.survival import survival
 from transfer.limits import Policy
 
 
@@ -75,7 +78,9 @@ def key(register: Register) -> Html:
     found = facts.newest_key(register)
     if found is None:
         return section("Key and shares", el("p", "There is no key: no key generation ended with a signed key record."))
-    return section("Key and shares", _record(found), _retired(register), el("h3", "Share health"), _health(register, found))
+    return section(
+        "Key and shares", _record(found), _retired(register), el("h3", "Share health"), _health(register, found), _custody(register)
+    )
 
 
 def _record(key: Key) -> Html:
@@ -138,6 +143,33 @@ def _health(register: Register, key: Key) -> Html:
         table(("Position", "Sealing", "Proven", "Unlocked in", "SHA-256"), rows),
         check(commands.all_of(entries.Proven, columns)),
         check(commitments),
+    )
+
+
+def _custody(register: Register) -> Html:
+    """Where every share is, at the end of this register: what it would say later, `ceremony custody status` says."""
+    custody, now = register.custody, register.time
+    if custody.plan is None or not custody.shares:
+        return join()
+    rows = [
+        (share.position, f"{share.place}: {share.told}", moment(share.since), share.bag or "none", share.decided or "-")
+        for _, share in sorted(custody.shares.items())
+    ]
+    late = [f"{each.position}: {each.control} {each.what}" for each in overdue(custody, now)]
+    asked = [f"{position}: both officers decide, {question.what}" for position, question in undecided(custody)]
+    safes = [f"site {site}: {' and '.join(people)}" for site, people in sorted(custody.safes.items())]
+    told: list[tuple[str, Node]] = [
+        ("Survives the loss of", lines(survives(survival(custody.plan, custody.able)))),
+        ("Safes", lines(safes or ["none is recorded"])),
+        ("Overdue", lines(late or ["nothing"])),
+        ("To be decided", lines(asked or ["nothing"])),
+    ]
+    return join(
+        el("h3", "Custody"),
+        el("p", f"As this register ends, {moment(now)}.", class_="note"),
+        fields(told),
+        table(("Position", "Where", "Since", "Bag", "Decided"), rows),
+        check(commands.all_of(entries.BagClosed, ".body.position, .body.bag")),
     )
 
 

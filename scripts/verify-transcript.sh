@@ -141,7 +141,7 @@ def bag($e): $e.body as $b | "\($b.position) \($b.set_identifier)" as $share | .
       | .lies[$share] = $b.bag | .looked[$b.position] = "closed"
     else need(if $b.state == "missing" then $b.bag == null else ($b.bag == .lies[$share]) == ($b.state != "replaced") end; "STO-01"; "not the bag that was closed last")
       | .looked[$b.position] = (if $b.state == "missing" then "missing" else "open" end)
-      | if $b.state == "intact" then . else .cut = true | .excepted["STO-02"] = false end end;
+      | .bagged[$b.position] = $b.set_identifier | if $b.state == "intact" or $b.set_identifier != (.key_record // "")[:20] then . else .cut = true | .excepted["STO-02"] = false end end;
 def bagged: need([.looked[] | select(. == "open")] == []; "SEC-02"; "a share lies in no bag at the end")
   | need(.kind != "transfer" or (.cut | not) or .excepted["STO-02"]; "STO-02"; "a bag was not intact, and nobody excepted that");
 
@@ -401,7 +401,7 @@ def body($e): $e.body as $b | $e.type as $t
     elif $t == "exported" then after("checked"; "SIG-03") | need(.waiting == {}; "SEC-01"; "exported before every share was locked again")
     elif $t == "sighting" then .sighted = $b | .nodes = ([.nodes[], $b.node] | unique)
     elif $t == "settled" then settled($b)
-    elif $t == "sealing" then .open[$b.position // ""] = "\($b.number) \($b.sha256)"
+    elif $t == "sealing" then need(.bagged[$b.position // ""] == $b.set_identifier or .seen["generated"]; "STO-01"; "a share of another set than its bag") | .open[$b.position // ""] = "\($b.number) \($b.sha256)"
     elif $t == "proven" then (if .alone then .alone = [] else . end) | proven($b) | .newest = .seq | .proven_all += [$b.position]
     elif $t == "quorums" or $t == "generated" then .newest = .seq | examined
       | if .kind == "reshare" and $t == "generated" then after("recovered"; "REC-06") | need($b.made == "recovered"; "REC-06"; "another secret") else . end

@@ -64,8 +64,8 @@ def check_number(bags: Bags, body: entries.BagOpened | entries.BagClosed, where:
             f"{where}the bag of {body.position} is not the one that was closed last",
             found=f"{body.bag or 'no number'}, {body.state}",
             expected=f"{last or 'no bag at all'}, or the word `replaced` after the other number",
-            do="Read the number again. A bag of another number is recorded as `replaced`; a bag that a custody record names is taken into "
-            "the register first (`ceremony custody take`).",
+            do="Read the number again. A bag of another number is recorded as `replaced`; one that a custody record names comes in by "
+            "`ceremony custody take` first. If bag and number are right, this register may be an old copy.",
         )
 
 
@@ -86,15 +86,17 @@ def covered(state: State) -> bool:
 
 
 @control("STO-02")
-def check_intact(state: State, where: str = "") -> None:
-    """STO-02: a bag that is not intact halts an ordinary transfer, unless both officers excepted it since; drills and checks record it.
+def check_intact(state: State, in_use: str, where: str = "") -> None:
+    """STO-02: a bag that is not intact halts an ordinary transfer, unless both officers excepted it since; drills and checks record it,
+    and so does a sweep, which opens another set than the one in use (`in_use`): it is what such a bag calls for.
 
     Whatever the ceremony, it raises the question whether the share is compromised (record/custody.py)."""
-    if state.opened.kind == "transfer" and not_intact(state) and not covered(state):
+    found = [body for body in not_intact(state) if body.set_identifier == in_use]
+    if state.opened.kind == "transfer" and found and not covered(state):
         refuse(
             "STO-02",
             f"{where}somebody may have been at a share",
-            found="; ".join(f"{body.position}: {body.state}" for body in not_intact(state)),
+            found="; ".join(f"{body.position}: {body.state}" for body in found),
             expected="every bag intact",
             do="Keep the bag, tell both officers. They decide: reshare, a new key and a sweep, or an exception that they sign here (x).",
         )

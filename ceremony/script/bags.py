@@ -27,14 +27,20 @@ CLOSE = (
 def opened(room: Room) -> Steps:
     """STO-01, STO-02: number and state of the bag of everybody who is present, as they see it before it is opened."""
     told = {body.position for body in room.state.all(entries.BagOpened)}
-    waiting = [p for p in present(room) if p not in told and p in room.book.key_record.plan.positions]  # a new position has no share yet
+    waiting = [position for position in _holders(room) if position not in told]
     if waiting:
         room.screen.show(panels.paragraph(LOOK))
     for position in waiting:
         yield from _asked(room, position, "the number on your bag", f"missing|{NUMBER}( ({WORDS}))?", _as_opened)
-    check_intact(room.state)
+    check_intact(room.state, room.book.key_record.set_identifier)
     for body in not_intact(room.state):
         room.screen.say(f"STO-02, recorded: the bag of {body.position} is {body.state}. Officers decide within 14 days what it means.")
+
+
+def _holders(room: Room) -> tuple[str, ...]:
+    """Who is present and has a share of the set that is opened: not who has another one's place since that set was made."""
+    former = {p for p, share in room.book.custody.shares.items() if share.former and room.opening == room.book.in_use}
+    return tuple(p for p in present(room) if p in room.plan.positions and p not in former)
 
 
 def closed(room: Room) -> Steps:

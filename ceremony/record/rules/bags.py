@@ -7,7 +7,7 @@ from ceremony.record import checkpoint, entries
 from ceremony.record.bags import check_intact, check_number, to_close
 from ceremony.record.ledger import VOID, Ledger
 from ceremony.record.register import Ceremony
-from ceremony.record.rules.common import differs
+from ceremony.record.rules.common import differs, equal
 from ceremony.record.signers import COPY
 from ceremony.record.state import Recorded
 
@@ -15,21 +15,23 @@ from ceremony.record.state import Recorded
 def check(ceremony: Ceremony, ledger: Ledger) -> None:
     """Every bag by the ones before it, always; no share is unlocked whose bag was not looked at; at the end each is closed again,
     and two people have signed that."""
-    bags, looked, where = ledger.bags, set[str](), f"{ceremony.folder.name}: "
+    bags, looked, where = ledger.bags, dict[str, str](), f"{ceremony.folder.name}: "
+    made = ceremony.state.last(entries.Generated)
     for entry in ceremony.state.entries:
         body = entry.body
         if isinstance(body, entries.BagOpened | entries.BagClosed):
             check_number(bags, body, where)
         if isinstance(body, entries.BagOpened):
-            looked.add(body.position)
+            looked[body.position] = body.set_identifier
         if isinstance(body, entries.Unlocked) and body.position not in looked:
             differs("STO-01", ceremony, f"the bag of {body.position}", "not looked at before its share was unlocked", "number and state")
+        if isinstance(body, entries.Sealing) and made is None:
+            equal("STO-01", ceremony, f"the set whose bag {body.position} opened", looked.get(body.position), body.set_identifier)
         bags = bags.after((entry,))
     closed = ceremony.state.closed
     if closed is None or closed.outcome == VOID:
         return
-    check_intact(ceremony.state, where)
-    made = ceremony.state.last(entries.Generated)
+    check_intact(ceremony.state, ledger.key.set_identifier if ledger.key else "", where)
     open_yet = [body.position for body in to_close(ceremony.state)]
     if made is not None:
         open_yet = [p for p in ledger.charter.custodians if (p, made.set_identifier) not in bags.closed]

@@ -38,8 +38,9 @@ def opened(room: Room) -> Steps:
 
 
 def _holders(room: Room) -> tuple[str, ...]:
-    """Who is present and has a share of the set that is opened: not who has another one's place since that set was made."""
-    former = {p for p, share in room.book.custody.shares.items() if share.former and room.opening == room.book.in_use}
+    """Who is present and holds a position of the set that is opened. Who has another one's place comes to a resharing without a share."""
+    resharing = room.state.opened.kind == "reshare"
+    former = {p for p, share in room.book.custody.shares.items() if share.former and resharing}
     return tuple(p for p in present(room) if p in room.plan.positions and p not in former)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import pytest
@@ -11,10 +13,16 @@ import pytest
 from ceremony import demonstration
 from ceremony.demonstration import Stage, key
 from ceremony.record.register import Register
-from ceremony.record.retired import retired
+from ceremony.record.retired import reshare_due, retired
 from ceremony.record.signed import signatures_path
+from ceremony.record.standing import standing
+from ceremony.record.state import State
+from ceremony.screen.status import screen
+from ceremony.script.loop import next_step
+from ceremony.script.table import SCRIPTS, in_one_sitting, number_of, set_signed
 from shares.envelope import Header
 from tests.ceremony import rehearsal
+from tests.ceremony.test_amendment import CHARTER, GENESIS, amend_charter, new_key, signs, take, use_new_key
 from tests.ceremony.test_health import both_verify, words
 from tests.ceremony.test_interruptions import KILLED, check_ended
 
@@ -136,4 +144,80 @@ def test_cut_off_before_the_last_signature_the_set_in_use_is_as_it_was(authorize
         order(authorized)
         command = reshare(authorized)
     assert opens_whole(authorized) == before.set_identifier
+    both_verify(authorized)
+
+
+@dataclass(slots=True)
+class Later(Stage):
+    """The same stage after an amendment of the charter alone: every command is given both charters."""
+
+    def act(self, title: str, *commands: Sequence[str]) -> str:
+        both = [[w for word in words for w in ([word, "--charter", CHARTER] if word == GENESIS else [word])] for words in commands]
+        return Stage.act(self, title, *both)
+
+
+def replaced(set_: Stage, away: Path) -> None:
+    """A2 is somebody else from now on, and takes no share over; site C gets a third custodian. It is decided to reshare."""
+    new_key(set_, "A2", "Amy Adler")
+    home = set_.folder / "custodians" / "C3"
+    home.mkdir()
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "C3", "-f", str(home / "id_signing")], check=True)
+    enrol = ("charter", "enrol", "--person", "C3", "--name", "Cyril Cole", "--key", key("C3"), "-o", "office/enrolment-C3-new.json")
+    set_.act("Enrol", enrol)
+    set_.cast.media = {**set_.cast.media, "C3": Path("custodians/C3")}
+    amend_charter(set_, "--enrolment", "office/enrolment-A2-new.json", "--enrolment", "office/enrolment-C3-new.json")
+    signs(set_, "cfo", "cto", "witness")
+    set_.cast.instead = [(r"administrator, A2: Reshare, or a new key\? ", "reshare")]
+    set_.act("Amend", take(set_, "--charter", CHARTER))
+    use_new_key(set_, "A2")
+    (old,) = sealed(set_, "A2")
+    old.rename(away / "at-home.sealed")
+
+
+@pytest.mark.control("GEN-14")
+@pytest.mark.control("REC-02")
+def test_a_custodian_is_replaced_and_another_one_comes(authorized: Stage, tmp_path: Path) -> None:
+    """Nothing is prepared before the reshare; it is cut off after the last signature, and while old shares go; then all goes on."""
+    before = Register.open(authorized.folder / "register").key_record
+    replaced(authorized, tmp_path)
+    found = standing(authorized.folder / "register", "2026-11-20T00:00:00Z")
+    assert found.reshare == ("the charter has other sites, positions or thresholds", "A2 was replaced")
+    assert any(line.startswith("  RESHARE DUE") for line in screen(found, "2026-11-20T00:00:00Z", "register"))
+    shown, code = rehearsal.run(authorized, *demonstration.prepare_command(authorized))
+    assert (code, rehearsal.refusals(authorized)) == (1, ["REC-02"]), shown[-2000:]
+    assert "ceremony shares reshare" in shown.replace("\n", " ")
+    authorized.act("Void", (*words(authorized, "void"), "--reason", "reshare first"))
+    order(authorized, (GENESIS, CHARTER))
+    shown, code = rehearsal.run_broken(authorized, "kill-step:Sign the key record", reshare(authorized))
+    assert code == KILLED, shown[-2000:]
+    shown, code = rehearsal.run(authorized, *words(authorized, "void"), "--reason", "too late")
+    assert code == 1
+    assert "GEN-14 this resharing cannot be void" in shown
+    shown, code = rehearsal.run_broken(authorized, "kill-after:destroyed", resume(authorized))
+    assert (code, rehearsal.types(authorized)[-1]) == (KILLED, "destroyed"), shown[-2000:]
+    shown, code = rehearsal.run(authorized, *resume(authorized))
+    assert code == 0, shown[-2000:]
+    assert "MAY EXIST      A2" in shown
+    both_verify(authorized)
+    book = Register.open(authorized.folder / "register")
+    assert (book.key_record.plan, book.key_record.accounts) == (book.charter.plan, before.accounts)
+    assert "C3" in book.key_record.custodian_commitments
+    assert reshare_due(book) == ()
+    (left,) = retired(book)
+    assert (left.may_exist, left.enough) == (("A2",), False)
+    state = book.ceremonies[-1].state
+    for at in range(1, len(state.entries)):
+        cut = State(state.entries[:at])
+        split = cut.file("key-record") is not None
+        assert in_one_sitting(cut) == (split and not set_signed(cut))
+        if set_signed(cut):
+            assert next_step(SCRIPTS["reshare"], cut, alive=False).number >= number_of("reshare", "generate:sign_key_record")
+    later = Later(**{f.name: getattr(authorized, f.name) for f in fields(Stage)})
+    for name in ("authorization", "confirmation"):
+        for path in (later.folder / "office" / f"{name}.json", later.folder / "office" / f"{name}.signatures"):
+            path.unlink(missing_ok=True)
+    demonstration.authorize(later)
+    demonstration.prepare(later)
+    demonstration.transfer(later)
+    check_ended(authorized, "carried out")
     both_verify(authorized)

@@ -1,0 +1,316 @@
+"""What both verifiers hold a resharing to: each rule broken once in a register that is else really signed; and what may still exist of
+a retired set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ceremony.base.control import Refused
+from ceremony.base.data import dump
+from ceremony.base.lines import sha256
+from ceremony.record import entries
+from ceremony.record.keyrecord import KeyRecord
+from ceremony.record.order import ShareOrder
+from ceremony.record.register import Register
+from ceremony.record.report import report
+from ceremony.record.retired import Retired, retired
+from ceremony.record.standing import standing
+from ceremony.record.verify import verify
+from ceremony.screen.status import screen
+from tests.record import sample
+from tests.record.sample import Anchor, Change, Entry, FastDesk, Play, Sample, unchanged
+from tests.record.test_health_rules import other, without
+from tests.record.test_verify_stock import run as stock
+
+START = "2026-11-15T09:00:00Z"
+OFFICERS = ("cfo", "cto")
+LEFT = ("B2", "D3")
+"""Who has no old share with them."""
+
+
+class Reshared(Sample):
+    """A register whose newest set is the one of `made`, once there is one."""
+
+    made: KeyRecord | None = None
+
+    @property
+    def key_record(self) -> KeyRecord:
+        return self.made or super().key_record
+
+
+def order(made: Sample, head: str, **changes: Any) -> ShareOrder:
+    """Both officers let all shares be made anew."""
+    given = ShareOrder(
+        kind="reshare",
+        mark="practice",
+        genesis=made.founding.digest,
+        charter=made.charter.digest,
+        key_record=made.key_record.digest,
+        register_head=head,
+        identifier="s-20261114-00000001",
+        reason="a custodian leaves",
+        requester="cfo",
+        not_before="2026-11-14T09:00:00Z",
+        expires="2026-11-30T09:00:00Z",
+    )
+    return replace(given, **changes)
+
+
+def following(made: Sample, number: int) -> KeyRecord:
+    """The same key in other shares."""
+    old = made.key_record
+    return replace(
+        old,
+        charter=made.charter.digest,
+        ceremony=number,
+        follows=old.digest,
+        issued=START,
+        custodian_commitments={p: sha256(f"{p} {number}".encode()) for p in old.plan.positions},
+        site_commitments={letter: sha256(f"{letter} {number}".encode()) for letter in old.plan.letters},
+    )
+
+
+def reshare(made: Reshared, number: int, prev: str, record: dict[str, Any], signers: tuple[str, ...] = OFFICERS) -> str:
+    """As `ceremony shares reshare` records it. `record`: fields of the new key record that are others."""
+    scribe = made.begin(number, "reshare", "reshare", prev, START)
+    everyone = (*made.charter.custodians, "administrator", "witness")
+    said, old = order(made, prev), made.key_record
+    scribe.keep("share-order.json", "share-order", dump(said))
+    scribe.sign_file("share-order", "share-order.json", signers)
+    scribe.add("tool", entries.Ordered(order=said.digest, identifier=said.identifier, kind=said.kind, positions=()))
+    scribe.step("Share order")
+    made._start_vault(scribe)
+    scribe.add("tool", entries.VaultEnded(reason="prepared"))
+    scribe.step("Machine and HSM")
+    scribe.from_outside(number - 1)
+    scribe.roll_call(everyone)
+    scribe.step("Roll-call")
+    made.open_bags(scribe, made.charter.custodians)
+    made._start_vault(scribe)
+    scribe.add("tool", entries.Resharing(key_record=old.digest, order=said.digest, positions=made.charter.custodians))
+    for position in sample.ROOM:
+        scribe.add(position, entries.Unlocked(position=position, number=1))
+    scribe.step("Unlock the old shares")
+    scribe.add("tool", entries.Recovered(positions=sample.ROOM, spares=(), accounts=("main",)))
+    made.made = replace(following(made, number), **record)
+    scribe.keep("key-record.json", "key-record", dump(made.made))
+    generated = entries.Generated(
+        made="recovered", sources=("os", "HSM"), set_identifier=made.made.set_identifier, commitments=len(everyone) - 2 + 4
+    )
+    scribe.add("tool", generated)
+    scribe.step("Recover and split anew")
+    for position in made.charter.custodians:
+        sealed = entries.Sealing(
+            position=position, number=2, set_identifier=made.made.set_identifier, sha256=sha256(f"{position} 2".encode())
+        )
+        scribe.add(position, sealed)
+        scribe.add(position, entries.Proven(position=position, number=2, sha256=sealed.sha256))
+    scribe.step("Lock, write, read back, open")
+    scribe.add("tool", entries.Quorums(of_sites=12, whole=4, stand_for=108))
+    scribe.step("Prove every quorum")
+    scribe.add("tool", entries.VaultEnded(reason="every share is locked and proven"))
+    scribe.sign_file("key-record", "key-record.json", everyone)
+    scribe.step("Sign the key record")
+    for position in made.charter.custodians:
+        if position not in LEFT:
+            gone = entries.Destroyed(
+                position=position,
+                set_identifier=old.set_identifier,
+                numbers=(1,),
+                medium="a stick",
+                tool="cold-ceremony",
+                how="overwritten",
+            )
+            scribe.add(position, gone)
+    scribe.step("Destroy the old shares")
+    made.close_bags(scribe, made.charter.custodians)
+    scribe.checkpoint("adjournment", everyone)
+    scribe.step("Adjourn")
+    scribe.add("tool", entries.Closed(outcome="set reshared", reason="B2 D3 may still exist"))
+    return scribe.transcript.head
+
+
+def ended(folder: Path, change: Change = unchanged, record: dict[str, Any] | None = None, signers: tuple[str, ...] = OFFICERS) -> Anchor:
+    """A key generation, and a resharing after it; `change` as for the sample."""
+    folder.mkdir()
+    made = Reshared(FastDesk(folder.parent), folder, Play(change=change))
+    head = reshare(made, 2, made.keygen(), record or {}, signers)
+    return Anchor(folder, made.charter.digest, head)
+
+
+@pytest.mark.control("SEC-05")
+def test_both_verify_it_and_what_may_still_exist_is_counted(tmp_path: Path) -> None:
+    anchor = ended(tmp_path / "register")
+    verdict = verify(anchor.register, anchor.genesis, anchor.head)
+    assert verdict.word == "VERIFIED"
+    done = stock(anchor.register, anchor.genesis, anchor.head)
+    assert (done.returncode, done.stderr) == (0, "")
+    book = Register.open(anchor.register)
+    assert (book.in_use.ceremony, book.key_began, book.sets.former) == (2, 1, None)
+    (left,) = retired(book)
+    assert (left.ceremony, left.may_exist, left.enough) == (2, LEFT, False)
+    assert book.sets.retired == {left.identifier: 2}
+    page = report(book, verdict).decode()
+    assert "Retired sets" in page
+    assert "too few to be the key" in page
+    assert "recovered secret split anew" in page
+    shown = screen(standing(anchor.register, START), START, "register")
+    assert f"  old shares     2 of set {left.identifier} may exist, too few for the key" in shown
+    assert max(map(len, shown)) <= 78
+
+
+@pytest.mark.control("SEC-05")
+def test_enough_old_shares_at_large_are_the_key(tmp_path: Path) -> None:
+    """Nobody had their old share with them: only a new key and a sweep are safe, and every screen says so."""
+    anchor = ended(tmp_path / "register", without(entries.Destroyed))
+    verdict = verify(anchor.register, anchor.genesis, anchor.head)
+    book = Register.open(anchor.register)
+    (left,) = retired(book)
+    assert (left.may_exist, left.enough) == (book.charter.custodians, True)
+    assert "ONLY A NEW KEY AND A SWEEP ARE SAFE" in left.advice
+    assert "ONLY A NEW KEY AND A SWEEP ARE SAFE" in report(book, verdict).decode()
+    shown = screen(standing(anchor.register, START), START, "register")
+    assert any("ENOUGH FOR THE KEY" in line for line in shown)
+
+
+@pytest.mark.control("SEC-05")
+def test_an_old_share_counts_as_destroyed_when_two_people_have_signed_it(tmp_path: Path) -> None:
+    """C1 says at the end that they do not agree: what C1 destroyed counts as if it still existed."""
+
+    def change(ceremony: str, actor: str, body: Any) -> Iterable[Entry]:
+        if ceremony == "reshare" and actor == "C1" and isinstance(body, entries.Signature) and body.purpose == "adjournment":
+            return [
+                (actor, entries.Disagreed(to="adjournment", because="mine was not destroyed")),
+                (actor, replace(body, purpose="disagreement")),
+            ]
+        return [(actor, body)]
+
+    anchor = ended(tmp_path / "register", change)
+    (left,) = retired(Register.open(anchor.register))
+    assert left.may_exist == ("B2", "C1", "D3")
+
+
+@pytest.mark.control("SEC-05")
+def test_the_count_is_that_of_the_retired_sets_own_plan(tmp_path: Path) -> None:
+    """Against brute force over the sites of the desk: three of four sites, two of three at each; a copy of a share is no second share."""
+    book = Register.open(ended(tmp_path / "register").register)
+    record = book.sets.all[0].record
+    for count in (0, 1, 5, 6, 7, 12):
+        for gone in list(combinations(record.plan.positions, count))[:200]:
+            left = Retired(record, 2, START, frozenset(gone))
+            sites = [sum(p[0] == letter for p in left.may_exist) >= 2 for letter in "ABCD"]
+            assert left.enough == (sum(sites) >= 3)
+
+
+def first(kind: type, **fields: Any) -> Change:
+    """The first entry of a kind in the resharing with other fields."""
+    left = [True]
+
+    def change(ceremony: str, actor: str, body: Any) -> Iterable[Entry]:
+        if ceremony == "reshare" and isinstance(body, kind) and left:
+            left.pop()
+            return [(actor, replace(body, **fields))]
+        return [(actor, body)]
+
+    return change
+
+
+def before(kind: type, actor_: str, extra: Any) -> Change:
+    """One entry more, before the first of a kind."""
+    left = [extra]
+
+    def change(ceremony: str, actor: str, body: Any) -> Iterable[Entry]:
+        if ceremony == "reshare" and isinstance(body, kind) and left:
+            return [(actor_, left.pop()), (actor, body)]
+        return [(actor, body)]
+
+    return change
+
+
+SET = "ab" * 10
+GONE = {"medium": "a stick", "tool": "cold-ceremony", "how": "overwritten"}
+
+
+def early(ceremony: str, actor: str, body: Any) -> Iterable[Entry]:
+    """An old share is destroyed before the last signature."""
+    if ceremony == "reshare" and actor == "witness" and isinstance(body, entries.Signature) and body.purpose == "key-record":
+        return [("A1", entries.Destroyed(position="A1", set_identifier=IDENTIFIER[0], numbers=(1,), **GONE)), (actor, body)]
+    return [(actor, body)]
+
+
+IDENTIFIER: list[str] = []
+"""The set identifier of the sample's first set, known when it is made."""
+
+BROKEN: dict[str, tuple[str, str | None, Any, dict[str, Any]]] = {
+    "a quorum too few": ("REC-01", None, lambda: first(entries.Recovered, positions=("A1", "A2", "B1", "B3", "C1")), {}),
+    "not recovered": ("REC-06", "REC-06", lambda: without(entries.Recovered), {}),
+    "another secret": ("REC-06", "REC-06", lambda: first(entries.Generated, made="new"), {}),
+    "no account compared": ("REC-06", None, lambda: first(entries.Recovered, accounts=()), {}),
+    "another set": ("SIG-08", "SIG-08", lambda: first(entries.Resharing, key_record="00" * 32), {}),
+    "another order": ("SIG-08", "SIG-08", lambda: first(entries.Resharing, order="00" * 32), {}),
+    "not begun": ("SIG-08", "SIG-08", lambda: without(entries.Resharing), {}),
+    "a key for the HSM": (
+        "SIG-08",
+        "SIG-08",
+        lambda: before(
+            entries.Quorums, "tool", entries.Imported(import_key="00" * 32, attested="not attested", paths=(), attributes={"SIGN": "yes"})
+        ),
+        {},
+    ),
+    "an old card": ("REC-12", None, lambda: first(entries.Unlocked, number=7), {}),
+    "one share not proven": ("GEN-14", "GEN-14", lambda: without(entries.Proven, position="C3"), {}),
+    "no quorum proven": ("GEN-07", "GEN-07", lambda: without(entries.Quorums), {}),
+    "destroyed before the last signature": ("SEC-05", "SEC-05", lambda: early, {}),
+    "a share of no retired set destroyed": ("SEC-05", "SEC-05", lambda: first(entries.Destroyed, set_identifier=SET), {}),
+    "a share that there never was": ("SEC-05", None, lambda: first(entries.Destroyed, numbers=(9,)), {}),
+    "of somebody else": ("ASM-01", None, lambda: first(entries.Destroyed, position="A2"), {}),
+    "an old share removed": ("SEC-05", None, lambda: before(entries.Quorums, "A1", entries.Removed(position="A1", number=1, **GONE)), {}),
+    "it follows nothing": ("SEC-05", "SEC-05", lambda: unchanged, {"follows": None}),
+    "it follows another one": ("SEC-05", "SEC-05", lambda: unchanged, {"follows": "cd" * 32}),
+    "other accounts": ("REC-06", "REC-06", lambda: unchanged, {"accounts": ()}),
+    "another charter": ("GEN-08", "GEN-08", lambda: unchanged, {"charter": "cd" * 32}),
+    "a number used before": ("REC-12", None, lambda: other(entries.Sealing, number=1), {}),
+    "another outcome": ("AUD-08", "AUD-08", lambda: first(entries.Closed, outcome="key record signed"), {}),
+    "void after the last signature": ("GEN-14", "GEN-14", lambda: first(entries.Closed, outcome="void"), {}),
+}
+
+
+@pytest.mark.control("SEC-05")
+@pytest.mark.control("GEN-14")
+@pytest.mark.parametrize("name", list(BROKEN))
+def test_each_rule_is_broken_once(name: str, tmp_path: Path) -> None:
+    identifier, also, change, record = BROKEN[name]
+    IDENTIFIER[:] = [Sample(FastDesk(tmp_path), tmp_path).key_record.set_identifier]
+    anchor = ended(tmp_path / "register", change(), record)
+    with pytest.raises(Refused) as caught:
+        verify(anchor.register, anchor.genesis, anchor.head)
+    assert caught.value.identifier == identifier, caught.value
+    if also is not None:
+        done = stock(anchor.register, anchor.genesis, anchor.head)
+        assert (done.returncode, done.stderr.split(" ")[0]) == (1, also), done.stderr
+
+
+@pytest.mark.control("AUT-02")
+def test_one_officer_orders_no_resharing(tmp_path: Path) -> None:
+    anchor = ended(tmp_path / "register", signers=("cfo",))
+    with pytest.raises(Refused, match="AUT-02"):
+        verify(anchor.register, anchor.genesis, anchor.head)
+    assert stock(anchor.register, anchor.genesis, anchor.head).returncode == 1
+
+
+@pytest.mark.control("REC-02")
+def test_a_transfer_after_it_is_of_the_new_set(tmp_path: Path) -> None:
+    """Sealing numbers go on; with the old set's numbers it is refused."""
+    folder = tmp_path / "register"
+    folder.mkdir()
+    made = Reshared(FastDesk(tmp_path), folder, Play())
+    head = made.transfer(3, reshare(made, 2, made.keygen(), {}))
+    assert verify(folder, made.charter.digest, head).word == "VERIFIED"
+    done = stock(folder, made.charter.digest, head)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -367,9 +367,9 @@ def _genesis(set_: Stage) -> tuple[str, str]:
 
 
 def key_record(set_: Stage) -> str:
-    """Where the key record lies, seen from the stage."""
-    (path,) = set_.folder.glob("register/*-keygen/key-record.json")
-    return str(path.relative_to(set_.folder))
+    """Where the key record of the set in use lies, seen from the stage."""
+    made = Register.open(set_.folder / "register").key_ceremony
+    return str((made.folder / "key-record.json").relative_to(set_.folder))
 
 
 BEFORE_TRANSFER = (found, generate, fund, snapshot, authorize, prepare)

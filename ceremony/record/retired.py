@@ -85,6 +85,8 @@ def _destroyed(book: Register) -> dict[str, set[str]]:
     for state in _ended(book):
         for name in {body.set_identifier for body in state.all(entries.Destroyed)}:
             found.setdefault(name, set()).update(gone(state, name))
+        for said in (body.record for body in state.all(entries.Custody) if body.record.event == "destroyed"):
+            found.setdefault(said.set_identifier or "", set()).update(said.positions)  # two people signed the record itself
     return found
 
 

@@ -69,7 +69,7 @@ _SET = {
     ),
     "SET-09": Control(
         "Known-answer tests of every building block run at each start, in each process that computes with it; any failure stops the tool",
-        ("self-tests",),
+        ("self-tests", "custodian-token"),
         "a failure at the start of a command, before a ceremony is begun, is told and not recorded",
     ),
 }
@@ -93,7 +93,11 @@ _GEN = {
         "No passphrase, PIN, share, seed or private key is in a file, output, argument, environment or another process",
         instead="a property of the whole and no single function: held by the vault's processes and by the canary tests",
     ),
-    "GEN-10": Control("Each sealed share is written to its own custodian's medium, on which nobody else's share may lie", ("sealing",)),
+    "GEN-10": Control(
+        "Each sealed share is written to its own custodian's medium (file, card or token, as the charter allows), on which nobody else's "
+        "share may lie",
+        ("sealing",),
+    ),
     "GEN-11": Control(
         "A custodian confirms what they received by reading its digest words back",
         instead="each custodian opens their own share from their own medium instead, at once",
@@ -237,7 +241,9 @@ _REC = {
         "One child key for each address that is spent, each with exactly the attributes to sign; never the account key", ("imported",)
     ),
     "REC-10": Control(
-        "Passphrases and shares live in one process, PIN and session in another; what protects both is recorded", ("vault", "vault-ended")
+        "Passphrases and shares live in one process, PIN and session in another, the PIN of a custodian's token in a third; what protects "
+        "each is recorded",
+        ("vault", "custodian-token", "vault-ended"),
     ),
     "REC-11": Control("A site opens its share at home for one ceremony", instead="courier mode is not in this release"),
     "REC-12": Control(
@@ -327,7 +333,7 @@ _SEC = {
     "SEC-04": Control(
         "The sanitisation of a medium is recorded: who, which, how",
         ("removed",),
-        "old sealed shares are overwritten and removed, from which medium, by what and how; the medium as a whole is not sanitised",
+        "old sealed shares are overwritten and removed, erased from a token, or torn before two people; media are not sanitised whole",
     ),
     "SEC-05": Control(
         "A retired set is refused by name, and the tool counts which old shares can still exist",

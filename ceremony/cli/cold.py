@@ -37,6 +37,9 @@ MODULE = "/usr/lib/softhsm/libsofthsm2.so"
 register_option = click.option("--register", "folder", type=click.Path(path_type=Path), required=True, help="The register's folder.")
 genesis_option = click.option("--genesis", required=True, metavar="HEX", help="Digest of the genesis charter, from your closing slip.")
 module_option = click.option("--module", default=MODULE, show_default=True, metavar="FILE", help="The HSM's PKCS#11 library.")
+token_module_option = click.option(
+    "--token-module", metavar="FILE", help="The PKCS#11 library of custodians' tokens; asked for when a share lies on one."
+)
 slips_option = click.option(
     "--slips", type=click.Path(), metavar="DIR", help="Folder for the closing slips; `slips` beside the register if not given."
 )
@@ -54,13 +57,14 @@ revocation_option = click.option("--revocation", type=document, help="A signed r
 @click.option("--genesis", metavar="HEX", help="For a new key: digest of the genesis charter, from your closing slip.")
 @click.option("--order", type=document, help="For a new key: the share order of both officers (`shares order draft --kind new-key`).")
 @module_option
+@token_module_option
 @slips_option
 def keygen(folder: Path, slips: str | None, **given: str | None) -> None:
     """Generate a key and its shares, with every custodian in the room, in one sitting.
 
     The first key of a register needs --charter and --policy; a new one, to which the old one is swept, --genesis and --order."""
-    documents = {**_without_nothing(given), "slips": str(slips_folder(folder, slips))}
-    asked = frozenset(documents) - {"module", "slips"}
+    documents = {**without_nothing(given), "slips": str(slips_folder(folder, slips))}
+    asked = frozenset(documents) - {"module", "token_module", "slips"}
     if asked == {"charter", "policy"}:
         _first_key(folder, documents)
     elif asked == {"genesis", "order"}:
@@ -117,7 +121,7 @@ def prepare(folder: Path, genesis: str, authorization: str, request_out: Path | 
     """Begin a transfer with administrator and witness alone: authorization, machine, HSM, signing request."""
     if request_out is not None:
         request.check_new(folder, request_out)
-    begin(folder, genesis, "transfer", {"authorization": authorization, **_without_nothing(given)}, until=PREPARED)
+    begin(folder, genesis, "transfer", {"authorization": authorization, **without_nothing(given)}, until=PREPARED)
     if request_out is not None:
         request.write(Register.open(folder), request_out)
         click.echo(f"For the officers: {request_out}. They read it with `ceremony review` and sign with `ceremony approve`.")
@@ -129,13 +133,14 @@ def prepare(folder: Path, genesis: str, authorization: str, request_out: Path | 
 @genesis_option
 @click.option("--out", required=True, type=click.Path(), help="A new folder for the outbound bundle (QR frames go beside it).")
 @module_option
+@token_module_option
 @slips_option
 @revocation_option
 @approvals_option
 def transfer(folder: Path, genesis: str, slips: str | None, **given: str | None) -> None:
     """The transfer itself, with custodians, administrator and witness in the room."""
     given["slips"] = str(slips_folder(folder, slips))
-    with _continued(folder, genesis, _without_nothing(given), "transfer") as room:
+    with _continued(folder, genesis, without_nothing(given), "transfer") as room:
         check_out(room)
         verify(folder, genesis)
         _play(room)
@@ -151,7 +156,7 @@ def transfer(folder: Path, genesis: str, slips: str | None, **given: str | None)
 @slips_option
 def amend(folder: Path, genesis: str, slips: str | None, **given: str | None) -> None:
     """Take a later charter, a later policy, or both into the register; with administrator and witness alone."""
-    documents = _without_nothing(given)
+    documents = without_nothing(given)
     if not documents or {"charter", "succession"} <= documents.keys():
         raise click.UsageError("Give --charter or --succession, or --policy, or a policy with one of them.")
     begin(folder, genesis, "amend", {**documents, "slips": str(slips_folder(folder, slips))}, until=None)
@@ -163,13 +168,14 @@ def amend(folder: Path, genesis: str, slips: str | None, **given: str | None) ->
 @genesis_option
 @click.option("--out", type=click.Path(), help="A new folder for the outbound bundle, when a transfer goes on.")
 @module_option
+@token_module_option
 @slips_option
 @revocation_option
 @approvals_option
 def resume(folder: Path, genesis: str, slips: str | None, **given: str | None) -> None:
     """Go on with the ceremony that was interrupted, where it stands."""
     given["slips"] = str(slips_folder(folder, slips))
-    with _continued(folder, genesis, _without_nothing(given), None) as room:
+    with _continued(folder, genesis, without_nothing(given), None) as room:
         check_one_sitting(room.state)
         check_out(room)
         verify(folder, genesis)
@@ -187,14 +193,14 @@ def void(folder: Path, genesis: str, reason: str, slips: str | None, **given: st
     """End an interrupted ceremony that signed nothing; administrator and witness sign."""
     decode(Free, reason, "--reason")
     given["slips"] = str(slips_folder(folder, slips))
-    with _continued(folder, genesis, _without_nothing(given), None) as room:
+    with _continued(folder, genesis, without_nothing(given), None) as room:
         check_voidable(room)
         loop.append_all(room, revoke.take(room))
         _interruptible(room, lambda: _void(room, reason))
     click.echo(f"Void. head {Register.open(folder).head}")
 
 
-def _without_nothing(given: dict[str, str | None]) -> dict[str, str]:
+def without_nothing(given: dict[str, str | None]) -> dict[str, str]:
     """The options that were given."""
     return {name: value for name, value in given.items() if value is not None}
 

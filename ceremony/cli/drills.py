@@ -8,7 +8,16 @@ import click
 
 from ceremony.base.data import Malformed
 from ceremony.cli.cards import card
-from ceremony.cli.cold import begin, document, genesis_option, module_option, register_option, slips_option
+from ceremony.cli.cold import (
+    begin,
+    document,
+    genesis_option,
+    module_option,
+    register_option,
+    slips_option,
+    token_module_option,
+    without_nothing,
+)
 from ceremony.cli.orders import order
 from ceremony.cli.tokens import token
 from ceremony.record.register import Register
@@ -25,6 +34,7 @@ from ceremony.script.closing import slips_folder
     "--practice-genesis", "evidence_genesis", metavar="HEX", help="Its genesis, from its closing slip (asked for if it is not given)."
 )
 @click.option("--practice-head", "evidence_head", metavar="HEX", help="Its head, from its closing slip (asked for if it is not given).")
+@token_module_option
 @slips_option
 def drill(folder: Path, genesis: str, slips: str | None, **given: str | None) -> None:
     """The quarter's drill: takes in a practice transfer of these very people, then each proves their production share alone."""
@@ -51,10 +61,11 @@ shares.add_command(token)
 @register_option
 @genesis_option
 @click.option("--position", "positions", multiple=True, help="A custodian who is here, such as A1; also `witness`. Asked for if not given.")
+@token_module_option
 @slips_option
-def check(folder: Path, genesis: str, positions: tuple[str, ...], slips: str | None) -> None:
+def check(folder: Path, genesis: str, positions: tuple[str, ...], slips: str | None, **module: str | None) -> None:
     """Each custodian who is here opens their share alone; it is compared, locked again, and never combined (STO-10)."""
-    given = {"positions": " ".join(positions)} if positions else {}
+    given = {**without_nothing(module), **({"positions": " ".join(positions)} if positions else {})}
     begin(folder, genesis, "check", {**given, "slips": str(slips_folder(folder, slips))}, until=None)
     _ended(folder)
 
@@ -64,12 +75,13 @@ def check(folder: Path, genesis: str, positions: tuple[str, ...], slips: str | N
 @genesis_option
 @click.option("--order", "order_path", required=True, type=document, help="The share order that both officers signed.")
 @click.option("--position", "positions", multiple=True, help="A custodian who is here, such as A1; also `administrator`.")
+@token_module_option
 @slips_option
-def reseal(folder: Path, genesis: str, order_path: str, positions: tuple[str, ...], slips: str | None) -> None:
+def reseal(folder: Path, genesis: str, order_path: str, positions: tuple[str, ...], slips: str | None, **module: str | None) -> None:
     """Custodians whom an order names give their share a new passphrase, or another medium; each alone, with the witness (SEC-01).
 
     A forgotten passphrase cannot be helped by this: nobody opens that share again. Then: `ceremony shares reshare`."""
-    given = {"order": order_path, **({"positions": " ".join(positions)} if positions else {})}
+    given = {"order": order_path, **without_nothing(module), **({"positions": " ".join(positions)} if positions else {})}
     begin(folder, genesis, "reseal", {**given, "slips": str(slips_folder(folder, slips))}, until=None)
     _ended(folder)
 
@@ -79,10 +91,11 @@ def reseal(folder: Path, genesis: str, order_path: str, positions: tuple[str, ..
 @genesis_option
 @click.option("--order", required=True, type=document, help="The officers' share order; its .signatures lie beside it.")
 @module_option
+@token_module_option
 @slips_option
-def reshare(folder: Path, genesis: str, slips: str | None, **given: str) -> None:
+def reshare(folder: Path, genesis: str, slips: str | None, **given: str | None) -> None:
     """All shares of the same key are made anew, with everyone in the room; those of before are retired and destroyed (SEC-05)."""
-    begin(folder, genesis, "reshare", {**given, "slips": str(slips_folder(folder, slips))}, until=None)
+    begin(folder, genesis, "reshare", {**without_nothing(given), "slips": str(slips_folder(folder, slips))}, until=None)
     _ended(folder)
 
 

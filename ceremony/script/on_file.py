@@ -106,7 +106,7 @@ def remove(room: Room, position: str, set_identifier: str, below: int | None) ->
     _tidy(folder)
     for path in _shares(folder):
         header = Header.unpack(read_file(path, SEALED))
-        if header.set_identifier == set_identifier and (below is None or header.sealing < below):
+        if (header.position, header.set_identifier) == (position, set_identifier) and (below is None or header.sealing < below):
             destroy(path)
             check_gone(position, path.name, {left.name for left in folder.iterdir()})
             yield Gone(header.sealing, medium_of(tree.ROOT, folder), HOW)

@@ -21,7 +21,7 @@ from ceremony.vault.process import VaultLost
 from ceremony.vault.protocol import Interrupted, PresentToken, StoredShare, WrongSecret
 from shares.envelope import Header
 
-MODULE = "token-module"
+MODULE = "token_module"
 HOW = "object destroyed (C_DestroyObject), and its absence listed in a new session; a token may keep old cells"
 
 
@@ -109,7 +109,11 @@ def _erase(room: Room, position: str, set_identifier: str, below: int | None, to
     process = _open(room, position, token)
     for share in process.shares():
         header = whose(share)
-        if header is not None and header.set_identifier == set_identifier and (below is None or header.sealing < below):
+        if (
+            header is not None
+            and (header.position, header.set_identifier) == (position, set_identifier)
+            and (below is None or header.sealing < below)
+        ):
             left = process.erase(share)
             check_gone(position, share.label, {each.label for each in left})
             yield Gone(header.sealing, f"token {token.label} (serial {token.serial})", HOW)

@@ -277,3 +277,11 @@ def test_a_token_with_somebody_elses_share_takes_none(mixed: Stage) -> None:
     assert [(body["number"], body["medium"]) for body in bodies(mixed, "sealing")] == [("2", "token"), ("3", "file")]
     assert kept(mixed, "A2") == ["share-A2-0003.sealed"]
     assert [label.split()[0] for label, _ in objects(mixed, "A2")] == ["share-C1-0001"]
+
+
+@pytest.mark.control("GEN-09")
+def test_no_pin_of_a_token_is_in_anything_that_is_kept(carried: Stage) -> None:
+    """Not in the register, not on a stick, not in a bundle; the tokens themselves keep what their maker keeps."""
+    files = [path for path in carried.folder.rglob("*") if path.is_file() and "tokens" not in path.parts]
+    assert len(files) > 40
+    assert [str(path) for path in files if TOKEN_PIN.encode() in path.read_bytes()] == []

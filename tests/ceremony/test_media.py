@@ -285,3 +285,39 @@ def test_no_pin_of_a_token_is_in_anything_that_is_kept(carried: Stage) -> None:
     files = [path for path in carried.folder.rglob("*") if path.is_file() and "tokens" not in path.parts]
     assert len(files) > 40
     assert [str(path) for path in files if TOKEN_PIN.encode() in path.read_bytes()] == []
+
+
+PIN_PROMPT = r"A2, PIN of the token \(it does not show\), then Enter: "
+MODULE_PROMPT = r"Path of the PKCS#11 library of the custodians' tokens: "
+AGAIN = r"A2: another medium \(m\), or set this share aside for today \(s\)\? "
+
+
+def test_a_missing_module_and_three_wrong_pins_end_no_sitting(mixed: Stage) -> None:
+    mixed.cast.instead = [
+        (MODULE_PROMPT, "/nowhere/opensc-pkcs11.so"),
+        (AGAIN, "m"),
+        *[(PIN_PROMPT, f"{wrong}0000000") for wrong in (1, 2, 3)],
+        (AGAIN, "m"),
+    ]
+    shown, code = rehearsal.run(mixed, *check(mixed, "check", "A2"))
+    said = " ".join(shown.split())
+    assert code == 0, shown[-2000:]
+    assert mixed.cast.instead == []
+    assert "/nowhere/opensc-pkcs11.so: there is no such library" in said
+    assert "A2: the token did not take this PIN (2 tries left)" in said
+    assert "A2: the PIN was wrong three times. Your passphrase and your share are as they were" in said
+    assert "Proven alone, and locked again: A2." in said
+
+
+def test_a_token_that_is_full_gives_way_to_a_stick(mixed: Stage, tmp_path: Path) -> None:
+    """The new share goes elsewhere, under the number after that; the old one is erased from the token all the same."""
+    Path(f"{mixed.folder}/hsm/softhsm2.conf.faults").write_text("answer C_CreateObject 31\n")
+    mixed.cast.papers = {**mixed.cast.papers, "the PKCS#11 library of the custodians' tokens": softhsm.make_shim(tmp_path)}
+    mixed.cast.locks_onto = {"A2": "file"}
+    shown, code = rehearsal.run(mixed, *check(mixed, "check", "A2"))
+    assert code == 0, shown[-2000:]
+    assert "it is full: erase an old share" in " ".join(shown.split())
+    assert [(body["number"], body["medium"]) for body in bodies(mixed, "sealing")] == [("2", "token"), ("3", "file")]
+    assert [(body["number"], str(body["medium"]).split(" (")[0]) for body in bodies(mixed, "removed")] == [("1", "token token-A2")]
+    assert kept(mixed, "A2") == ["share-A2-0003.sealed"]
+    assert objects(mixed, "A2") == []

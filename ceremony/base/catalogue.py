@@ -104,7 +104,10 @@ _GEN = {
     ),
     "GEN-12": Control("A key inventory entry and a memo on single signers are filed for every key", instead="keep these records elsewhere"),
     "GEN-13": Control("Secret, coefficients, salts and wrapping keys come from one generator of two sources or more", ("generated",)),
-    "GEN-14": Control("Key generation is one sitting: cut off before its key record is signed, its set never exists", ("closed",)),
+    "GEN-14": Control(
+        "A set is made in one sitting: cut off before its key record is signed by all, it never exists; after that it cannot be void",
+        ("closed",),
+    ),
 }
 
 
@@ -133,7 +136,7 @@ _STO = {
         "A charter that grants or revokes is signed as its predecessor demands, never by its subject alone; a custodian who is replaced"
         " raises the question whether to reshare or to make a new key",
         ("amended", "proposed", "granted", "revoked"),
-        "resharing itself is not in this release; a lost witness can be replaced by nobody",
+        "a lost witness can be replaced by nobody",
     ),
     "STO-08": Control(
         "Fewer sites than the threshold lie in one jurisdiction; which jurisdictions could freeze the funds is said",
@@ -336,8 +339,8 @@ _SEC = {
         "old sealed shares are overwritten and removed, erased from a token, or torn before two people; media are not sanitised whole",
     ),
     "SEC-05": Control(
-        "A retired set is refused by name, and the tool counts which old shares can still exist",
-        ("refusal",),
+        "A retired set is refused by name; its shares are destroyed before two people, and those that may still exist are counted",
+        ("refusal", "destroyed"),
     ),
 }
 

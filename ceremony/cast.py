@@ -106,7 +106,9 @@ class Cast:
     pin: str = field(default_factory=lambda: "".join(secrets.choice("0123456789") for _ in range(12)))
     passphrases: dict[str, str] = field(default_factory=dict)
     bags: dict[str, str] = field(default_factory=dict)
-    """Number of the bag that each custodian's share lies in."""
+    """Number of the bag that each custodian's share lies in; of a former key's, under the position and `of the former key`."""
+    opened: set[str] = field(default_factory=set)
+    """Whose bag was cut open and no new one closed yet."""
     pins: dict[str, str] = field(default_factory=dict)
     """Custodian -> the PIN of their own token."""
     locks_onto: Mapping[str, str] = field(default_factory=dict)
@@ -317,10 +319,24 @@ def _own_token(_: Cast, match: re.Match[str]) -> str:
 
 
 def _new_bag(cast: Cast, match: re.Match[str]) -> str:
-    """The next bag from the pile of this custodian: its number has their position in it."""
-    before = cast.bags.get(match[1], f"{match[1]}-0000")
-    cast.bags[match[1]] = f"{match[1]}-{int(before[-4:]) + 1:04d}"
-    return cast.bags[match[1]]
+    """The next bag from the pile of this custodian: its number has their position in it. A share for which no bag was opened here is
+    one of a new key; the bag of the former key's stays as it is."""
+    position, former = match[1], match[1] + _FORMER
+    known = [int(number[-4:]) for name, number in cast.bags.items() if name in {position, former}]
+    if position in cast.bags and position not in cast.opened and not match[2]:
+        cast.bags[former] = cast.bags[position]
+    cast.opened.discard(position)
+    cast.bags[position + (match[2] or "")] = f"{position}-{max(known, default=0) + 1:04d}"
+    return cast.bags[position + (match[2] or "")]
+
+
+def _bag(cast: Cast, match: re.Match[str]) -> str:
+    """The number on the bag that this custodian brought."""
+    cast.opened.add(match[1])
+    return cast.bags[match[1] + (match[2] or "")]
+
+
+_FORMER = " of the former key"
 
 
 _SECRETLY = r"type your passphrase \(it does not show\), then Enter"
@@ -359,8 +375,8 @@ ANSWERS: tuple[tuple[str, Answer], ...] = (
     (r"Who types from the (?:payee slip|closing slip of the new key) \(so far: ([^)]*)\)\? ", _who_types),
     (r"(\S+), group (\d+) of the first address on your closing slip of the new key: ", _group_of_key),
     (r"(\S+), group (\d+) of payment (\d+) on your payee slip: ", _group),
-    (r"([A-I][1-9]), the number on your bag: ", lambda c, m: c.bags[m[1]]),
-    (r"([A-I][1-9]), the number of your new bag: ", _new_bag),
+    (rf"([A-I][1-9]), the number on your bag({_FORMER})?: ", _bag),
+    (rf"([A-I][1-9]), the number of your new bag({_FORMER})?: ", _new_bag),
     (r"administrator, ([A-I][1-9]): Reshare, or a new key\? \(reshare, rekey, undecided\) ", lambda _c, _m: "undecided"),
     (r"administrator, what comes into the register \(charter, policy, both, succession\)\? ", lambda _c, _m: "charter"),
     (r"Custodians who are here \(([A-I][^)]*)\): ", lambda _c, m: m[1]),

@@ -184,7 +184,7 @@ def approval($e):  # what each person approved: this request, this authorization
   | ($e.body.text | fromjson? // {}) as $a
   | need(($e.body.text == ($a | tojson + "\n")) and $a.type == "approval" and $a.mark == $mark and $a.genesis == $genesis and $a.role == $e.actor
     and $a.ceremony == ($s.number | tostring) and $a.request == $s.request and $a.authorization == $s.authorization
-    and ($a.head == $s.approval_head or ($s.prepared != null and $a.head == $s.prepared and ($e.actor | IN("cfo","cto")))) and $a.key_record == $s.key_record; "SIG-02"; "an approval of something else")
+    and ($a.head == $s.approval_head or ($s.prepared != null and $a.head == $s.prepared and ($e.actor | IN("cfo","cto")))) and $a.key_record == $s.opens; "SIG-02"; "an approval of something else")
   | .approved += [$e.actor];
 
 def signature($e):
@@ -318,6 +318,7 @@ def closed($b):
   | if $b.outcome == "void" then need((.seen["signing"] or .seen["hsm-signed"]) | not; "BRD-06"; "void, but the HSM may have signed")
       | need(.kind != "reshare" or (set_signed | not); "GEN-14"; "void, but everyone had signed the key record")
     elif (.kind == "keygen" and $b.outcome == "key record signed") or (.kind == "reshare" and $b.outcome == "set reshared") then
+      (if .kind == "keygen" then .formers += [.key_record | values] else . end) |
       from_outside | after("quorums"; "GEN-07") | need(everyone | has_all($custodians + ["administrator","witness"]); "ASM-01"; "not everyone was there")
       | need(.proven_all // [] | has_all($custodians); "GEN-14"; "a share was not proven")
       | need(.looked | keys | has_all($custodians); "SEC-02"; "a share lies in no bag at the end")
@@ -379,7 +380,8 @@ def body($e): $e.body as $b | $e.type as $t
     elif $t == "typed-back" and .approval_head == null then .typed[$e.actor] += [$b.groups[] | "\($b.payment) \(.)"]
     elif $t == "step" then step($b)
     elif $t == "resumed" then .again = true | .alone = null
-    elif $t == "authorized" then .nobody_paid = ($b.payments == []) | .authorization = $b.authorization | need($b.authorization == .file_authorization; "AUT-01"; "not the authorization's file") | granted($b)
+    elif $t == "authorized" then .nobody_paid = ($b.payments == [] and $b.address == null) | .opens = ($b.key_record // .key_record)
+      | need($b.to == null or ($b.to == .key_record and ([$b.key_record] - .formers) == []); "AUT-01"; "a sweep from or to another key") | .authorization = $b.authorization | need($b.authorization == .file_authorization; "AUT-01"; "not the authorization's file") | granted($b)
     elif $t == "ordered" then ordered($b)
     elif $t == "sealing" and .kind == "reseal" and (.seen["chosen"] | not) then broken("SEC-01"; "sealed before its custodian chose")
     elif $t == "agreed" then .request = $b.request | after("authorized"; "TXN-01") | need($b.request == .file_request; "SIG-06"; "not the request's file") | reserved($b)
@@ -416,13 +418,13 @@ def body($e): $e.body as $b | $e.type as $t
     elif $t == "vault-ended" then .armed = false | .alone = null
     elif $t == "closed" then closed($b) else . end;
 
-def opened($e): . as $old | fresh + {from: .at, key_record: .key_record, key_folder, held: .held, bags, lies, safes, taken, in_force, charter, rules, proposals, orders, epoch: .in_force, out: [], at: .at, seq: 1, time: .time,
+def opened($e): . as $old | fresh + {from: .at, key_record: .key_record, key_folder, formers, held: .held, bags, lies, safes, taken, in_force, charter, rules, proposals, orders, epoch: .in_force, out: [], at: .at, seq: 1, time: .time,
     number: ($e.body.ceremony | tonumber? // 0), kind: $e.body.kind, folder: "\(("000" + $e.body.ceremony)[-4:])-\($e.body.kind)"}
   | need($old.at == 0 or $old.closed; "AUD-08"; "the ceremony before has not ended")
   | need($e.body.mark == $mark and $e.body.genesis == $genesis; "AUD-03"; "of another genesis, or practice for production")
   | .out += ["O\t\(.folder)"];
 
-foreach inputs as $e (fresh + {at: 0, held: [], out: [], number: 0, in_force: "0001-keygen", charter: $genesis, rules: "", proposals: {}, orders: []};
+foreach inputs as $e (fresh + {at: 0, formers: [], held: [], out: [], number: 0, in_force: "0001-keygen", charter: $genesis, rules: "", proposals: {}, orders: []};
   (if ($e | type == "object") and $e.type == "opened" and ($e.body | type == "object") and ($e.body.ceremony | type == "string")
     then opened($e) else .out = [] | .seq += 1 end)
   | shape($e; $genesis; $mark) | if .out[-1:] | .[0] // "" | startswith("E") then . else body($e) end
@@ -465,7 +467,7 @@ jq -cSa . "$tmp/documents" 2>/dev/null | cmp -s - "$tmp/documents" || refuse AUD
 [ "$(wc -l <"$tmp/documents")" -eq "$(printf '%s\n' */*.json | wc -l)" ] || refuse AUD-01 "a document is not one line"
 jq -nr 'reduce inputs as $d ({}; (input_filename[:4]) as $n | if $d.type == "authorization" then .[$n] += $d
     elif $d.type == "confirmation" then .[$n] += ($d | {checker, heard: [.calls[] | {payee, destination, amount}]}) else . end)
-  | to_entries[] | (.key | tonumber) as $n | .value | select(.kind != "consolidation" or .payments != [] or has("checker"))
+  | to_entries[] | (.key | tonumber) as $n | .value | select((.kind | IN("consolidation","sweep") | not) or .payments != [] or has("checker"))
   | "\($n)\t\(.requester)\t\(.checker)\t\(.heard == .payments)"' -- */*.json >"$tmp/confirmed"
 while IFS=$tab read -r number requester checker all; do
     [ "$requester" != "$checker" ] || refuse AUT-08 "ceremony $number: the requester confirmed the payees alone"

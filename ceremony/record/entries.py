@@ -352,10 +352,15 @@ class Authorized:
     authorization: Digest
     identifier: Name
     payments: tuple[Payment, ...]
-    """None of a consolidation."""
+    """None of a consolidation, and none of a sweep."""
     greatest_fee: int
     replaces: tuple[Digest, ...]
     """Transactions that can never be mined beside this one (BRD-06)."""
+    key_record: Digest | None = None
+    """Of a sweep: the key record of the former key, which it empties; absent from everything else."""
+    to: Digest | None = None
+    """Of a sweep: the key record of the key in use, to whose first address (`address`) everything goes."""
+    address: Text | None = None
 
     @property
     def amount(self) -> int:

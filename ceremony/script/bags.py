@@ -66,11 +66,16 @@ def share_of(room: Room) -> str:
     return made.set_identifier if made else room.opening.identifier
 
 
+def _which(room: Room) -> str:
+    """Said of a bag where its custodian has two: in a sweep, which opens the former key's share and not the one in use."""
+    return " of the former key" if share_of(room) in {each.identifier for each in room.book.sets.formers} else ""
+
+
 def _asked(room: Room, position: str, what: str, pattern: str, body_of: object) -> Steps:
     """One bag; a number that cannot be is refused, recorded, and asked for again: it may have been misread."""
     tries = TRIES
     while True:
-        text = room.screen.ask(f"{position}, {what}: ", "what is printed on the bag: letters, digits and hyphens", pattern)
+        text = room.screen.ask(f"{position}, {what}{_which(room)}: ", "what is printed on the bag: letters, digits and hyphens", pattern)
         body = body_of(room, position, text)  # type: ignore[operator]
         try:
             check_number(room.book.bags, body)

@@ -153,6 +153,9 @@ def _granted(proof: Authorized) -> entries.Authorized:
         payments=wanted.payments,
         greatest_fee=wanted.greatest_fee,
         replaces=wanted.replaces,
+        key_record=wanted.key_record,
+        to=wanted.to,
+        address=wanted.address,
     )
 
 
@@ -336,8 +339,9 @@ def request(room: Room) -> Steps:
     room.screen.show(panels.words("signing request", proof.review.digest))
     if room.state.last(entries.Agreed) is None:
         yield ("tool", _agreed(proof.review))
-    room.screen.say(f"Reserved: {format_btc(wanted.amount)} and {len(proof.review.inputs)} coin(s).")
-    if left := _left(book, here, proof):
+    moved = wanted.amount + sum(output.amount for output in proof.review.swept)
+    room.screen.say(f"Reserved: {format_btc(moved)} and {len(proof.review.inputs)} coin(s).")
+    if left := _left(room.book, room.here, proof):
         room.screen.show(panels.listed("Stays at the former key:", left.told or ("nothing: every coin of the snapshot is swept",)))
 
 

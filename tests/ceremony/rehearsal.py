@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ceremony import demonstration
 from ceremony.cast import Cast, Pace
@@ -51,9 +52,9 @@ def copy(set_: Stage, folder: Path) -> Stage:
     return replace(set_, folder=folder, cast=cast, seconds={})
 
 
-def _remembered(cast: Cast) -> dict[str, dict[str, str]]:
+def _remembered(cast: Cast) -> dict[str, Any]:
     """What people keep in mind, so that a copy of the stage does not change it."""
-    return {"passphrases": dict(cast.passphrases), "former": dict(cast.former), "bags": dict(cast.bags)}
+    return {"passphrases": dict(cast.passphrases), "former": dict(cast.former), "bags": dict(cast.bags), "opened": set(cast.opened)}
 
 
 def run(set_: Stage, *words: str) -> tuple[str, int]:

@@ -518,6 +518,9 @@ class Sample:
             payments=wanted.payments,
             greatest_fee=wanted.greatest_fee,
             replaces=wanted.replaces,
+            key_record=wanted.key_record,
+            to=wanted.to,
+            address=wanted.address,
         )
         scribe.add("tool", granted)
         scribe.step("Authorization")

@@ -98,7 +98,7 @@ SENTENCES: dict[type, Callable[[Any], str]] = {
         f"quorums proven: {b.of_sites} of custodians and {b.whole} of sites were recovered, which prove all {b.stand_for}"
     ),
     entries.Authorized: lambda b: (
-        f"granted: {'; '.join(map(told, b.payments)) or 'a consolidation, which pays nobody'}; from here on it counts"
+        f"granted: {'; '.join(map(told, b.payments)) or _nobody_paid(b)}; from here on it counts"
         + "".join(f"; it replaces {txid}, which can then never be mined" for txid in b.replaces)
     ),
     entries.Ordered: lambda b: f"ordered by both officers: {ordered(b.kind, b.positions)}; from here on the order is used",
@@ -157,6 +157,13 @@ SENTENCES: dict[type, Callable[[Any], str]] = {
     entries.Closed: lambda b: f"closed: {b.outcome}" + (f" ({b.reason})" if b.reason else ""),
 }
 """Kind of entry -> its sentence. Every kind has one."""
+
+
+def _nobody_paid(body: entries.Authorized) -> str:
+    if body.key_record is None:
+        return "a consolidation, which pays nobody"
+    former, to = body.key_record[:20], (body.to or "")[:20]
+    return f"a sweep, which pays nobody: everything of the former key, set {former}, to {body.address} of our key in use, set {to}"
 
 
 def held(body: entries.Vault | entries.CustodianToken) -> int:

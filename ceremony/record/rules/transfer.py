@@ -86,7 +86,7 @@ def _check_authorization(ceremony: Ceremony, ledger: Ledger, known: Known, heads
     """AUT-01 to AUT-10: what was granted is what both officers signed, confirmed by a second person, and was within the policy."""
     wanted, charter = known.authorization, ledger.charter
     found = [(e.line.time, e.body) for e in ceremony.state.entries if isinstance(e.body, entries.Authorized)]
-    fields = ("identifier", "payments", "greatest_fee", "replaces")
+    fields = ("identifier", "payments", "greatest_fee", "replaces", "key_record", "to", "address")
     for time, granted in found:
         signed = (wanted.digest, *(getattr(wanted, name) for name in fields))
         equal("AUT-01", ceremony, "what was granted", (granted.authorization, *(getattr(granted, name) for name in fields)), signed)

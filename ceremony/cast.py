@@ -143,6 +143,8 @@ class Cast:
         import pexpect  # noqa: PLC0415
 
         self.folder = folder
+        if {"keygen", "--order"} <= set(command):  # what people chose for the key before is not what they choose now
+            self.passphrases |= {p + _FORMER: phrase for p, phrase in self.passphrases.items() if _FORMER not in p}
         child = pexpect.spawn(
             command[0],
             list(command[1:]),
@@ -350,6 +352,10 @@ ANSWERS: tuple[tuple[str, Answer], ...] = (
     (r"[A-I][1-9], the same once more, then Enter: ", _own_passphrase),
     (r"Enter tries it as it stands, or correct it: ", lambda _cast, _match: ""),
     (r"([A-I][1-9]),(?: to prove it,)? type your passphrase \(it does not show\), then Enter: ", lambda c, m: c.passphrases[m[1]]),
+    (
+        r"([A-I][1-9]), for the former key's share, type your passphrase \(it does not show\), then Enter: ",
+        lambda c, m: c.passphrases[m[1] + _FORMER],
+    ),
     (r"administrator, PIN of the HSM [^\r\n]*then Enter: ", lambda c, _m: c.pin),
     (r"administrator, first half of the PIN [^\r\n]*then Enter: ", lambda c, _m: c.pin[:6]),
     (r"witness, second half of the PIN [^\r\n]*then Enter: ", lambda c, _m: c.pin[6:]),

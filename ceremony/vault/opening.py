@@ -33,6 +33,8 @@ class Rules:
     profile: ProfileName
     positions: tuple[str, ...]
     alone: bool = False
+    purpose: str = ""
+    """Said where a passphrase is asked for, if it may be taken for another one: `for the former key's share, `."""
     renewed: tuple[str, ...] = ()
 
     @property
@@ -77,7 +79,7 @@ class Board:
         header = envelope.read(sealed, position)
         expected = self._expected(position, tuple(numbers), tuple(self._opened))
         envelope.check_header(header, replace(expected, retired=retired))
-        passphrase = self._talk.ask(position, "")
+        passphrase = self._talk.ask(position, self._rules.purpose)
         try:
             share = envelope.unseal(sealed, passphrase)
         except envelope.WrongPassphrase as error:

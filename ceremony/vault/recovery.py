@@ -20,7 +20,8 @@ from shares.schemes import scheme_of
 
 def rules_of(armed: Armed) -> Rules:
     """Whose shares may be opened for an armed transfer: those who approved it."""
-    return Rules(record=armed.key_record, profile=armed.charter.kdf, positions=armed.positions)
+    purpose = "for the former key's share, " if armed.authorization.kind == "sweep" else ""
+    return Rules(record=armed.key_record, profile=armed.charter.kdf, positions=armed.positions, purpose=purpose)
 
 
 def combined(board: Board, record: KeyRecord) -> tuple[bytes, Recovered]:

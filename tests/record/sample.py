@@ -295,7 +295,9 @@ class Sample:
     """Days by which transfers are later."""
     amended_policy: Policy | None = field(init=False, default=None)
     bags: dict[str, int] = field(init=False, default_factory=dict)
-    """How many bags each share has had."""
+    """How many bags each position has had."""
+    lies: dict[tuple[str, str], str] = field(init=False, default_factory=dict)
+    """(position, set) -> the bag that this share lies in."""
 
     def __post_init__(self) -> None:
         self.founding = self.charter = self.desk.charter()
@@ -306,13 +308,15 @@ class Sample:
 
     @property
     def account(self) -> AccountKey:
-        master = bip32.master(SEED, "test")
-        node = master.derive(bip32.parse_path(PATH))
-        fingerprint = master.public.fingerprint.hex()
-        return AccountKey(name="main", chain="bitcoin", network="regtest", path=PATH, xpub=node.public.text, fingerprint=fingerprint)
+        return account_of(SEED)
 
     @property
     def key_record(self) -> KeyRecord:
+        """Of the set whose shares are opened or made; in tests/record/swept.py there are two."""
+        return self.first_record
+
+    @property
+    def first_record(self) -> KeyRecord:
         plan: Plan = self.founding.plan
         return KeyRecord(
             mark="practice",
@@ -325,7 +329,7 @@ class Sample:
             plan=plan,
             custodian_commitments={p: sha256(p.encode()) for p in plan.positions},
             site_commitments={letter: sha256(letter.encode()) for letter in plan.letters},
-            accounts=(self.account,),
+            accounts=(account_of(SEED),),
         )
 
     def begin(self, number: int, kind: entries.Kind, name: str, prev: str, start: str) -> Scribe:
@@ -351,8 +355,12 @@ class Sample:
         for kind, document in (("charter", self.charter), ("policy", self.policy)):
             scribe.keep(f"{kind}.json", kind, dump(document))  # type: ignore[arg-type]
             scribe.sign_file(kind, f"{kind}.json", ("cfo", "cto", "witness"))
+        return self.generated(scribe, everyone, 0)
+
+    def generated(self, scribe: Scribe, everyone: Sequence[str], before: int) -> str:
+        """All of a key generation after its documents, which end its first step. `before`: the ceremony before it."""
         scribe.step("Charter and policy, or order")
-        scribe.from_outside(0)
+        scribe.from_outside(before)
         scribe.roll_call(everyone)
         scribe.step("Roll-call")
         self._start_vault(scribe)
@@ -363,7 +371,7 @@ class Sample:
         scribe.add("tool", entries.Generated(sources=("os", "HSM"), set_identifier=record.set_identifier, commitments=count))
         scribe.step("Generate and split")
         for position in self.charter.custodians:
-            self._lock(scribe, position, 1)
+            self._lock(scribe, position, self._next_number(scribe, position))
         scribe.step("Lock, write, read back, open")
         scribe.add("tool", entries.Quorums(of_sites=12, whole=4, stand_for=108))
         scribe.step("Prove every quorum")
@@ -379,8 +387,8 @@ class Sample:
     def open_bags(self, scribe: Scribe, positions: Iterable[str]) -> None:
         """The bag that each share was put into last, intact."""
         for position in positions:
-            bag = f"{position}-{self.bags[position]:04d}"
             identifier = self.key_record.set_identifier
+            bag = self.lies[position, identifier]
             scribe.add(position, entries.BagOpened(position=position, set_identifier=identifier, bag=bag, state="intact"))
         scribe.step("Open the bags")
 
@@ -388,7 +396,7 @@ class Sample:
         """Each share into a new bag."""
         for position in positions:
             self.bags[position] = self.bags.get(position, 0) + 1
-            bag = f"{position}-{self.bags[position]:04d}"
+            bag = self.lies[position, self.key_record.set_identifier] = f"{position}-{self.bags[position]:04d}"
             scribe.add(position, entries.BagClosed(position=position, set_identifier=self.key_record.set_identifier, bag=bag))
         scribe.step("Close the bags")
 
@@ -426,10 +434,15 @@ class Sample:
             entries.Sealing(position=position, number=number, set_identifier=identifier, sha256=sealed, medium=medium, token=token),
         )
         scribe.add(position, entries.Proven(position=position, number=number, sha256=sealed))
-        if number > 1:
+        known = sealed_after({}, self._sealing_entries(scribe)).get((position, identifier))
+        if older := max((each for each in (known.begun if known else ()) if each < number), default=0):
             scribe.add(
-                position, entries.Removed(position=position, number=number - 1, medium="a stick", tool="cold-ceremony", how="overwritten")
+                position, entries.Removed(position=position, number=older, medium="a stick", tool="cold-ceremony", how="overwritten")
             )
+
+    def _next_number(self, scribe: Scribe, position: str) -> int:
+        known = sealed_after({}, self._sealing_entries(scribe))
+        return max((number for (whose, _), had in known.items() if whose == position for number in had.begun), default=0) + 1
 
     def authorization(self, number: int, prev: str, act: Act) -> Authorization:
         first = datetime(2026, 11, 19, 9, tzinfo=UTC) + timedelta(days=number - 2 + self.shift)
@@ -486,8 +499,7 @@ class Sample:
         scribe.step("Approvals")
         self._sign(scribe, request)
         for position in ROOM:
-            known = sealed_after({}, self._sealing_entries(scribe))
-            self._lock(scribe, position, max(known[position, self.key_record.set_identifier].begun) + 1)
+            self._lock(scribe, position, self._next_number(scribe, position))
         scribe.add("tool", entries.VaultEnded(reason="every share is locked again"))
         scribe.step("Lock the shares again")
         self.close_bags(scribe, ROOM)
@@ -507,11 +519,12 @@ class Sample:
         yield from scribe.transcript.state.entries
 
     def _prepare(self, scribe: Scribe, wanted: Authorization, number: int, act: Act) -> SigningRequest:
-        confirmation: Confirmation = self.desk.confirmation(wanted, **self.play.confirmed)
         scribe.keep("authorization.json", "authorization", dump(wanted))
         scribe.sign_file("authorization", "authorization.json", ("cfo", "cto"))
-        scribe.keep("confirmation.json", "confirmation", dump(confirmation))
-        scribe.sign_file("confirmation", "confirmation.json", (confirmation.checker,))
+        if wanted.payments:
+            confirmation: Confirmation = self.desk.confirmation(wanted, **self.play.confirmed)
+            scribe.keep("confirmation.json", "confirmation", dump(confirmation))
+            scribe.sign_file("confirmation", "confirmation.json", (confirmation.checker,))
         granted = entries.Authorized(
             authorization=wanted.digest,
             identifier=wanted.identifier,
@@ -650,6 +663,14 @@ def revocation(authorization: str) -> Revocation:
         reason="the payee called it off",
         time=START["transfer"],
     )
+
+
+def account_of(seed: bytes) -> AccountKey:
+    """The account that a seed gives, as a key record states it."""
+    master = bip32.master(seed, "test")
+    node = master.derive(bip32.parse_path(PATH))
+    fingerprint = master.public.fingerprint.hex()
+    return AccountKey(name="main", chain="bitcoin", network="regtest", path=PATH, xpub=node.public.text, fingerprint=fingerprint)
 
 
 def raw_signature(key: bytes, digest: bytes, nonce: int = 0) -> bytes:

@@ -1,0 +1,123 @@
+"""A second key by the officers' order, and a sweep of the first one: held to by both verifiers."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ceremony.base.control import Refused
+from ceremony.base.data import dump, load
+from ceremony.record import entries
+from ceremony.record.register import Register
+from ceremony.record.verify import verify
+from tests.record.sample import SEED, Anchor, Entry, FastDesk, Play, Sample, account_of
+from tests.record.swept import write
+from transfer.bitcoin.snapshot import Snapshot
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "verify-transcript.sh"
+
+
+def word(anchor: Anchor) -> str:
+    return verify(anchor.register, anchor.genesis, anchor.head).word
+
+
+def stock(anchor: Anchor) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["sh", SCRIPT, anchor.register, anchor.genesis, anchor.head], check=False, capture_output=True, text=True)
+
+
+def refused(anchor: Anchor) -> str:
+    with pytest.raises(Refused) as caught:
+        verify(anchor.register, anchor.genesis, anchor.head)
+    return caught.value.identifier
+
+
+def test_both_verifiers_hold_to_it(tmp_path: Path) -> None:
+    anchor = write(tmp_path / "register")
+    assert word(anchor) == "VERIFIED"
+    told = stock(anchor)
+    assert told.returncode == 0, told.stdout + told.stderr
+    sets = Register.open(anchor.register).sets
+    assert [each.ceremony for each in sets.all] == [1, 2]
+    assert sets.formers == sets.all[:1]
+    assert sets.former == sets.all[0]
+    assert not sets.retired
+
+
+@pytest.mark.control("AUT-01")
+def test_a_second_key_needs_the_officers_order(tmp_path: Path) -> None:
+    def without(_kind: str, actor: str, body: Any) -> Iterable[Entry]:
+        return [] if isinstance(body, entries.Ordered) else [(actor, body)]
+
+    assert refused(write(tmp_path / "without", Play(change=without))) == "AUT-01"
+    assert refused(write(tmp_path / "kind", ordered={"kind": "reshare"})) == "AUT-01"
+    assert refused(write(tmp_path / "key", ordered={"key_record": "ab" * 32})) == "AUT-01"
+
+
+@pytest.mark.control("REC-12")
+def test_sealing_numbers_go_on_across_keys(tmp_path: Path) -> None:
+    def again(kind: str, actor: str, body: Any) -> Iterable[Entry]:
+        """In the second key generation A1's share gets the number 1 once more."""
+        if kind == "keygen 2" and isinstance(body, entries.Sealing | entries.Proven) and body.position == "A1":
+            return [(actor, replace(body, number=1))]
+        return [(actor, body)]
+
+    assert refused(write(tmp_path / "register", Play(change=again))) == "REC-12"
+
+
+@pytest.mark.control("AUT-01")
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"key_record": "ab" * 32},
+        {"to": "ab" * 32},
+        {"address": "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_sweep_names_the_registers_own_keys(tmp_path: Path, change: dict[str, str]) -> None:
+    assert refused(write(tmp_path / "register", swept=change)) == "AUT-01"
+
+
+@pytest.mark.control("AUT-01")
+def test_a_sweep_to_the_same_key_is_refused(tmp_path: Path) -> None:
+    """Whoever splits the same secret again has no new key: what is swept to it is where it was."""
+    assert refused(write(tmp_path / "register", new={"accounts": (account_of(SEED),)})) == "AUT-01"
+
+
+@pytest.mark.control("TXN-01")
+def test_a_coin_that_is_left_out_is_refused(tmp_path: Path) -> None:
+    """The snapshot has two coins more than the request spends: somebody left them out."""
+    made = Sample(FastDesk(tmp_path), tmp_path)
+
+    def more(name: str, raw: bytes) -> bytes:
+        if name != "snapshot.json":
+            return raw
+        known, other = load(Snapshot, raw), made.snapshot(99)
+        return dump(replace(known, coins=known.coins + other.coins, previous={**known.previous, **other.previous}))
+
+    assert refused(write(tmp_path / "register", Play(file=more))) == "TXN-01"
+
+
+@pytest.mark.control("TXN-06")
+def test_the_new_address_is_typed_back(tmp_path: Path) -> None:
+    def silent(_kind: str, actor: str, body: Any) -> Iterable[Entry]:
+        return [] if isinstance(body, entries.TypedBack) else [(actor, body)]
+
+    anchor = write(tmp_path / "register", Play(change=silent))
+    assert refused(anchor) == "TXN-06"
+    assert "TXN-06" in stock(anchor).stdout + stock(anchor).stderr
+
+
+@pytest.mark.control("AUT-01")
+def test_what_was_granted_names_the_same_keys(tmp_path: Path) -> None:
+    def other(_kind: str, actor: str, body: Any) -> Iterable[Entry]:
+        return [(actor, replace(body, key_record="ab" * 32) if isinstance(body, entries.Authorized) else body)]
+
+    anchor = write(tmp_path / "register", Play(change=other))
+    assert refused(anchor) == "AUT-01"
+    assert "AUT-01" in stock(anchor).stdout + stock(anchor).stderr

@@ -11,6 +11,7 @@ from ceremony.base.data import Malformed
 from ceremony.record import entries
 from ceremony.record.charter import Charter
 from ceremony.record.drills import Coming, began, who_must_come
+from ceremony.record.former import Former, formers
 from ceremony.record.register import Ceremony, Register
 from ceremony.record.retired import Retired, reshare_due, retired
 from ceremony.record.sets import KEY_MADE
@@ -45,6 +46,8 @@ class Standing:
     """SEC-05: the sets of this key that were retired."""
     custody: Custody | None
     """Where every share is; None without a key."""
+    formers: tuple[Former, ...]
+    """Keys that are no longer in use."""
 
 
 def standing(folder: Path, now: str) -> Standing:
@@ -74,6 +77,7 @@ def _standing(book: Register, now: str) -> Standing:
         reshare=reshare_due(book),
         retired=retired(book),
         custody=book.custody if keyed else None,
+        formers=formers(book),
     )
 
 
@@ -90,6 +94,8 @@ def _used(book: Register, now: str) -> int:
 
 def _oldest(book: Register, made: int) -> tuple[str, str]:
     proven: dict[str, str] = {}
+    identifier = book.in_use.identifier  # a sweep proves the shares of a former key anew
     for ceremony in book.ceremonies[made - 1 :]:
-        proven |= {e.body.position: e.line.time for e in ceremony.state.entries if isinstance(e.body, entries.Proven)}
+        found = ((e.body, e.line.time) for e in ceremony.state.entries if isinstance(e.body, entries.Proven))
+        proven |= {body.position: time for body, time in found if body.number in book.sets.sealed(body.position, identifier).begun}
     return min(((p, proven.get(p, "")) for p in book.charter.custodians), key=lambda pair: pair[1])

@@ -8,6 +8,7 @@ from ceremony.base.amounts import format_btc
 from ceremony.base.words import spoken
 from ceremony.record.drills import DUE, OVERDUE, Coming, day, days
 from ceremony.record.entries import Step
+from ceremony.record.former import Former
 from ceremony.record.standing import Standing
 from ceremony.record.whereabouts import Custody
 from ceremony.screen.custody import FINE, brief
@@ -38,6 +39,7 @@ def screen(found: Standing, now: str, where: str) -> tuple[str, ...]:
         *_short("OPEN" if found.open else "open", _open(found)),
         *_short("next", _next(found, where, now)),
         *_awaiting(found),
+        *(line for each in found.formers for line in former_key(each)),
         *_limits(found),
         *_clock(found, now),
         *(coming(found.coming) if found.coming else ()),
@@ -77,6 +79,8 @@ def _next(found: Standing, where: str, now: str) -> str:
         return "ceremony shares order draft --kind reshare ..., then ceremony shares reshare ..."
     if found.awaiting:
         return "ceremony online receipt ..., then ceremony online close ..."
+    if any(not each.sweep for each in found.formers):
+        return "ceremony authorize draft --sweep ..., then ceremony prepare ..."
     if found.clock and days(found.clock, now) > OVERDUE:
         return f"ceremony drill --register {where} ..."
     return "ceremony authorize draft ..., then ceremony prepare ..."
@@ -88,6 +92,18 @@ def _awaiting(found: Standing) -> tuple[str, ...]:
     return _short(
         "UNRESOLVED" if told else "unresolved", ("no receipt yet: " + "; ".join(told[:2]) + more) if told else "nothing awaits a receipt"
     )
+
+
+def former_key(found: Former) -> tuple[str, ...]:
+    """Whether a former key was swept, and whether something is left there; a late deposit needs another sweep."""
+    if not found.sweep:
+        return _short("FORMER KEY", f"set {found.key.identifier}: NOT SWEPT YET")
+    if not found.settled:
+        return _short("former key", f"set {found.key.identifier}: swept {found.time[:10]}, no receipt yet")
+    left = found.stays.told if found.stays else ()
+    if found.empty:
+        return _short("former key", f"set {found.key.identifier}: swept {found.time[:10]}, empty then")
+    return _short("FORMER KEY", f"set {found.key.identifier}: not empty, sweep again: {'; '.join(left)}")
 
 
 def _limits(found: Standing) -> tuple[str, ...]:

@@ -14,9 +14,11 @@ from ceremony.base.control import Refused
 from ceremony.base.data import dump, load
 from ceremony.record import entries
 from ceremony.record.register import Register
+from ceremony.record.standing import standing
 from ceremony.record.verify import verify
+from ceremony.screen.status import screen
 from tests.record.sample import SEED, Anchor, Entry, FastDesk, Play, Sample, account_of
-from tests.record.swept import write
+from tests.record.swept import Swept, write
 from transfer.bitcoin.snapshot import Snapshot
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "verify-transcript.sh"
@@ -121,3 +123,26 @@ def test_what_was_granted_names_the_same_keys(tmp_path: Path) -> None:
     anchor = write(tmp_path / "register", Play(change=other))
     assert refused(anchor) == "AUT-01"
     assert "AUT-01" in stock(anchor).stdout + stock(anchor).stderr
+
+
+def test_status_says_whether_the_former_key_is_empty(tmp_path: Path) -> None:
+    """Before the sweep, without a receipt, and after it; the shares of the former key prove nothing of the key in use."""
+    folder = tmp_path / "register"
+    folder.mkdir()
+    made = Swept(FastDesk(folder), folder)
+    head = made.new_key(made.keygen())
+    now = "2026-11-23T09:00:00Z"
+
+    def shown() -> str:
+        return "\n".join(screen(standing(folder, now), now, "register"))
+
+    first = made.first_record.set_identifier
+    assert f"FORMER KEY     set {first}: NOT SWEPT YET" in shown()
+    assert "authorize draft --sweep" in shown()
+    head = made.sweep(head)
+    assert f"former key     set {first}: swept 2026-11-21, no receipt yet" in shown()
+    proven = standing(folder, now).oldest
+    assert proven is not None
+    assert proven[1].startswith("2026-11-18")
+    made.receipt(4, head, of=3)
+    assert f"former key     set {first}: swept 2026-11-21, empty then" in shown()

@@ -13,6 +13,7 @@ from transfer.bitcoin.account import SWEPT_TO, opened
 from transfer.request import AccountKey, SweptAccount
 
 if TYPE_CHECKING:
+    from ceremony.record.charter import Charter
     from ceremony.record.register import Ceremony, Register
 
 _ANEW = "Draft and sign a new one with `authorize draft --sweep` against this register."
@@ -63,6 +64,11 @@ def account_between(wanted: Authorization, key_record: KeyRecord, into: KeyRecor
         )
     binds(wanted, {"address": opened(to).own(*SWEPT_TO).address})
     return SweptAccount(**{name: getattr(found, name) for name in AccountKey.__dataclass_fields__}, to=to)
+
+
+def founded_on(made: Charter | KeyRecord) -> tuple[str, ...]:
+    """What only a new key can change: scheme and accounts, of a charter or of a key record, in words."""
+    return (f"scheme {made.scheme}", *(f"account {a.name}, {a.chain} {a.network}, {a.path}" for a in made.accounts))
 
 
 def account_of(key_record: KeyRecord, name: str) -> AccountKey:

@@ -22,7 +22,7 @@ from ceremony.record.policy import bound
 from ceremony.record.register import Ceremony, Register
 from ceremony.record.sets import KeySet
 from ceremony.record.signed import read_signed
-from ceremony.record.sweeping import account, account_of, opens, spent_by
+from ceremony.record.sweeping import account, account_of, founded_on, opens, spent_by
 from ceremony.screen import panels
 from ceremony.script import preflight
 from ceremony.script.lookalike import check_past
@@ -119,6 +119,15 @@ def check_plan(book: Register) -> None:
             found=f"{len(split.positions)} positions, {split.site_threshold} of {len(split.sites)} sites in the key record",
             expected=f"{len(plan.positions)} positions, {plan.site_threshold} of {len(plan.sites)} sites, or other thresholds of a site",
             do="Make all shares anew first: `ceremony shares order draft --kind reshare`, then `ceremony shares reshare`.",
+        )
+    stands, made = founded_on(book.charter), founded_on(book.key_record)
+    if stands != made:
+        refuse(
+            "REC-02",
+            "the key in use was made for another scheme or other accounts than the charter's",
+            found="; ".join(made),
+            expected="; ".join(stands),
+            do="Make a new key first, and sweep the old one: `ceremony shares order draft --kind new-key`, then `ceremony keygen --order`.",
         )
 
 

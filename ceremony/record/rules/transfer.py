@@ -17,7 +17,7 @@ from ceremony.record.rules import order, outside, people, signing, surroundings,
 from ceremony.record.rules.common import STAFF, differs, equal, everyone_signed
 from ceremony.record.sets import Sealed, sealed_after
 from ceremony.record.sweeping import account as spent_account
-from ceremony.record.sweeping import opens
+from ceremony.record.sweeping import founded_on, opens
 from transfer.agree import check_fee, check_payment, check_place
 from transfer.authorization import Authorization, Confirmation, binds, check_confirmation, check_officers, check_valid
 from transfer.bitcoin.reading import review
@@ -72,6 +72,7 @@ def _known(ceremony: Ceremony, ledger: Ledger) -> Known:
     if ledger.key is None or ledger.policy is None:
         differs("AUD-08", ceremony, "a transfer", "no key record and policy before it", "a key generation first")
     equal("REC-02", ceremony, "the plan of the set in use", ledger.key.plan, ledger.charter.plan)
+    equal("REC-02", ceremony, "what the key in use was made for", founded_on(ledger.key), founded_on(ledger.charter))
     authorization = ceremony.load(Authorization, "authorization")
     return Known(
         key=opens(ledger.sets, authorization).record,

@@ -367,7 +367,8 @@ def body($e): $e.body as $b | $e.type as $t
     elif $t == "resharing" then .armed = true | .seen["unlocked"] = false | .seen["recovered"] = false | .positions = $b.positions | examined
       | need(.kind == "reshare" and $b.key_record == .key_record and $b.order == .sums["share-order"]; "SIG-08"; "another set, or another order")
     elif $t == "destroyed" then .newest = .seq | need(set_signed and $b.set_identifier == .key_record[:20]; "SEC-05"; "a share of a set that is not retired")
-    elif $t == "revoked" or $t == "granted" then .told[$t] += [$b.person]
+    elif $t == "revoked" or $t == "granted" then .told[$t] += [$b.person] | .number as $number | .out += ["N\t\($number)\tphase\t\($e.actor)"]
+      | need($e.actor == (if $b.person == "administrator" then "witness" else "administrator" end); "STO-07"; "entered by its subject, or by nobody")
     elif $t == "proposed" then proposed($e)
     elif $t == "amended" then amended($e)
     elif $t == "present" then .present += [$e] | .kind as $kind | need([$b.factors[] | {"hardware key, touched": 1, "signing key file": 1, "recognised by the witness": 2, "the passphrase of their share, which follows": (if $kind == "check" then 3 else null end)}[.]]

@@ -133,8 +133,8 @@ _STO = {
         instead="the charter has distinct positions, people and keys (SET-05); where things lie is not recorded",
     ),
     "STO-07": Control(
-        "A charter that grants or revokes is signed as its predecessor demands, never by its subject alone; a custodian who is replaced"
-        " raises the question whether to reshare or to make a new key",
+        "A charter that grants or revokes is signed as its predecessor demands, never by its subject alone; it is entered and signed by"
+        " somebody else than its subject; for a custodian who is replaced both officers decide within 14 days: reshare, or a new key?",
         ("amended", "proposed", "granted", "revoked"),
         "a lost witness can be replaced by nobody",
     ),

@@ -119,6 +119,12 @@ def rekeyed(before: Charter, after: Charter) -> tuple[Change, ...]:
     return tuple(change for change in changes(before, after) if change.before != change.after)
 
 
+def performer(person: str) -> str:
+    """STO-07: who enters, and signs at the end of the phase, that somebody's key is revoked or granted: never that person themself. The
+    channel over which they learn of it is the charter, signed as the one before it demands; nothing else gives access, or takes it."""
+    return "witness" if person == "administrator" else "administrator"
+
+
 def changed_fields(before: Charter, after: Charter) -> tuple[str, ...]:
     """The fields that differ, but for number, predecessor and date."""
     return tuple(f.name for f in fields(before) if f.name not in _ITSELF and getattr(before, f.name) != getattr(after, f.name))

@@ -96,6 +96,8 @@ class Custody:
         body, time = entry.body, entry.line.time
         if isinstance(body, entries.Custody):
             return self.recorded(body.record)
+        if isinstance(body, entries.Ordered) and body.kind != "reseal":
+            return self._ordered(body, time)
         share = self.shares.get(getattr(body, "position", ""))
         if share is None or getattr(body, "set_identifier", self.set_identifier) != self.set_identifier:
             return self
@@ -113,6 +115,14 @@ class Custody:
         if isinstance(body, entries.SetAside) and "wrong passphrases" in body.reason:
             return self._put(replace(share, unopened="three wrong passphrases"))
         return self
+
+    def _ordered(self, body: entries.Ordered, time: str) -> Custody:
+        """STO-07: both officers ordered to reshare, or a new key: that is the decision on every question that was open until then."""
+        now = self
+        for share in self.shares.values():
+            if share.questions:
+                now = now._put(replace(share, questions=(), decided=f"{body.kind}, {time[:10]}: {body.identifier}"))
+        return now
 
     def _replaced(self, entry: Recorded) -> Custody:
         """A custodian who was replaced: the share is locked under a passphrase that only the one before them knows."""

@@ -19,6 +19,7 @@ from ceremony.record.chain import (
     check_waited,
     cool_off_ends,
     parse_succession,
+    performer,
     rekeyed,
 )
 from ceremony.record.charter import Charter
@@ -156,18 +157,19 @@ def _take_charter(room: Room, book: Register, taken: Taken) -> Steps:
 
 
 def _revoke_and_grant(room: Room, taken: Taken) -> Steps:
-    """STO-07: each key that changes, in two entries; for a custodian who is replaced it is asked what becomes of the share."""
+    """STO-07: each key that changes, in two entries by somebody whose key it is not, and who signs them at the end of the phase; for a
+    custodian who is replaced it is asked what becomes of the share."""
     revoked = {body.person for body in room.state.all(entries.Revoked)}
     granted = {body.person for body in room.state.all(entries.Granted)}
     for change in rekeyed(taken.before, taken.after):
         if change.before and change.person not in revoked:
             asked = change.renamed and change.person in taken.before.custodians
             yield (
-                "tool",
+                performer(change.person),
                 entries.Revoked(person=change.person, key=change.before, decision=_decided(room, change.person) if asked else "not needed"),
             )
         if change.after and change.person not in granted:
-            yield ("tool", entries.Granted(person=change.person, key=change.after))
+            yield (performer(change.person), entries.Granted(person=change.person, key=change.after))
 
 
 def _decided(room: Room, person: str) -> Decision:

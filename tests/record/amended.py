@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ceremony.base.data import dump
 from ceremony.record import entries
-from ceremony.record.chain import Succession, cool_off_ends, rekeyed
+from ceremony.record.chain import Succession, cool_off_ends, performer, rekeyed
 from ceremony.record.charter import SIGNERS, Charter
 from ceremony.record.register import Register
 from tests.record.sample import FastDesk, Play, Sample, Scribe, _string
@@ -177,9 +177,9 @@ class Office:
             asked = change.renamed and change.person in self.sample.charter.custodians
             decision: Any = "undecided" if asked else "not needed"
             if change.before:
-                scribe.add("tool", entries.Revoked(person=change.person, key=change.before, decision=decision))
+                scribe.add(performer(change.person), entries.Revoked(person=change.person, key=change.before, decision=decision))
             if change.after:
-                scribe.add("tool", entries.Granted(person=change.person, key=change.after))
+                scribe.add(performer(change.person), entries.Granted(person=change.person, key=change.after))
 
     def _counts(self, scribe: Scribe, charter: Charter, new_keys: Mapping[str, str]) -> None:
         scribe.add("tool", entries.Amended(charter=charter.digest, number=charter.number))

@@ -136,6 +136,35 @@ def test_an_amendment_that_does_not_tell_what_it_does(tmp_path: Path, kind: type
     assert refused(office, stock="-" if kind is entries.Revoked and to else None) == "STO-07"
 
 
+@pytest.mark.control("STO-07")
+@pytest.mark.parametrize("person", ["A1", "administrator"])
+def test_nobody_enters_what_becomes_of_their_own_key(tmp_path: Path, person: str) -> None:
+    """It is the administrator's entry; the witness's where the administrator is the subject."""
+
+    def change(ceremony: str, actor: str, body: Any) -> Iterable[Entry]:
+        mine = isinstance(body, entries.Revoked | entries.Granted) and body.person == person
+        return [(person if mine else actor, body)]
+
+    good = Office(tmp_path / "good")
+    good.amend(good.later({person: "new"}), new_keys={person: "new"})
+    told = [e for e in Register.open(good.folder).ceremonies[-1].state.entries if isinstance(e.body, entries.Revoked | entries.Granted)]
+    assert {e.actor for e in told} == {"witness" if person == "administrator" else "administrator"}
+    office = Office(tmp_path / "register", Play(change=change))
+    office.amend(office.later({person: "new"}), new_keys={person: "new"})
+    assert refused(office) == "STO-07"
+
+
+@pytest.mark.control("STO-07")
+def test_who_entered_it_has_signed_it(tmp_path: Path) -> None:
+    def change(ceremony: str, actor: str, body: Any) -> Iterable[Entry]:
+        end = ceremony.startswith("amend") and isinstance(body, entries.Signature) and body.purpose == "phase"
+        return [] if end else [(actor, body)]
+
+    office = Office(tmp_path / "register", Play(change=change))
+    office.amend(office.later(NEW_A1), new_keys=NEW_A1)
+    assert refused(office, stock="AUD-02") == "STO-07"
+
+
 def test_a_later_policy(office: Office) -> None:
     payee = office.sample.policy.payees[0]
     other = Payee(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ceremony.record import charter as charters
-from ceremony.record import entries
-from ceremony.record.chain import check_amendment, check_succession, check_waited, cool_off_ends, parse_succession, rekeyed
+from ceremony.record import checkpoint, entries
+from ceremony.record.chain import check_amendment, check_succession, check_waited, cool_off_ends, parse_succession, performer, rekeyed
 from ceremony.record.charter import Charter
 from ceremony.record.ledger import PROPOSED, VOID, Ledger
 from ceremony.record.register import Ceremony
@@ -28,6 +28,7 @@ def check(ceremony: Ceremony, ledger: Ledger) -> None:
     after = charters.parse(ceremony.raw("charter"), f"{ceremony.folder.name}, charter")
     lost = check_amendment(before, after, ceremony.signatures("charter"))
     _check_told(ceremony, before, after)
+    _check_performed(ceremony)
     if lost is None:
         _counts(ceremony, after)
     elif closed.outcome == PROPOSED:
@@ -55,6 +56,20 @@ def _check_told(ceremony: Ceremony, before: Charter, after: Charter) -> None:
     asked = {c.person for c in wanted if c.renamed and c.person in before.custodians}
     decided = {b.person for b in ceremony.state.all(entries.Revoked) if b.decision != "not needed"}
     equal("STO-07", ceremony, "for whose share it was decided: reshare or rekey?", sorted(decided), sorted(asked))
+
+
+def _check_performed(ceremony: Ceremony) -> None:
+    """Each of these entries is by somebody whose key it is not, and who has signed the transcript with it."""
+    ends = [e for e in ceremony.state.entries if isinstance(e.body, entries.Signature) and e.body.purpose == "phase"]
+    signed = {(e.actor, checkpoint.parse(e.body.text or "").seq) for e in ends}
+    for entry in ceremony.state.entries:
+        if isinstance(entry.body, entries.Revoked | entries.Granted):
+            who = performer(entry.body.person)
+            if entry.actor != who or not any(actor == who and seq >= entry.line.seq for actor, seq in signed):
+                found = f"entered by {entry.actor}, the phase signed by {', '.join(sorted({actor for actor, _ in signed})) or 'nobody'}"
+                differs(
+                    "STO-07", ceremony, f"the key of {entry.body.person} in entry {entry.line.seq}", found, f"entered and signed by {who}"
+                )
 
 
 def _counts(ceremony: Ceremony, after: Charter) -> None:

@@ -20,7 +20,8 @@ from ceremony.base.control import Refused
 from ceremony.base.data import Malformed
 from ceremony.record.charter import Hsm
 from ceremony.vault import token as tokens
-from ceremony.vault.token import ORDER, Token, Wrapped, WrongPin, low_s, pin_state, whole_digest
+from ceremony.vault.slots import pin_state
+from ceremony.vault.token import ORDER, Token, Wrapped, WrongPin, low_s, whole_digest
 from ceremony.vault.wrapping import ImportKey, pkcs8, wrap
 from tests import softhsm
 from tests.vault.world import World

@@ -120,12 +120,12 @@ fi
 cat >"$tmp/facts.jq" <<'JQ'
 def is($re): type == "string" and test("\\A(" + $re + ")\\z");
 def has_all($needed): ($needed - .) == [];
-def kinds: ["alone","rehearsed","drilled","bag-opened","bag-closed","custody","room-item","boot-image","self-tests","stray-device","watch","clock","slip-read","typed-back",
+def kinds: ["alone","rehearsed","drilled","bag-opened","bag-closed","custody","healthy","unhealthy","room-item","boot-image","self-tests","stray-device","watch","clock","slip-read","typed-back",
   "opened","file","signature","step","present","machine","vault","vault-ended","hsm","import-path","generated","custodian-token","sealing",
   "proven","chosen","removed","destroyed","resharing","quorums","authorized","ordered","agreed","reviewed","armed","unlocked","recovered","imported","signing","set-aside",
   "hsm-signed","absent","checked","exported","sighting","settled","disagreed","excepted","refusal","revoked","granted","proposed","amended","resumed","paused","continued","closed"];
 def namespaces: {"charter":"charter","succession":"succession","policy":"policy","key-record":"key-record","authorization":"authorization",
-  "confirmation":"confirmation","revocation":"revocation","share-order":"share-order","custody":"custody","receipt":"receipt","exception":"exception","approval":"approval",
+  "confirmation":"confirmation","revocation":"revocation","share-order":"share-order","custody":"custody","health":"health","receipt":"receipt","exception":"exception","approval":"approval",
   "opening":"checkpoint","phase":"checkpoint","adjournment":"checkpoint","disagreement":"checkpoint","return":"checkpoint"};
 def excepted: ["SET-07","STO-02","STO-04","STO-08","AIR-01","ASM-03","DRL-01","BRD-05"];  # with a form that both officers sign; no other control
 def base64: "([A-Za-z0-9+/]{4})*([A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?";  # no bits left over: one spelling
@@ -159,9 +159,16 @@ def custody($e): $e.body.record as $r | $e.body.file as $f | ([.signed[] | selec
 def alone_only: .kind | IN("drill","check","reseal");
 def after($kind; $control): need(.seen[$kind]; $control; "\($kind) must come before it");
 
-def governing($folder; $name): $governing["\($folder)/\($name).json"];  # charters, policies, successions, key records of all ceremonies
+def governing($folder; $name): $governing["\($folder)/\($name).json"];  # charters, policies, successions, key records, health records of all ceremonies
 def custodians: [governing(.in_force; "charter").people[].person | select(is("[A-I][1-9]"))];  # of the charter in force
 def approving: if governing(.epoch; "charter").officers_approve == "yes" then ["cfo","cto"] else [] end;
+def look($e): $e.body as $b | .signed as $signed | .looks[$b.position // ""] as $last  # a custodian's signed record of their own site, newer than the last one
+  | (governing(.folder; ($b.file // "" | rtrimstr(".json"))) // {}) as $r | .newest = .seq | .looked_at += [$b.file] | .looks[$b.position // ""] = $b.at
+  | need(.kind == "check" and $e.actor == $b.position and .listed[$b.file // ""] == "health" and any($signed[]; .[0] == "health" and .[1] == $e.actor and .[3] == $b.file);
+      "STO-10"; "no health record that its custodian signed")
+  | need($r.genesis == $genesis and $r.key_record == .key_record and $r.position == $b.position and $r.machine == $b.at and ($r.result == "matched") == ($e.type == "healthy")
+      and ($e.type == "unhealthy" or ($r.sealing == $b.number and $r.sha256 == $b.sha256)) and ($last == null or $r.machine > $last) and $r.machine <= ($e.time | fromdateiso8601 + 120 | todateiso8601);
+      "STO-10"; "a health record that does not count, or says something else");
 
 def shape($e; $genesis; $mark):
   need(($e | type == "object" and keys == ["actor","body","prev","seq","time","type"]) and ($e.body | type == "object")
@@ -331,7 +338,8 @@ def closed($b):
       | everyone_signs(["opening","adjournment"]; .newest // 0) | .out += [("cfo","cto") as $who | "N\t\($number)\tauthorization\t\($who)"]
     elif (.kind == "drill" and ($b.outcome | IN("drill held","drill failed"))) or (.kind == "check" and $b.outcome == "shares checked") then
       (if .kind == "drill" then drill($b) else . end) | need(.waiting == {}; "SEC-01"; "it ended before every share was locked again")
-      | need(everyone as $here | $custodians - $here != $custodians; "ASM-01"; "no custodian was there") | everyone_signs(["opening","adjournment"]; .newest // 0)
+      | need((.looked_at // [] | unique) == ([.listed | to_entries[] | select(.value == "health") | .key] | sort); "STO-10"; "a health record that nothing came of")
+      | need(everyone as $here | (.looked_at and ($here | has_all(["administrator","witness"]))) or $custodians - $here != $custodians; "ASM-01"; "no custodian was there") | everyone_signs(["opening","adjournment"]; .newest // 0)
     elif .kind == "custody" and $b.outcome == "custody recorded" then
       need(.seen["custody"] and ([.listed[] | select(. == "custody")] | length) == (.taken_here // 0); "AUD-08"; "a custody record was not taken in whole")
     elif .kind == "reseal" and $b.outcome == "shares resealed" then
@@ -416,10 +424,11 @@ def body($e): $e.body as $b | $e.type as $t
       | .out += ["X\t\($b.control) \($number)\t\(.folder)/\($b.file)"]
     elif $t == "bag-opened" or $t == "bag-closed" then bag($e)
     elif $t == "custody" then custody($e)
+    elif $t == "healthy" or $t == "unhealthy" then look($e)
     elif $t == "vault-ended" then .armed = false | .alone = null
     elif $t == "closed" then closed($b) else . end;
 
-def opened($e): . as $old | fresh + {from: .at, key_record: .key_record, key_folder, formers, held: .held, bags, lies, safes, taken, in_force, charter, rules, proposals, orders, epoch: .in_force, out: [], at: .at, seq: 1, time: .time,
+def opened($e): . as $old | fresh + {from: .at, key_record: .key_record, key_folder, formers, held: .held, bags, lies, safes, taken, looks, in_force, charter, rules, proposals, orders, epoch: .in_force, out: [], at: .at, seq: 1, time: .time,
     number: ($e.body.ceremony | tonumber? // 0), kind: $e.body.kind, folder: "\(("000" + $e.body.ceremony)[-4:])-\($e.body.kind)"}
   | need($old.at == 0 or $old.closed; "AUD-08"; "the ceremony before has not ended")
   | need($e.body.mark == $mark and $e.body.genesis == $genesis; "AUD-03"; "of another genesis, or practice for production")
@@ -434,7 +443,7 @@ JQ
 jq -es 'all(.[]; .people | type == "array" and length > 0 and all(.[]; (.person | test("\\A([A-I][1-9]|cfo|cto|administrator|witness)\\z"))
     and (.key | test("\\A(sk-)?(ssh|ecdsa)-[a-z0-9@.-]+ [A-Za-z0-9+/]+={0,2}\\z"))))' -- */charter.json >/dev/null 2>&1 ||
     refuse AUT-03 "a charter has a person or a key of another form"
-find . -mindepth 2 -maxdepth 2 \( -name charter.json -o -name policy.json -o -name succession.json -o -name key-record.json \) -print0 |
+find . -mindepth 2 -maxdepth 2 \( -name charter.json -o -name policy.json -o -name succession.json -o -name key-record.json -o -name 'health-*.json' \) -print0 |
     xargs -0 jq -n '[inputs | {key: (input_filename | ltrimstr("./")), value: .}] | from_entries' >"$tmp/governing" 2>/dev/null ||
     refuse AUD-01 "a charter or a policy is not JSON"
 people=$(cat -- */charter.json | jq -cs '[.[].people[].person] | unique')
@@ -497,7 +506,7 @@ done <"$tmp/revoked"
 for charter in */charter.json; do
     jq -r '.people[].key' "$charter" | sort | uniq -d >"$tmp/twice"
     [ ! -s "$tmp/twice" ] || refuse AUT-03 "one key stands for two people"
-    jq -r '.people[] | "\(.person) namespaces=\"\(["charter","succession","policy","key-record","authorization","confirmation","revocation","share-order","custody","approval","checkpoint","receipt","exception"]
+    jq -r '.people[] | "\(.person) namespaces=\"\(["charter","succession","policy","key-record","authorization","confirmation","revocation","share-order","custody","health","approval","checkpoint","receipt","exception"]
         | map(. + "@cold-ceremony") | join(","))\" \(.key)"' "$charter" >"$tmp/signers.${charter%/*}"
 done
 

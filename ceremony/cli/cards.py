@@ -81,6 +81,7 @@ def _checked(book: Register, sealed: bytes) -> Header:
         set_identifier=record.set_identifier,
         position=header.position,
         sealings=acceptable(book, record, header.position, header.sealing),
+        retired=book.retired,
     )
     check_header(header, expected)
     check_undamaged(book, record, header.position, header, sealed)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from ceremony.base.data import Malformed
 from ceremony.cli.cards import card
 from ceremony.cli.cold import (
     begin,
@@ -18,9 +17,9 @@ from ceremony.cli.cold import (
     token_module_option,
     without_nothing,
 )
+from ceremony.cli.health import check, ended, kit, take
 from ceremony.cli.orders import order
 from ceremony.cli.tokens import token
-from ceremony.record.register import Register
 from ceremony.script.closing import slips_folder
 
 
@@ -40,7 +39,7 @@ def drill(folder: Path, genesis: str, slips: str | None, **given: str | None) ->
     """The quarter's drill: takes in a practice transfer of these very people, then each proves their production share alone."""
     told = {name: value for name, value in given.items() if value is not None}
     begin(folder, genesis, "drill", {**told, "slips": str(slips_folder(folder, slips))}, until=None)
-    _ended(folder)
+    ended(folder)
 
 
 @click.group()
@@ -48,26 +47,8 @@ def shares() -> None:
     """The health of shares, and their cards."""
 
 
-shares.add_command(card)
-
-
-shares.add_command(order)
-
-
-shares.add_command(token)
-
-
-@shares.command()
-@register_option
-@genesis_option
-@click.option("--position", "positions", multiple=True, help="A custodian who is here, such as A1; also `witness`. Asked for if not given.")
-@token_module_option
-@slips_option
-def check(folder: Path, genesis: str, positions: tuple[str, ...], slips: str | None, **module: str | None) -> None:
-    """Each custodian who is here opens their share alone; it is compared, locked again, and never combined (STO-10)."""
-    given = {**without_nothing(module), **({"positions": " ".join(positions)} if positions else {})}
-    begin(folder, genesis, "check", {**given, "slips": str(slips_folder(folder, slips))}, until=None)
-    _ended(folder)
+for command in (card, order, token, check, kit, take):
+    shares.add_command(command)
 
 
 @shares.command()
@@ -83,7 +64,7 @@ def reseal(folder: Path, genesis: str, order_path: str, positions: tuple[str, ..
     A forgotten passphrase cannot be helped by this: nobody opens that share again. Then: `ceremony shares reshare`."""
     given = {"order": order_path, **without_nothing(module), **({"positions": " ".join(positions)} if positions else {})}
     begin(folder, genesis, "reseal", {**given, "slips": str(slips_folder(folder, slips))}, until=None)
-    _ended(folder)
+    ended(folder)
 
 
 @shares.command()
@@ -96,13 +77,4 @@ def reseal(folder: Path, genesis: str, order_path: str, positions: tuple[str, ..
 def reshare(folder: Path, genesis: str, slips: str | None, **given: str | None) -> None:
     """All shares of the same key are made anew, with everyone in the room; those of before are retired and destroyed (SEC-05)."""
     begin(folder, genesis, "reshare", {**without_nothing(given), "slips": str(slips_folder(folder, slips))}, until=None)
-    _ended(folder)
-
-
-def _ended(folder: Path) -> None:
-    """What came of it, and the new head."""
-    book = Register.open(folder)
-    closed = book.ceremonies[-1].state.closed
-    if closed is None:
-        raise Malformed(f"{book.ceremonies[-1].folder.name} has not ended: `ceremony resume` goes on with it")
-    click.echo(f"{closed.outcome.capitalize()}: {closed.reason}\nhead {book.head}")
+    ended(folder)

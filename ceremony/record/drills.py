@@ -131,9 +131,12 @@ def took_part(state: State) -> frozenset[str]:
     return frozenset(p for body in state.all(entries.Rehearsed) for p in body.took_part)
 
 
-def proven(state: State) -> frozenset[str]:
-    """Positions whose shares one drill or check proved alone."""
-    return frozenset(body.position for body in state.all(entries.Proven)) if state.last(entries.Alone) is not None else frozenset()
+def proven(state: State, since: str = "") -> frozenset[str]:
+    """Positions whose shares one drill or check proved alone; or, after `since`, their custodians at their own sites, as a health record
+    says that this check took in."""
+    brought = frozenset(body.position for body in state.all(entries.Healthy) if body.at > since)
+    here = state.last(entries.Alone) is not None
+    return brought | (frozenset(body.position for body in state.all(entries.Proven)) if here else frozenset())
 
 
 def who_must_come(book: Register) -> Coming:
@@ -143,7 +146,8 @@ def who_must_come(book: Register) -> Coming:
     first = drills[-WINDOW].ceremony if len(drills) >= WINDOW else book.key_began
     lately = [c.state for c in book.ceremonies if c.number > max(first, book.in_use.ceremony)]  # of shares that are in use
     practised = {p for drill in recent for p in drill.took_part}
-    shown = {p for state in lately for p in proven(state)}
+    since = book.ceremonies[first - 1].time
+    shown = {p for state in lately for p in proven(state, since)}
     plan = charter.plan
     sites = [{p[0] for p in drill.took_part} for drill in recent]
     return Coming(
@@ -163,9 +167,9 @@ def _one_missing(charter: Charter, there: frozenset[str]) -> bool:
 
 
 @control("DRL-02")
-def evidence(practice: Register, head: str, ours: Charter, genesis: str, since: str) -> entries.Rehearsed:
-    """DRL-02: the practice transfers of a verified practice register that count for a drill: carried out after `since`, by people
-    who all are of our charter, by name and key. A rehearsed cast has other keys: a demonstration counts for nothing."""
+def evidence(practice: Register, head: str, ours: Charter, genesis: str, since: str, now: str) -> entries.Rehearsed:  # noqa: PLR0913, PLR0917
+    """DRL-02: the practice transfers of a verified practice register that count for a drill: carried out after `since` and before
+    `now`, by people who all are of our charter, by name and key. A rehearsed cast has other keys: a demonstration counts for nothing."""
     if not permits(practice.charter.mark, "practice chain"):
         _no_evidence("a register of another mark", "a practice register")
     if practice.genesis == genesis:
@@ -175,6 +179,9 @@ def evidence(practice: Register, head: str, ours: Charter, genesis: str, since: 
     for ceremony, charter in zip(practice.ceremonies, practice.charters, strict=False):
         closed = ceremony.state.closed
         if closed is None or closed.outcome != CARRIED_OUT or ceremony.time <= since:
+            continue
+        if ceremony.time > now:
+            found = f"ceremony {ceremony.number} is dated {ceremony.time}, and it is {now} now"
             continue
         known = {(member.name, member.key): member.person for member in ours.people}
         present = ceremony.state.actors(entries.Present)

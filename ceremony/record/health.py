@@ -5,7 +5,7 @@ A failed look is a record as well: it asks for a decision, and does not go away 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Literal, NoReturn
@@ -19,6 +19,7 @@ from ceremony.record import entries
 from ceremony.record.charter import Charter
 from ceremony.record.register import Ceremony
 from ceremony.record.sets import Sets
+from ceremony.record.state import Recorded
 from transfer.limits import moment, written
 
 NAMESPACE: signatures.Namespace = "health@cold-ceremony"
@@ -26,7 +27,8 @@ APART, MINUTE = timedelta(minutes=2), timedelta(minutes=1)
 """ASM-04: how far a watch may be from the machine; it is read to the minute."""
 DECIDE = 14
 """Days within which it is decided what becomes of a share whose newest look failed."""
-MATCHED = "matched"
+Result = Literal["matched", "wrong-passphrase", "refused", "not-read"]
+MATCHED: Result = "matched"
 FAILED = {
     "wrong-passphrase": "its passphrase was wrong three times",
     "refused": "a control refused it",
@@ -39,7 +41,8 @@ FAILED = {
 class HealthRecord:
     """What a custodian's look at their own share gave, at their own site: opened alone, compared with its commitment, locked by nobody.
 
-    `sealing` and `sha256`: of the sealed share that the kit names as the one to open, as it was found; 0 and none if none was read.
+    `sealing` and `sha256`: of the sealed share that opened and matched; 0 and none if none did.
+    `bag`, `bag_state`: the bag as it was before it was cut open, `new_bag`: the one that the share lies in since (STO-01).
     `control`: what refused it, if something did. `watch`: typed by the custodian; `machine`: that machine's clock then."""
 
     type: Literal["health-record"] = "health-record"
@@ -54,9 +57,12 @@ class HealthRecord:
     set_identifier: SetIdentifier
     sealing: int
     sha256: Digest | None = None
-    result: Literal["matched", "wrong-passphrase", "refused", "not-read"]
+    result: Result
     control: entries.Control | None = None
     said: Free
+    bag: entries.BagNumber | None = None
+    bag_state: entries.BagState
+    new_bag: entries.BagNumber | None = None
     watch: Time
     machine: Time
     second: Person | None = None
@@ -79,8 +85,10 @@ class Failure:
 class Health:
     """What a register says of its shares; `after` gives it with one more ceremony."""
 
-    proven: Mapping[str, str] = field(default_factory=dict)
-    """Position -> when its share was last proven."""
+    sealed: Mapping[tuple[str, int], str] = field(default_factory=dict)
+    """Position and sealing number -> the set that it is of."""
+    proven: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """Position and set -> when that share was last proven."""
     failed: Mapping[str, Failure] = field(default_factory=dict)
     """Positions whose newest look failed."""
     taken: frozenset[str] = frozenset()
@@ -90,21 +98,45 @@ class Health:
 
     def after(self, ceremony: Ceremony) -> Health:
         """With one more ceremony, ended or not."""
-        proven, failed, state = dict(self.proven), dict(self.failed), ceremony.state
+        now, state = self, ceremony.state
         void = state.closed is not None and state.closed.outcome == "void"
-        made = state.last(entries.Generated) is not None
-        for entry in state.entries if not (void and made) else ():  # a set that never existed proves nothing of the one in use
-            body = entry.body
-            if isinstance(body, entries.Proven | entries.Healthy):
-                proven[body.position] = body.at if isinstance(body, entries.Healthy) else entry.line.time
-                failed.pop(body.position, None)
-            elif isinstance(body, entries.Unhealthy):
-                failed[body.position] = Failure(body.at, body.why, ceremony.number)
-            elif isinstance(body, entries.SetAside):
-                failed[body.position] = Failure(entry.line.time, f"set aside: {body.reason}", ceremony.number)
-        taken = {file.sha256 for file in state.all(entries.File) if file.kind == "health"}
+        if not (void and state.last(entries.Generated) is not None):  # a set that never existed proves nothing of the one in use
+            for entry in state.entries:
+                if not isinstance(entry.body, entries.SetAside) or state.last(entries.Alone) is not None:
+                    now = now.then(entry, ceremony.number)
         heads = {ceremony.head: ceremony.time} if state.closed is not None else {}
-        return replace(self, proven=proven, failed=failed, taken=self.taken | taken, heads={**self.heads, **heads})
+        return replace(now, heads={**self.heads, **heads})
+
+    def last(self, position: str, set_identifier: str) -> str:
+        """When a position's share of one set was last proven; empty if it never was."""
+        return self.proven.get((position, set_identifier), "")
+
+    def then(self, entry: Recorded, number: int) -> Health:
+        """With one more entry of the ceremony of this number."""
+        body = entry.body
+        if isinstance(body, entries.File) and body.kind == "health":
+            return replace(self, taken=self.taken | {body.sha256})
+        if isinstance(body, entries.Sealing):
+            return replace(self, sealed={**self.sealed, (body.position, body.number): body.set_identifier})
+        if isinstance(body, entries.Proven | entries.Healthy):
+            at = body.at if isinstance(body, entries.Healthy) else entry.line.time
+            others = {p: failure for p, failure in self.failed.items() if p != body.position}
+            share = (body.position, self.sealed.get((body.position, body.number), ""))
+            return replace(self, proven={**self.proven, share: at}, failed=others)
+        if isinstance(body, entries.Unhealthy):
+            return replace(self, failed={**self.failed, body.position: Failure(body.at, body.why, number)})
+        if isinstance(body, entries.SetAside):
+            failure = Failure(entry.line.time, f"set aside: {body.reason}", number)
+            return replace(self, failed={**self.failed, body.position: failure})
+        return self
+
+
+def of(ceremonies: Iterable[Ceremony]) -> Health:
+    """The health of shares after all these ceremonies."""
+    found = Health()
+    for ceremony in ceremonies:
+        found = found.after(ceremony)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +149,29 @@ class Before:
     health: Health
 
 
+def parse(raw: bytes, name: str) -> HealthRecord:
+    """The record in these bytes; STO-10 if it says that a share matched, and not which, or that one failed and matched."""
+    found = load(HealthRecord, raw, name)
+    if (found.result == MATCHED) != (found.sha256 is not None and found.sealing > 0 and found.control is None):
+        _refuse(
+            name, f"{found.result}, sealing number {found.sealing}", "number and SHA-256 of a share that matched, else none", "Check again."
+        )
+    return found
+
+
 def entry_of(raw: bytes, name: str) -> entries.Healthy | entries.Unhealthy:
     """The entry that a health record becomes. `name`: of its file in the register."""
-    found = load(HealthRecord, raw, name)
+    found = parse(raw, name)
     if found.result == MATCHED:
         return entries.Healthy(position=found.position, number=found.sealing, sha256=found.sha256 or "", file=name, at=found.machine)
     return entries.Unhealthy(position=found.position, file=name, at=found.machine, why=why(found))
+
+
+def bags_of(found: HealthRecord) -> tuple[entries.BagOpened | entries.BagClosed, ...]:
+    """What the record says of the bag, as entries (STO-01)."""
+    share = {"position": found.position, "set_identifier": found.set_identifier}
+    opened = entries.BagOpened(**share, bag=found.bag, state=found.bag_state)
+    return (opened, *((entries.BagClosed(**share, bag=found.new_bag),) if found.new_bag else ()))
 
 
 def why(found: HealthRecord) -> str:
@@ -133,7 +182,7 @@ def why(found: HealthRecord) -> str:
 def check(raw: bytes, name: str, signed: Sequence[Signature], before: Before, now: str) -> HealthRecord:
     """STO-10: a health record that counts: of this register, of the set in use, signed by whose share it is, newer than the last
     proof, not taken in before. AUD-10 for the head that its kit names, AUT-03 for a signature, ASM-04 for its clock."""
-    found = load(HealthRecord, raw, name)
+    found = parse(raw, name)
     what = f"the health record of {found.position} ({name})"
     _check_place(found, what, before)
     for person in (found.position, *((found.second,) if found.second else ())):
@@ -189,7 +238,7 @@ def _check_signed(what: str, person: str, raw: bytes, signed: Sequence[Signature
 def _check_times(found: HealthRecord, what: str, health: Health, now: str) -> None:
     """After the kit and after the last proof of this share, not in the future; watch and machine agreed."""
     check_watch(found.watch, found.machine, found.position)
-    last = max(health.proven.get(found.position, ""), health.failed[found.position].time if found.position in health.failed else "")
+    last = max(health.last(found.position, found.set_identifier), health.failed[found.position].time if found.position in health.failed else "")
     if found.machine <= last:
         _refuse(
             what, f"made {found.machine}", f"later than {last}, when this share was looked at last", "It says nothing new. Put it aside."

@@ -17,12 +17,14 @@ from ceremony.base.data import Digest, Malformed, Mark, Position, SetIdentifier,
 from ceremony.base.files import read_file
 from ceremony.base.lines import sha256
 from ceremony.base.signatures import Signature
+from ceremony.record.bags import Bags
 from ceremony.record.carried import STOP, document, of_charters, read_chain, read_key_record, read_links, read_signed
 from ceremony.record.chain import Chain, SignedCharter
 from ceremony.record.charter import Charter
+from ceremony.record.entries import BagNumber, Sealing
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.register import Register
-from ceremony.record.sets import KeySet, Sealed, Sets
+from ceremony.record.sets import Carrier, KeySet, Sealed, Sets
 
 NAME = "kit.json"
 MOST = 1_000_000
@@ -32,20 +34,14 @@ FILES = 200
 
 
 @record
-class KitSealing:
-    """One sealing that a card may carry: its number and the SHA-256 of the sealed share."""
-
-    number: int
-    sha256: Digest
-
-
-@record
 class KitShare:
-    """One position: the sealings of its share of the set in use, oldest first, and the newest one that was proven."""
+    """One position: the bag that its share of the set in use was closed in last, the sealings of it, oldest first, and the newest one
+    that was proven."""
 
     position: Position
+    bag: BagNumber | None = None
     proven: int
-    sealings: tuple[KitSealing, ...]
+    sealings: tuple[Sealing, ...]
 
 
 @record
@@ -85,8 +81,20 @@ def contents(book: Register, positions: Sequence[str], now: str) -> dict[str, by
 
 def _share(book: Register, position: str) -> KitShare:
     had = book.sets.sealed(position, book.key_record.set_identifier)
-    sealings = tuple(KitSealing(number=number, sha256=digest) for number, digest in sorted(had.begun.items()))
-    return KitShare(position=position, proven=had.proven, sealings=sealings)
+    key = book.key_record.set_identifier
+    sealings = tuple(
+        Sealing(
+            position=position,
+            number=number,
+            set_identifier=key,
+            sha256=digest,
+            medium=had.on[number].medium,
+            token=had.on[number].token,
+        )
+        for number, digest in sorted(had.begun.items())
+    )
+    bag = book.bags.closed.get((position, key))
+    return KitShare(position=position, bag=bag, proven=had.proven, sealings=sealings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +167,18 @@ class Carried(Register):
         key, sealings = self._site.key_record, {}
         for share in self._site.kit.shares:
             begun = {each.number: each.sha256 for each in share.sealings}
-            sealings[share.position, key.set_identifier] = Sealed(begun=begun, proven=share.proven)
+            on = {each.number: Carrier(each.medium, each.token) for each in share.sealings}
+            sealings[share.position, key.set_identifier] = Sealed(begun=begun, proven=share.proven, on=on)
         return Sets(all=(KeySet(key, key.ceremony),), sealings=sealings)
+
+    @cached_property
+    def bags(self) -> Bags:
+        """The bags that these shares lie in, as far as the register knew."""
+        found = Bags()
+        for share in self._site.kit.shares:
+            if share.bag is not None:
+                found = found.put((share.position, self._site.key_record.set_identifier), share.bag)
+        return found
 
     @property
     def retired(self) -> dict[str, str]:

@@ -12,6 +12,7 @@ from ceremony.record.bags import Bags
 from ceremony.record.chain import Chain
 from ceremony.record.charter import Charter
 from ceremony.record.claims import NONE, Claims, after
+from ceremony.record.health import Health
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.register import Ceremony, used
 from ceremony.record.sets import KEY_MADE, Sets
@@ -44,6 +45,8 @@ class Ledger:
     """STO-01: every bag that was closed, and the one that each share lies in."""
     custody: Custody = field(default_factory=Custody)
     """Where every share of the set in use is."""
+    health: Health = field(default_factory=Health)
+    """STO-10: when each share was last proven, and whose newest look failed."""
     claims: Claims = field(default_factory=lambda: NONE)
     """Number of a transfer -> what it holds back."""
     used: Mapping[str, int] = field(default_factory=dict)
@@ -86,7 +89,12 @@ class Ledger:
         revoked = self.revoked | {found.authorization for _, found in ceremony.revocations()}
         claims = after(self.claims, ceremony.number, state)
         kept = replace(
-            self, bags=self.bags.after(state.entries), nonces={**self.nonces, **nonces(state.entries)}, claims=claims, revoked=revoked
+            self,
+            bags=self.bags.after(state.entries),
+            health=self.health.after(ceremony),
+            nonces={**self.nonces, **nonces(state.entries)},
+            claims=claims,
+            revoked=revoked,
         )
         if state.file("policy") and outcome not in (None, VOID):
             kept = replace(kept, policy=ceremony.load(Policy, "policy"))

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from ceremony.base.control import refuse
 from ceremony.base.data import Malformed
-from ceremony.record import entries
+from ceremony.record import health
 from ceremony.record.charter import Charter
 from ceremony.record.drills import Coming, began, who_must_come
 from ceremony.record.former import Former, formers
+from ceremony.record.health import Failure
 from ceremony.record.register import Ceremony, Register
 from ceremony.record.retired import Retired, reshare_due, retired
 from ceremony.record.sets import KEY_MADE
@@ -48,6 +49,8 @@ class Standing:
     """Where every share is; None without a key."""
     formers: tuple[Former, ...]
     """Keys that are no longer in use."""
+    failed: tuple[tuple[str, Failure], ...]
+    """Custodians whose share's newest look failed, the oldest failure first."""
 
 
 def standing(folder: Path, now: str) -> Standing:
@@ -62,6 +65,7 @@ def standing(folder: Path, now: str) -> Standing:
 
 
 def _standing(book: Register, now: str) -> Standing:
+    shares = health.of(book.ceremonies)
     keyed = [c for c in book.ceremonies if _outcome(c) == KEY_MADE]
     return Standing(
         register=book,
@@ -73,11 +77,12 @@ def _standing(book: Register, now: str) -> Standing:
         used=_used(book, now),
         clock=began(book.ceremonies),
         coming=who_must_come(book) if keyed else None,
-        oldest=_oldest(book, book.in_use.ceremony) if keyed else None,
         reshare=reshare_due(book),
         retired=retired(book),
         custody=book.custody if keyed else None,
         formers=formers(book),
+        oldest=min(((p, shares.last(p, book.in_use.identifier)) for p in book.charter.custodians), key=lambda pair: pair[1]) if keyed else None,
+        failed=tuple(sorted(shares.failed.items(), key=lambda each: each[1].time)),
     )
 
 
@@ -90,12 +95,3 @@ def _used(book: Register, now: str) -> int:
         return 0
     since = moment(now) - timedelta(days=book.last_policy.window_days)
     return sum(spent.amount for spent in book.spent(0) if moment(spent.time) > since)
-
-
-def _oldest(book: Register, made: int) -> tuple[str, str]:
-    proven: dict[str, str] = {}
-    identifier = book.in_use.identifier  # a sweep proves the shares of a former key anew
-    for ceremony in book.ceremonies[made - 1 :]:
-        found = ((e.body, e.line.time) for e in ceremony.state.entries if isinstance(e.body, entries.Proven))
-        proven |= {body.position: time for body, time in found if body.number in book.sets.sealed(body.position, identifier).begun}
-    return min(((p, proven.get(p, "")) for p in book.charter.custodians), key=lambda pair: pair[1])

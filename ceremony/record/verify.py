@@ -190,6 +190,7 @@ def _check_rules(register: Register) -> Ledger:
     for ceremony in register.ceremonies:
         common.check(ceremony, ledger)
         exceptional.check(ceremony, ledger)
+        health.check_brought(ceremony, ledger)
         bags.check(ceremony, ledger)
         custody.check(ceremony, ledger)
         media.check(ceremony, ledger)

@@ -9,6 +9,7 @@ from ceremony.base.words import spoken
 from ceremony.record.drills import DUE, OVERDUE, Coming, day, days
 from ceremony.record.entries import Step
 from ceremony.record.former import Former
+from ceremony.record.health import DECIDE
 from ceremony.record.standing import Standing
 from ceremony.record.whereabouts import Custody
 from ceremony.screen.custody import FINE, brief
@@ -44,6 +45,7 @@ def screen(found: Standing, now: str, where: str) -> tuple[str, ...]:
         *_clock(found, now),
         *(coming(found.coming) if found.coming else ()),
         *_short("oldest proof", f"{found.oldest[0]}, {found.oldest[1][:10] or 'never'}" if found.oldest else "no share yet"),
+        *_failed(found, now),
         *(_custody(found.custody, now) if found.custody else ()),
         *_short("in force", _dates(found)),
         *(_short("RESHARE DUE", "; ".join(found.reshare)) if found.reshare else ()),
@@ -112,6 +114,28 @@ def _limits(found: Standing) -> tuple[str, ...]:
         return _short("limits", "no policy yet")
     left = max(0, policy.per_window - found.used)
     return _short("limits", f"{format_btc(left)} left of {format_btc(policy.per_window)} in {policy.window_days} days")
+
+
+def _failed(found: Standing, now: str) -> tuple[str, ...]:
+    """STO-10: shares whose newest look failed; the officers decide within 14 days what becomes of them."""
+    if not found.failed:
+        return ()
+    position, failure = found.failed[0]
+    more = f", and {len(found.failed) - 1} more" if len(found.failed) > 1 else ""
+    return _short("FAILED CHECK", f"{position}{more}, {failure.time[:10]}: {_until(failure.time, now)} ({failure.why})")
+
+
+def _until(time: str, now: str) -> str:
+    until = day(time, DECIDE)
+    return f"decide by {until}" if now[:10] <= until else f"decision OVERDUE since {until}"
+
+
+def decide(position: str, time: str, why: str, now: str) -> str:
+    """What a share that did not prove healthy asks of the officers."""
+    return (
+        f"The share of {position} did not prove healthy on {time[:10]}: {why}. Officers, {_until(time, now)}: let it be proven again (the "
+        "right card, the right passphrase), or reshare (`ceremony shares reshare`). Until then count on its site without it."
+    )
 
 
 def _clock(found: Standing, now: str) -> tuple[str, ...]:

@@ -26,7 +26,8 @@ def rehearsed(room: Room) -> Steps:
         if verdict.anchored is None:
             raise Malformed(f"{folder}: {verdict.word}; a drill takes in a practice register whose ceremonies have all ended")
         book = room.book
-        yield ("tool", evidence(verdict.anchored.register, verdict.head, book.charter, book.genesis, began(book.ceremonies[:-1])))
+        since, practice = began(book.ceremonies[:-1]), verdict.anchored.register
+        yield ("tool", evidence(practice, verdict.head, book.charter, book.genesis, since, room.clock()))
     found = _rehearsed(room)
     room.screen.show((
         *panels.field("practised in", f"ceremonies {', '.join(map(str, found.ceremonies))} of the practice register"),

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from ceremony.machine.usb import ASKED
 from ceremony.record import entries
+from ceremony.record.state import State
 from ceremony.script import media, sitting
 from ceremony.script.closing import adjourn
 from ceremony.script.opening import custodians, sign_in
@@ -14,10 +15,13 @@ from ceremony.script.room import Room, Steps, last_step
 from ceremony.vault.protocol import BeginHealth
 
 WITNESS = "witness"
+STAFF = f"administrator {WITNESS}"
+"""Who is here when health records are taken in, as it is typed."""
 
 
 def roll_call(room: Room) -> Steps:
-    """A check: one custodian or more, each for themselves, and the witness if there is one."""
+    """A check: one custodian or more, each for themselves, and the witness if there is one. Health records of other sites are taken in by
+    administrator and witness, who need no custodian for it."""
     yield from sign_in(room, _here(room, with_staff=False))
 
 
@@ -31,14 +35,14 @@ def _here(room: Room, *, with_staff: bool) -> tuple[str, ...]:
     before = {p for p in room.state.actors(entries.Present) if with_staff is False or p in room.charter.custodians}
     before |= {a for kind in (entries.Watch, entries.SlipRead) for a in room.state.actors(kind) if a in room.charter.custodians}
     example = room.charter.custodians[0]
-    end = "" if with_staff else f"( {WITNESS})?"
-    expected = f"positions such as {example}" + ("" if with_staff else f", or {example} {WITNESS} if the witness is here")
+    end = "" if with_staff else f"( {WITNESS})?|{STAFF}"
+    expected = f"positions such as {example}" + ("" if with_staff else f"; {WITNESS} after them if they are here; or {STAFF}, for records")
     given = room.given.pop("positions", "")
     while True:
         text = given or room.screen.ask("Custodians who are here: ", expected, rf"[A-I][1-9]( [A-I][1-9])*{end}")
         given = ""
         named = text.split()
-        strangers = [p for p in named if p not in room.charter.custodians and (with_staff or p != WITNESS)]
+        strangers = [p for p in named if p not in room.charter.custodians and (with_staff or p not in STAFF)]
         if strangers or len(set(named)) != len(named):
             room.screen.say(f"Found {', '.join(strangers) or 'a position twice'}, expected custodians of the charter, each once.")
         else:
@@ -59,9 +63,14 @@ def prove(room: Room) -> Steps:
     for position, number in sitting.to_remove(room):
         yield from sitting.remove_older(room, position, number)
     yield from end_vault(room, "each share was proven alone")
-    missing = [p for p in custodians(room) if p not in proven(room)]
-    told = f"Proven alone, and locked again: {' '.join(proven(room)) or 'none'}."
-    room.screen.say(told + (f" NOT proven: {' '.join(missing)}." if missing else ""))
+    if custodians(room):
+        told = f"Proven alone, and locked again: {' '.join(proven(room)) or 'none'}."
+        room.screen.say(told + (f" NOT proven: {' '.join(missing(room))}." if missing(room) else ""))
+
+
+def missing(room: Room) -> tuple[str, ...]:
+    """Custodians who are here and whose share was not proven."""
+    return tuple(p for p in custodians(room) if p not in proven(room))
 
 
 def proven(room: Room) -> tuple[str, ...]:
@@ -70,16 +79,22 @@ def proven(room: Room) -> tuple[str, ...]:
     return tuple(sorted({b.position for b in room.state.all(entries.Proven) if b.position not in open_yet}))
 
 
+def unproven(state: State) -> tuple[str, ...]:
+    """Positions whose share was set aside in a check that has ended, and was not proven in it."""
+    done = {body.position for body in state.all(entries.Proven)}
+    return tuple(dict.fromkeys(body.position for body in state.all(entries.SetAside) if body.position not in done))
+
+
 def begin(room: Room, *, with_order: bool = False) -> Steps:
     """The machine is looked at, and the vault begins with this one task for its life. `with_order`: this ceremony's share order says
     whose shares get another passphrase."""
     yield from start_processes(room, ASKED, whole=False)
-    made = room.book.key_ceremony
+    raw, signed = room.book.key_papers
     task = BeginHealth(
         charters=room.book.links,
         genesis=room.genesis,
-        key_record=made.raw("key-record"),
-        key_record_signatures=made.signatures("key-record"),
+        key_record=raw,
+        key_record_signatures=signed,
         order=room.raw("share-order") if with_order else None,
         order_signatures=room.here.signatures("share-order") if with_order else (),
     )
@@ -92,6 +107,11 @@ def close(room: Room) -> Steps:
     """Everyone who is here signs what was proven; the check ends."""
     yield from adjourn(room)
     yield from last_step(room)
-    missing = [p for p in custodians(room) if p not in proven(room)]
-    reason = f"proven: {' '.join(proven(room)) or 'none'}" + (f"; not proven: {' '.join(missing)}" if missing else "")
+    told = {
+        "proven": proven(room),
+        "not proven": missing(room),
+        "proven at their sites": room.state.actors(entries.Healthy),
+        "FAILED at their sites": room.state.actors(entries.Unhealthy),
+    }
+    reason = "; ".join(f"{what}: {' '.join(who)}" for what, who in told.items() if who) or "proven: none"
     yield ("tool", entries.Closed(outcome="shares checked", reason=reason))

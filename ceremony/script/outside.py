@@ -53,6 +53,11 @@ def _who(room: Room) -> tuple[str, ...]:
 
 
 def _watch(room: Room, person: str) -> tuple[str, entries.Watch]:
+    return (person, entries.Watch(typed=watch_of(room, person)))
+
+
+def watch_of(room: Room, person: str) -> str:
+    """Date and time to the minute, as this person reads them from their own watch before the machine's are shown."""
     while True:
         text = room.screen.ask(
             f"{person}, date and time (UTC) on your own watch: ",
@@ -60,7 +65,7 @@ def _watch(room: Room, person: str) -> tuple[str, entries.Watch]:
             r"20[0-9]{2}-[01][0-9]-[0-3][0-9] [0-2][0-9]:[0-5][0-9]",
         )
         try:
-            return (person, entries.Watch(typed=written(moment(f"{text.replace(' ', 'T')}:00Z"))))
+            return written(moment(f"{text.replace(' ', 'T')}:00Z"))
         except ValueError:
             room.screen.say("No calendar has that date and time.")
 

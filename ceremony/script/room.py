@@ -195,6 +195,10 @@ class Room:
         signature = self._sign(person, namespace, self.here.raw_of(name))
         return (person, entries.Signature(namespace=namespace, purpose=purpose, file=name, blob=signature.blob))
 
+    def sign_bytes(self, person: str, namespace: Namespace, raw: bytes) -> signatures.Signature:
+        """Let one person sign a document that is in no register yet."""
+        return self._sign(person, namespace, raw)
+
     def excepted(self, identifier: str) -> bool:
         """Whether both officers excepted this control in this ceremony."""
         return identifier in exceptional.granted(self.state)

@@ -122,6 +122,7 @@ DRILL = _numbered(
 
 CHECK = _numbered(
     Step("open", "Roll-call", "custodians", 3, ("ASM-01", "ASM-02"), "health:roll_call"),
+    Step("open", "Health records", "staff", 1, ("STO-10", "AUD-10"), "brought:take"),
     BAGS_OPENED,
     Step("prove", "Each share alone", "custodians", 4, ("STO-10", "SEC-01"), "health:prove"),
     BAGS_CLOSED,
@@ -201,6 +202,7 @@ WHY: dict[str, str] = {
     "drills:close": "Everyone signs the drill as it stands; the clock of 92 days begins anew.",
     "health:roll_call": "Who proves a share signs that they are here. The witness signs, too, where there is one.",
     "health:roll_call_of_drill": "Each person signs for themselves that they are here. They need not be enough: nothing is combined.",
+    "brought:take": "What custodians found at their own sites, and signed there, comes into the register: it counts once.",
     "health:prove": "Each custodian opens their share alone; it is compared with its commitment and locked again. None is combined.",
     "ordered:take": "What both officers ordered about shares is checked and taken in; it is used by this ceremony and by no other.",
     "reseal:roll_call": "Who gives their share another passphrase or medium signs that they are here, and so does the witness.",

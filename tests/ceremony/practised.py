@@ -59,13 +59,13 @@ def _change(kind: str, actor: str, body: Any) -> Iterable[Entry]:
 
 
 def practised(set_: Stage, folder: Path, monkeypatch: pytest.MonkeyPatch, strangers: tuple[str, ...] = ()) -> Anchor:
-    """Key generation yesterday and a transfer in an hour's time (after the stage's own key), by A1 A2 B1 B2."""
+    """Key generation yesterday and a transfer just now (after the stage's own key), by A1 A2 B1 B2."""
     now = datetime.now(UTC).replace(microsecond=0)
-    times = {"keygen": now - timedelta(days=1), "transfer": now + timedelta(hours=1), "receipt": now + timedelta(hours=2)}
+    times = {"keygen": now - timedelta(days=1), "transfer": now, "receipt": now + timedelta(hours=2)}
     monkeypatch.setattr(sample, "START", {kind: written(time) for kind, time in times.items()})
     monkeypatch.setattr(sample, "ROOM", set_.plot.here)
     folder.mkdir()
     wanted = {"not_before": written(now - timedelta(days=1)), "expires": written(now + timedelta(days=6))}
     desk = StageDesk(folder, fresh="stranger", set_=set_, strangers=strangers)
-    made = Sample(desk, folder, Play(change=_change, wanted=wanted))
+    made = Sample(desk, folder, Play(change=_change, wanted=wanted, pace=0))
     return Anchor(folder, made.charter.digest, made.transfer(2, made.keygen()))

@@ -45,7 +45,7 @@ def test_a_custodian_proves_their_share_alone(authorized: Stage) -> None:
     shown, code = rehearsal.run(authorized, *check(authorized, "A2", "B1"))
     assert code == 0, shown[-2000:]
     assert (eyes.headless, eyes.wide, eyes.coloured) == ([], [], set())
-    assert {place[:2] for place in eyes.places} == {(n, 5) for n in range(1, 6)}
+    assert {place[:2] for place in eyes.places} == {(n, 6) for n in range(1, 7)}
     assert "Shares checked: proven: A2 B1" in shown
     types = rehearsal.types(authorized)
     assert types.count("unlocked") == types.count("proven") == 2
@@ -84,8 +84,9 @@ def test_a_share_that_does_not_open_is_told_and_costs_nothing(authorized: Stage)
     authorized.cast.passphrases["B2"] = "not the right words at all"
     before = card(authorized, "B2").read_bytes()
     shown, code = rehearsal.run(authorized, *check(authorized, "B2", "A1"))
-    assert code == 0, shown[-2000:]
+    assert code == 1, shown[-2000:]
     assert "proven: A1; not proven: B2" in shown
+    assert "STO-10 not every share was proven" in shown
     assert card(authorized, "B2").read_bytes() == before
     both_verify(authorized)
 

@@ -115,6 +115,8 @@ class Play:
     """A revocation that comes into the register at the end of the preparation; its officer signs it."""
     officers: Literal["", "room", "elsewhere"] = ""
     """Whether CFO and CTO approve too: in the room, or on their laptops after the preparation."""
+    pace: int = 1
+    """Seconds from one entry to the next."""
     nonce: int = 0
     """The first input's nonce; 0: as RFC 6979 has it."""
     apart: int = 1
@@ -219,7 +221,7 @@ class Scribe:
     def add(self, actor: str, body: Any) -> None:
         for who, what in self.play.change(self.kind, actor, body):
             self.transcript.append(who, what, written(self.moment))
-            self.moment += timedelta(seconds=1)
+            self.moment += timedelta(seconds=self.play.pace)
 
     def keep(self, name: str, kind: entries.FileKind, raw: bytes) -> None:
         raw = self.play.file(name, raw)

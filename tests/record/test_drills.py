@@ -51,16 +51,18 @@ def test_the_clock_begins_at_the_key_where_there_never_was_a_drill(anchor: Ancho
 def test_only_what_this_charters_own_people_practised_since_then_counts(anchor: Anchor, tmp_path: Path) -> None:
     practice, ours = Register.open(anchor.register), Register.open(anchor.register).charter
     other = "00" * 32
-    found = drills.evidence(practice, anchor.head, ours, other, KEY)
+    now = "2026-12-01T00:00:00Z"
+    found = drills.evidence(practice, anchor.head, ours, other, KEY, now)
     assert (found.ceremonies, found.took_part) == ((2,), sample.ROOM)
     rehearsed = Register.open(sample.write(tmp_path / "cast", fresh="a rehearsed cast").register)
-    for book, genesis, since in (
-        (practice, practice.genesis, KEY),
-        (practice, other, "2026-11-30T00:00:00Z"),
-        (rehearsed, other, KEY),
+    for book, genesis, since, until in (
+        (practice, practice.genesis, KEY, now),
+        (practice, other, "2026-11-30T00:00:00Z", now),
+        (practice, other, KEY, "2026-11-20T00:00:00Z"),
+        (rehearsed, other, KEY, now),
     ):
         with pytest.raises(Refused, match="DRL-02"):
-            drills.evidence(book, anchor.head, ours, genesis, since)
+            drills.evidence(book, anchor.head, ours, genesis, since, until)
 
 
 @pytest.mark.control("DRL-03")

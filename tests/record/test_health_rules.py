@@ -41,6 +41,7 @@ def check(made: Sample, number: int, prev: str) -> str:
         scribe.add(person, entries.Present(factors=("signing key file", OWN)))
     scribe.checkpoint("opening", HERE)
     scribe.step("Roll-call")
+    scribe.step("Health records")
     made.open_bags(scribe, HERE)
     alone(made, scribe, HERE)
     made.close_bags(scribe, HERE)

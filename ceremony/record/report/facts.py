@@ -166,13 +166,13 @@ def _received(register: Register, txid: str) -> Ceremony | None:
 def shares(register: Register, key: Key) -> tuple[Share, ...]:
     """Every position's sealed shares of one set."""
     begun = {p: register.sets.sealed(p, key.record.set_identifier).begun for p in key.record.plan.positions}
-    kinds = (entries.Sealing, entries.Proven, entries.Unlocked)
+    kinds = (entries.Sealing, entries.Proven, entries.Healthy, entries.Unlocked)
     found = [p for p in places(register, *kinds) if p.entry.body.number in begun.get(p.entry.body.position, ())]
     return tuple(
         Share(
             position=position,
             begun=tuple(p for p in found if _is(p, entries.Sealing, position)),
-            proven=tuple(p for p in found if _is(p, entries.Proven, position)),
+            proven=tuple(p for p in found if _is(p, entries.Proven, position) or _is(p, entries.Healthy, position)),
             unlocked=tuple(p for p in found if _is(p, entries.Unlocked, position)),
         )
         for position in key.record.plan.positions

@@ -35,6 +35,7 @@ _SIGNED = {
     "confirmation": "signed the confirmation of the payee (before this ceremony)",
     "revocation": "signed the revocation of an authorization (before this ceremony)",
     "receipt": "signed the receipt (before this ceremony)",
+    "health": "signed the record of a look at a share (before this ceremony)",
     "key-record": "signed the key record",
     "approval": "signed an approval of this request",
     "opening": "signed the opening",
@@ -90,6 +91,13 @@ SENTENCES: dict[type, Callable[[Any], str]] = {
     entries.Sealing: lambda b: f"share locked, sealing number {b.number}, onto {onto(b)}",
     entries.Proven: lambda b: f"sealed share {b.number} read back from its medium, opened, equal to its commitment",
     entries.Chosen: lambda b: f"chose for their share: {_RENEWED[b.renewed]}",
+    entries.Healthy: lambda b: (
+        f"proved their share alone at their own site, {b.at[:-4].replace('T', ' ')} UTC: sealed share {b.number} opened, equal to its"
+        f" commitment ({b.file})"
+    ),
+    entries.Unhealthy: lambda b: (
+        f"share did NOT prove healthy at its own site, {b.at[:-4].replace('T', ' ')} UTC: {b.why} ({b.file}); to be decided"
+    ),
     entries.Removed: lambda b: f"older sealed share {b.number} removed from {b.medium}, by {b.tool}: {b.how}",
     entries.Destroyed: lambda b: (
         f"old sealed share {', '.join(map(str, b.numbers))} of retired set {b.set_identifier} destroyed on {b.medium}, by {b.tool}: {b.how}"

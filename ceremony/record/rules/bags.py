@@ -45,11 +45,14 @@ def check(ceremony: Ceremony, ledger: Ledger) -> None:
 @control("SEC-02")
 def check_two(ceremony: Ceremony, entry: Recorded) -> None:
     """SEC-02: custodian and witness have both signed the transcript with the new bag in it. Who checks their share with another
-    custodian signs with them; alone, the second signature is that of the safe's second person (custody record `in`)."""
+    custodian signs with them; alone, the second signature is that of the safe's second person (custody record `in`). Who checked it at
+    their own site signed their health record, and the witness signs that it came in."""
     state = ceremony.state
     ends = (e for e in state.entries if isinstance(e.body, entries.Signature) and e.body.purpose in ("adjournment", "disagreement"))
     signed = {e.actor for e in ends if checkpoint.parse(e.body.text or "").seq >= entry.line.seq}
     here = set(state.actors(entries.Present))
+    if entry.actor not in here and entry.actor in state.actors(entries.Healthy) + state.actors(entries.Unhealthy):
+        signed |= set(state.signers("health"))
     second = {"witness"} if "witness" in here or ceremony.kind != "check" else here - {entry.actor}
     if entry.actor not in signed or (second and not second & signed):
         refuse(

@@ -12,6 +12,7 @@ from ceremony.base.data import Malformed, load
 from ceremony.base.files import read_file
 from ceremony.record import checkpoint, entries, policy, signers
 from ceremony.record.charter import SIGNERS, Charter
+from ceremony.record.health import HealthRecord
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.ledger import (
     CARRIED_OUT,
@@ -117,6 +118,7 @@ _READERS: Mapping[str, Callable[[bytes, str], object]] = MappingProxyType(
         "confirmation": lambda raw, what: load(Confirmation, raw, what),
         "revocation": lambda raw, what: load(Revocation, raw, what),
         "share-order": lambda raw, what: load(ShareOrder, raw, what),
+        "health": lambda raw, what: load(HealthRecord, raw, what),
         "snapshot": lambda raw, what: load(Snapshot, raw, what),
         "request": lambda raw, _: psbt.parse(raw),
         "transaction": read_transaction,

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from ceremony.record import entries
+from dataclasses import replace
+
+from ceremony.base.lines import sha256
+from ceremony.base.signatures import Signature
+from ceremony.record import entries, health
 from ceremony.record.drills import check_caught
 from ceremony.record.ledger import DRILL_FAILED, DRILL_HELD, VOID, Ledger
 from ceremony.record.register import Ceremony
@@ -10,7 +14,11 @@ from ceremony.record.rules import outside, people, surroundings, vault
 from ceremony.record.rules.common import STAFF, differs, equal, everyone_signed
 from ceremony.record.rules.transfer import check_secured
 from ceremony.record.sets import Sealed, sealed_after
+from ceremony.record.signers import as_signature
+from ceremony.record.state import State
 
+BROUGHT = (entries.Healthy, entries.Unhealthy)
+"""What comes of a health record that was brought from a site."""
 COMBINES = (
     entries.Generated, entries.Quorums, entries.Authorized, entries.Agreed, entries.Armed, entries.Recovered, entries.Imported,
     entries.Signing, entries.HsmSigned, entries.Absent, entries.Checked, entries.Exported,
@@ -30,13 +38,49 @@ def check(ceremony: Ceremony, ledger: Ledger) -> None:
         differs("AUD-08", ceremony, f"a {ceremony.kind}", "no key record before it", "a key generation first")
     check_secured(ceremony, ledger, ledger.key)
     drill = ceremony.kind == "drill"
-    everyone_signed(ceremony, STAFF if drill else (), (entries.Proven, entries.Removed, entries.Drilled))
-    if not set(ceremony.state.actors(entries.Present)) & set(ledger.charter.custodians):
+    brought = any(isinstance(entry.body, BROUGHT) for entry in ceremony.state.entries)
+    needed = STAFF if drill or brought else ()
+    everyone_signed(ceremony, needed, (entries.Proven, entries.Removed, entries.Drilled, *BROUGHT))
+    if not brought and not set(ceremony.state.actors(entries.Present)) & set(ledger.charter.custodians):
         differs("ASM-01", ceremony, "who was there", "no custodian", "one custodian at least")
     if drill:
         outside.check(ceremony, ledger.charter)
         surroundings.check(ceremony, ledger.charter.mark)
         _check_drill(ceremony, ledger, closed.outcome)
+
+
+def check_brought(ceremony: Ceremony, ledger: Ledger) -> None:
+    """STO-10: each health record that came from a site is one that counts, signed by whose share it is; its entry says what it says, and
+    nothing else does. Only a check takes any in."""
+    state, known, told = ceremony.state, ledger.health, set[str]()
+    for entry in state.entries:
+        body = entry.body
+        where = f"entry {entry.line.seq} ({entry.line.type})"
+        if not isinstance(body, BROUGHT):
+            continue
+        if ceremony.kind != "check":
+            differs("STO-10", ceremony, where, f"a health record in a {ceremony.kind}", "a check of shares")
+        raw = ceremony.raw_of(body.file)
+        before = health.Before(ledger.genesis, ledger.charter, ledger.sets, known)
+        health.check(raw, body.file, _signed(state, body.file, entry.line.seq), before, entry.line.time)
+        equal("STO-10", ceremony, where, body, health.entry_of(raw, body.file))
+        equal("ASM-01", ceremony, f"who acted in {where}", entry.actor, body.position)
+        known = replace(known.then(entry, ceremony.number), taken=known.taken | {sha256(raw)})
+        told.add(body.file)
+    ended = state.closed is not None and state.closed.outcome != VOID
+    if left := [file.name for file in state.all(entries.File) if file.kind == "health" and file.name not in told and ended]:
+        differs("STO-10", ceremony, "health records that nothing came of", ", ".join(left), "an entry for each")
+
+
+def _signed(state: State, name: str, before: int) -> tuple[Signature, ...]:
+    """Everybody's signature over one health record, as it stood before this entry."""
+    return tuple(
+        as_signature(entry)
+        for entry in state.entries
+        if isinstance(entry.body, entries.Signature)
+        and (entry.body.purpose, entry.body.file) == ("health", name)
+        and entry.line.seq < before
+    )
 
 
 def check_alone(ceremony: Ceremony, ledger: Ledger) -> None:

@@ -1,0 +1,87 @@
+"""Health records that were brought from custodians' own sites come into the register, each once (STO-10, DRL-02).
+
+They are taken in by administrator and witness, alone or while custodians prove their shares here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ceremony.base.control import Refused
+from ceremony.base.files import write_new
+from ceremony.base.lines import sha256
+from ceremony.base.signatures import Signature
+from ceremony.record import entries, health
+from ceremony.record.bags import check_number
+from ceremony.record.signed import read_signed
+from ceremony.screen import panels
+from ceremony.screen.status import decide
+from ceremony.script.opening import custodians, take_signatures
+from ceremony.script.room import Room, Steps, refusal
+
+BETWEEN = "\n"
+"""Between the paths that the command line gave."""
+
+
+def take(room: Room) -> Steps:
+    """STO-10: each record is checked against the register as it stands, and what does not count is told, recorded as refused, and left
+    out. Where nobody proves a share here, one at least must count."""
+    trouble: Refused | None = None
+    for path in _paths(room):
+        raw, signed = read_signed(path)
+        try:
+            yield from _one(room, path.name, raw, signed)
+        except Refused as wrong:
+            trouble = wrong
+            room.screen.say(str(wrong))
+            yield ("tool", refusal(wrong))
+    if trouble is not None and not custodians(room) and not _told(room):
+        raise trouble
+    failed = [(body.position, body) for body in room.state.all(entries.Unhealthy)]
+    for position, body in failed:
+        room.screen.show(panels.paragraph(decide(position, body.at, body.why, room.clock())))
+
+
+def _paths(room: Room) -> tuple[Path, ...]:
+    """What the command line gave; or, where staff alone is here, or a record was cut off while it was taken in, what is asked for."""
+    given = room.given.pop("records", "")
+    if given:
+        return tuple(Path(each) for each in given.split(BETWEEN))
+    if _cut_off(room) or not (custodians(room) or _told(room)):
+        path = room.path("record", "a health record, or of a folder of them")
+        return tuple(sorted(path.glob("health-*.json"))) if path.is_dir() else (path,)
+    return ()
+
+
+def _told(room: Room) -> frozenset[str]:
+    """Names of the records that were taken in."""
+    return frozenset(e.body.file for e in room.state.entries if isinstance(e.body, entries.Healthy | entries.Unhealthy))
+
+
+def _cut_off(room: Room) -> bool:
+    return any(file.kind == "health" and file.name not in _told(room) for file in room.state.all(entries.File))
+
+
+def _one(room: Room, given: str, raw: bytes, signed: Sequence[Signature]) -> Steps:
+    """One record: checked, listed, its signatures, what it says of the share, and of the bag. One that was cut off goes on from there."""
+    listed = {file.sha256: file.name for file in room.state.all(entries.File) if file.kind == "health"}
+    name = listed.get(sha256(raw), f"health-{len(listed) + 1}.json")
+    if name not in _told(room):
+        book = room.book
+        known = health.of(book.ceremonies)
+        if sha256(raw) in listed:
+            known = replace(known, taken=known.taken - {sha256(raw)})
+        found = health.check(raw, given, signed, health.Before(book.genesis, room.charter, book.sets, known), room.clock())
+        bags = [body for body in health.bags_of(found) if body not in (e.body for e in room.state.entries)]
+        for body in bags:
+            check_number(book.bags, body)
+        if sha256(raw) not in listed:
+            write_new(room.transcript.folder / name, raw)
+            yield ("tool", entries.File(name=name, kind="health", sha256=sha256(raw), size=len(raw)))
+        wanted = {found.position, found.second}
+        yield from take_signatures(room, [s for s in signed if s.signer in wanted], health.NAMESPACE, "health", name)
+        yield from ((found.position, body) for body in bags)
+        yield (found.position, health.entry_of(raw, name))
+    found = health.parse(raw, name)
+    room.screen.show(panels.field(found.position, f"{found.machine[:16].replace('T', ' ')} UTC: {found.said}"))

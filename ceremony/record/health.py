@@ -1,7 +1,7 @@
 """The health of shares: what one custodian found at their own site, as a signed record; and the fold that says of every share when it
 was last proven and whether its newest look at it failed (STO-10, DRL-02).
 
-A failed look is a record as well: it asks for a decision, and does not go away before the share is proven or a new set is made."""
+A failed look is a record as well: it asks for a decision, and does not go away before that, or before the share is proven."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from ceremony.base.lines import sha256
 from ceremony.base.signatures import Signature
 from ceremony.record import entries
 from ceremony.record.charter import Charter
+from ceremony.record.custody import BagNumber, BagState
 from ceremony.record.register import Ceremony
 from ceremony.record.sets import Sets
 from ceremony.record.state import Recorded
@@ -60,9 +61,9 @@ class HealthRecord:
     result: Result
     control: entries.Control | None = None
     said: Free
-    bag: entries.BagNumber | None = None
-    bag_state: entries.BagState
-    new_bag: entries.BagNumber | None = None
+    bag: BagNumber | None = None
+    bag_state: BagState
+    new_bag: BagNumber | None = None
     watch: Time
     machine: Time
     second: Person | None = None
@@ -125,6 +126,9 @@ class Health:
             return replace(self, proven={**self.proven, share: at}, failed=others)
         if isinstance(body, entries.Unhealthy):
             return replace(self, failed={**self.failed, body.position: Failure(body.at, body.why, number)})
+        if isinstance(body, entries.Custody) and body.record.event == "decision":
+            left = {p: failure for p, failure in self.failed.items() if p not in body.record.positions}
+            return replace(self, failed=left)
         if isinstance(body, entries.SetAside):
             failure = Failure(entry.line.time, f"set aside: {body.reason}", number)
             return replace(self, failed={**self.failed, body.position: failure})

@@ -21,7 +21,8 @@ from ceremony.record.bags import Bags
 from ceremony.record.carried import STOP, document, of_charters, read_chain, read_key_record, read_links, read_signed
 from ceremony.record.chain import Chain, SignedCharter
 from ceremony.record.charter import Charter
-from ceremony.record.entries import BagNumber, Sealing
+from ceremony.record.custody import BagNumber
+from ceremony.record.entries import Sealing
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.register import Register
 from ceremony.record.sets import Carrier, KeySet, Sealed, Sets

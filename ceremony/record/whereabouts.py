@@ -22,6 +22,9 @@ Place = Literal["custodian", "safe", "moving", "lost", "destroyed"]
 DECIDE, RETURN, PROVE = timedelta(days=14), timedelta(days=7), timedelta(days=4 * 92)
 """How long officers have for a decision, a share may be out of its safe, and a proof of a share is good (DRL-02: four drills)."""
 
+FAILED = "its check at its own site failed"
+"""STO-10: a question that a later proof answers, too."""
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -110,8 +113,13 @@ class Custody:
         if isinstance(body, entries.BagClosed):
             few = len(state.actors(entries.Present)) == 1
             return self._put(replace(share, bag=body.bag, since=time, told=f"closed in ceremony {number}", alone=few))
-        if isinstance(body, entries.Proven):
-            return self._put(replace(share, proven=time, unopened=""))
+        if isinstance(body, entries.Proven | entries.Healthy):
+            proven = body.at if isinstance(body, entries.Healthy) else time
+            left = tuple(question for question in share.questions if not question.what.startswith(FAILED))
+            return self._put(replace(share, proven=proven, unopened="", questions=left))
+        if isinstance(body, entries.Unhealthy):
+            wrong = Question(body.at, f"{FAILED}: {body.why}")
+            return self._put(replace(share, unopened=body.why, questions=(*share.questions, wrong)))
         if isinstance(body, entries.SetAside) and "wrong passphrases" in body.reason:
             return self._put(replace(share, unopened="three wrong passphrases"))
         return self

@@ -19,6 +19,7 @@ from ceremony.record.health import MATCHED, NAMESPACE, HealthRecord, check_watch
 from ceremony.record.kit import Carried, SiteKit
 from ceremony.record.register import Register
 from ceremony.record.rules.people import FILE, OWN_SHARE
+from ceremony.record.sets import KeySet
 from ceremony.record.signed import signatures_path
 from ceremony.record.transcript import Notes
 from ceremony.screen import panels
@@ -42,6 +43,11 @@ class Site(Room):
         """The register as far as the kit carries it."""
         assert self.carried is not None  # noqa: S101 (`room_of` gives it)
         return self.carried
+
+    @property
+    def opening(self) -> KeySet:
+        """The set in use: no other one is checked."""
+        return self.book.in_use
 
 
 def room_of(kit: SiteKit, out: Path, screen: Terminal, given: dict[str, str]) -> Site:

@@ -202,8 +202,12 @@ def _tries(room: Room, position: str, sealed: bytes, numbers: tuple[int, ...]) -
             return
 
 
+_UNPROVEN = "This share was not proven: find out why, and check it again. If it stays so, the officers decide within 14 days."
+
+
 def _set_aside(room: Room, position: str, reason: str) -> Entry:
-    room.screen.say(f"{position} is set aside for today; nothing is lost. {_step_in(room, position)}")
+    alone = any(isinstance(e.body, entries.Alone) for e in room.state.since(entries.Armed, entries.Alone).entries[:1])
+    room.screen.say(f"{position} is set aside for today; nothing is lost. {_UNPROVEN if alone else _step_in(room, position)}")
     return (position, entries.SetAside(position=position, reason=reason))
 
 

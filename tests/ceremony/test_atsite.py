@@ -87,7 +87,7 @@ def test_health_comes_back_from_two_sites(authorized: Stage) -> None:
     (authorized.folder / "register").rename(authorized.folder / "elsewhere")
     shown, code = rehearsal.run(authorized, *genesis, "--out", "late", "--position", "A1")
     assert code == 1
-    assert "AUD-10" in shown, "the kit is older than the share"
+    assert "STO-01" in shown, "the kit is older than the bag"
 
 
 def at_site_genesis(set_: Stage) -> tuple[str, ...]:

@@ -9,7 +9,16 @@ import click
 from ceremony.base.control import refuse
 from ceremony.base.data import Malformed
 from ceremony.base.files import read_file, write_new
-from ceremony.cli.cold import begin, check_genesis, check_ready, document, genesis_option, slips_option, token_module_option, without_nothing
+from ceremony.cli.cold import (
+    begin,
+    check_genesis,
+    check_ready,
+    document,
+    genesis_option,
+    slips_option,
+    token_module_option,
+    without_nothing,
+)
 from ceremony.cli.request import check_new
 from ceremony.record import kit as kits
 from ceremony.record.register import Ceremony, Register

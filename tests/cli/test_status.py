@@ -37,7 +37,9 @@ def test_it_says_where_a_register_stands_here_and_elsewhere(tmp_path: Path) -> N
         assert said in here.stdout
     book = Register.open(tmp_path / "register")
     assert "last ended     receipt, 2026-12-20; the rest is on your closing slip" in here.stdout
-    assert not [word for word in spoken(book.head) if f" {word} " in here.stdout], "people read the head from their slips first (ASM-05)"
+    assert not [word for word in set(spoken(book.head)) - set(spoken(book.genesis)) if f" {word} " in here.stdout], (
+        "people read the head from their slips first (ASM-05)"
+    )
     assert f"ceremony {len(book.ceremonies)}" not in here.stdout
 
 

@@ -242,7 +242,9 @@ def _check_signed(what: str, person: str, raw: bytes, signed: Sequence[Signature
 def _check_times(found: HealthRecord, what: str, health: Health, now: str) -> None:
     """After the kit and after the last proof of this share, not in the future; watch and machine agreed."""
     check_watch(found.watch, found.machine, found.position)
-    last = max(health.last(found.position, found.set_identifier), health.failed[found.position].time if found.position in health.failed else "")
+    last = max(
+        health.last(found.position, found.set_identifier), health.failed[found.position].time if found.position in health.failed else ""
+    )
     if found.machine <= last:
         _refuse(
             what, f"made {found.machine}", f"later than {last}, when this share was looked at last", "It says nothing new. Put it aside."

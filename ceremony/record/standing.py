@@ -81,7 +81,9 @@ def _standing(book: Register, now: str) -> Standing:
         retired=retired(book),
         custody=book.custody if keyed else None,
         formers=formers(book),
-        oldest=min(((p, shares.last(p, book.in_use.identifier)) for p in book.charter.custodians), key=lambda pair: pair[1]) if keyed else None,
+        oldest=min(((p, shares.last(p, book.in_use.identifier)) for p in book.charter.custodians), key=lambda pair: pair[1])
+        if keyed
+        else None,
         failed=tuple(sorted(shares.failed.items(), key=lambda each: each[1].time)),
     )
 

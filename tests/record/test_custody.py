@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 
 from ceremony.base.control import Refused
-from ceremony.base.data import Malformed, dump
+from ceremony.base.data import Malformed, dump, encode
+from ceremony.base.lines import Line
 from ceremony.record import entries
 from ceremony.record.custody import CustodyRecord
 from ceremony.record.register import Register
 from ceremony.record.report import report
+from ceremony.record.state import Recorded, State
 from ceremony.record.verify import verify
 from ceremony.record.whereabouts import overdue, undecided
 from ceremony.screen.custody import letter, loss, status
@@ -253,3 +255,16 @@ def test_what_the_key_survives_is_shown_as_a_picture(desk: Desk) -> None:
     assert "NO QUORUM" in shown
     desk.take(desk.record("lost", positions=("C1", "C2")), IN)
     assert "THE SHARES THAT ARE MISSING ARE A QUORUM" in "\n".join(loss(desk.book.custody, desk.made.charter, ("A1",)))
+
+
+@pytest.mark.control("STO-07")
+@pytest.mark.parametrize(("kind", "left"), [("reseal", 1), ("reshare", 0), ("new-key", 0)])
+def test_an_order_of_both_officers_for_new_shares_is_their_decision(desk: Desk, kind: Any, left: int) -> None:
+    """Not one for another passphrase: that takes nothing from whoever has the lost share."""
+    desk.safe().take(desk.record("lost", positions=("A1",)), IN)
+    positions = ("A2",) if kind == "reseal" else ()
+    body = entries.Ordered(order="ab" * 32, identifier="s-1", kind=kind, positions=positions)
+    line = Line(2, "2026-11-20T09:30:00Z", "cd" * 32, "ordered", "tool", encode(body))
+    custody = desk.book.custody.after(9, State((Recorded(line, body),)), None)
+    assert len(undecided(custody)) == left
+    assert custody.shares["A1"].decided == ("" if left else f"{kind}, 2026-11-20: s-1")

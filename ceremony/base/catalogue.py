@@ -156,15 +156,19 @@ _STO = {
 
 _AUT = {
     "AUT-01": Control(
-        "An authorization names register, charter, policy, account, payee, address, amount, greatest fee, purpose and validity",
-        ("authorized",),
+        "An authorization names register, charter, policy, account, payee, address, amount, greatest fee, purpose and validity;"
+        " an order about shares names register, charter, set, whose shares, reason and validity",
+        ("authorized", "ordered"),
     ),
-    "AUT-02": Control("CFO and CTO sign the same bytes with two different keys", ("authorized", "signature")),
+    "AUT-02": Control("CFO and CTO sign the same bytes with two different keys", ("authorized", "ordered", "signature")),
     "AUT-03": Control(
         "A signature of another kind of document, another person or another key is refused; no wildcard signer", ("signature",)
     ),
-    "AUT-04": Control("An authorization that is expired, not yet valid, revoked or altered is refused", ("authorized", "signature")),
-    "AUT-05": Control("An authorization is used once", ("authorized",)),
+    "AUT-04": Control(
+        "An authorization, or share order, that is expired, not yet valid, revoked or altered is refused",
+        ("authorized", "ordered", "signature"),
+    ),
+    "AUT-05": Control("An authorization, and an order about shares, is used once", ("authorized", "ordered")),
     "AUT-06": Control("The destination is the listed one of its payee, and older than the cool-off", ("authorized",)),
     "AUT-07": Control("Amount, sum of the window, fee and validity are within the signed policy; nobody can override it", ("authorized",)),
     "AUT-08": Control(
@@ -328,8 +332,9 @@ _BRD = {
 
 _SEC = {
     "SEC-01": Control(
-        "Shares are locked again in the run that opened them, under the next number, and proven before the old ones go",
-        ("sealing", "proven", "removed"),
+        "Shares are locked again in the run that opened them, under the next number, and proven before the old ones go; a new passphrase"
+        " is typed once more before it counts",
+        ("sealing", "chosen", "proven", "removed"),
     ),
     "SEC-02": Control("A new bag, two signatures, a hand-over and a return slip for each site", ("bag-closed", "signature")),
     "SEC-03": Control("Every session object in the HSM is destroyed and its absence enumerated", ("absent",)),

@@ -272,7 +272,7 @@ _TXN = {
         "Addresses are shown whole, in groups of four, their check verified",
         instead="every screen does it (base/amounts.grouped), and addresses are parsed strictly; no refusal of its own",
     ),
-    "TXN-06": Control("Two custodians type parts of the address from the payee slip that they brought, unseen", ("typed-back",)),
+    "TXN-06": Control("Two custodians type parts of the address from the slip that they brought, unseen", ("typed-back",)),
     "TXN-07": Control(
         "An address that begins and ends like a listed one, a past one or an own one, and is another, is refused", ("file", "reviewed")
     ),

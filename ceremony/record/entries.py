@@ -400,7 +400,8 @@ class Reviewed:
 
 @record
 class TypedBack:
-    """The actor typed these groups of a payment's address from the payee slip that they brought, unseen (TXN-06)."""
+    """The actor typed these groups of a payment's address from the payee slip that they brought, unseen; in a sweep, of the new
+    key's first address from the closing slip of its key generation (TXN-06)."""
 
     payment: int
     groups: tuple[int, ...]

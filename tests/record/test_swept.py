@@ -12,10 +12,11 @@ import pytest
 
 from ceremony.base.control import Refused
 from ceremony.base.data import dump, load
-from ceremony.record import entries
+from ceremony.record import entries, requested
 from ceremony.record.register import Register
 from ceremony.record.standing import standing
 from ceremony.record.verify import verify
+from ceremony.screen.requested import request_screen
 from ceremony.screen.status import screen
 from tests.record.sample import SEED, Anchor, Entry, FastDesk, Play, Sample, account_of
 from tests.record.swept import Swept, write
@@ -146,3 +147,33 @@ def test_status_says_whether_the_former_key_is_empty(tmp_path: Path) -> None:
     assert proven[1].startswith("2026-11-18")
     made.receipt(4, head, of=3)
     assert f"former key     set {first}: swept 2026-11-21, empty then" in shown()
+
+
+@pytest.mark.control("AUT-09")
+def test_an_officer_reviews_a_sweep_elsewhere(tmp_path: Path) -> None:
+    """The request folder has both key records; without the new one, or with them swapped, nothing of it is shown."""
+    folder, asked = tmp_path / "register", tmp_path / "request"
+    folder.mkdir()
+    made = Swept(FastDesk(folder, officers_approve="yes"), folder)
+    head = made.new_key(made.keygen())
+    made.phase = "sweep"
+    made.prepared(3, head)
+    files = requested.contents(Register.open(folder))
+    asked.mkdir()
+
+    def read(changed: dict[str, bytes]) -> requested.Requested:
+        for path in asked.iterdir():
+            path.unlink()
+        for name, raw in changed.items():
+            (asked / name).write_bytes(raw)
+        return requested.read(asked, made.founding.digest, "2026-11-21T12:00:00Z")
+
+    found = read(files)
+    assert found.agreed.review.swept[0].address == found.agreed.authorized.authorization.address
+    assert found.approval.key_record == made.first_record.digest
+    assert "TO OUR NEW KEY" in "\n".join(request_screen(found))
+    names = {"key-record": "new-key-record", "new-key-record": "key-record"}
+    swapped = {names.get(name.partition(".")[0], name.partition(".")[0]) + "." + name.partition(".")[2]: raw for name, raw in files.items()}
+    for broken in ({n: raw for n, raw in files.items() if not n.startswith("new-key-record")}, swapped):
+        with pytest.raises(Refused, match="AUT-09"):
+            read(broken)

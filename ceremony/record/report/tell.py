@@ -112,7 +112,7 @@ SENTENCES: dict[type, Callable[[Any], str]] = {
     entries.Ordered: lambda b: f"ordered by both officers: {ordered(b.kind, b.positions)}; from here on the order is used",
     entries.Agreed: lambda b: f"readers agree: {' and '.join(b.readers)}; fee {format_btc(b.fee)}, {plural(len(b.coins), 'coin')} reserved",
     entries.Reviewed: lambda _: "read the review of the request",
-    entries.TypedBack: lambda b: f"typed groups {', '.join(map(str, b.groups))} of payment {b.payment} from the payee slip",
+    entries.TypedBack: lambda b: f"typed groups {', '.join(map(str, b.groups))} of address {b.payment} from their own slip, unseen",
     entries.Armed: lambda b: (
         f"vault armed: it verified everything itself and can sign this request only; shares of {' '.join(b.positions)}"
     ),

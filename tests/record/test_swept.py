@@ -14,6 +14,7 @@ from ceremony.base.control import Refused
 from ceremony.base.data import dump, load
 from ceremony.record import entries, requested
 from ceremony.record.register import Register
+from ceremony.record.report import report
 from ceremony.record.standing import standing
 from ceremony.record.verify import verify
 from ceremony.screen.requested import request_screen
@@ -177,3 +178,16 @@ def test_an_officer_reviews_a_sweep_elsewhere(tmp_path: Path) -> None:
     for broken in ({n: raw for n, raw in files.items() if not n.startswith("new-key-record")}, swapped):
         with pytest.raises(Refused, match="AUT-09"):
             read(broken)
+
+
+def test_the_report_tells_of_the_sweep_and_of_the_former_key(tmp_path: Path) -> None:
+    anchor = write(tmp_path / "register")
+    verdict = verify(anchor.register, anchor.genesis, anchor.head)
+    page = report(Register.open(anchor.register), verdict).decode()
+    for said in (
+        "everything of the former key goes to our key in use",
+        "Former keys",
+        "swept by transfer 3, seen on chain",
+        "swept to 0/0",
+    ):
+        assert said in page, said

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
-from ceremony.base.control import Refused
+from ceremony.base.control import Refused, Undecided
 from ceremony.base.data import Malformed, load
 from ceremony.record import entries
 from ceremony.record.keyrecord import KeyRecord
@@ -14,6 +14,7 @@ from ceremony.record.ledger import RECEIVED
 from ceremony.record.register import Ceremony, Register
 from ceremony.record.sets import KEY_MADE, RESHARED
 from ceremony.record.state import Recorded
+from ceremony.record.sweeping import spent_by
 from transfer.authorization import Authorization, Confirmation
 from transfer.bitcoin import tx
 from transfer.bitcoin.reading import review
@@ -112,9 +113,7 @@ def transfers(register: Register) -> tuple[Transfer, ...]:
 
 def _transfer(register: Register, ceremony: Ceremony) -> Transfer:
     authorization = _document(ceremony, Authorization, "authorization")
-    key = key_before(register, ceremony.number)
-    account = key.record.account(authorization.account) if key and authorization else None
-    seen, digests = _read(ceremony, account)
+    seen, digests = _read(ceremony, _account(register, ceremony) if authorization else None)
     transaction = _transaction(ceremony)
     received = _received(register, transaction.txid) if transaction else None
     return Transfer(
@@ -128,6 +127,14 @@ def _transfer(register: Register, ceremony: Ceremony) -> Transfer:
         received=received,
         settled=next((p for p in places(register, entries.Settled) if _counts(p) and p.entry.body.ceremony == ceremony.number), None),
     )
+
+
+def _account(register: Register, ceremony: Ceremony) -> AccountKey | None:
+    """What a transfer spends from; none if its authorization names keys that the register does not have."""
+    try:
+        return spent_by(register, ceremony)
+    except (Refused, Malformed, Undecided):
+        return None
 
 
 def _counts(place: Place) -> bool:

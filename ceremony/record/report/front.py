@@ -90,7 +90,7 @@ def _moved(transfer: Transfer) -> Html:
     rows: list[tuple[str, Node]] = [
         ("Purpose", f"{wanted.purpose} ({wanted.reference_value})"),
         *(row for number, each in enumerate(wanted.payments) for row in _payment(path, each, number, len(wanted.payments))),
-        *([] if len(wanted.payments) == 1 else [("Sum", _sum(path, wanted))]),
+        *(_swept(path, wanted) if wanted.kind == "sweep" else [] if len(wanted.payments) == 1 else [("Sum", _sum(path, wanted))]),
         *_spent(transfer),
     ]
     return join(el("h3", title), fields(rows))
@@ -104,6 +104,17 @@ def _payment(path: str, each: Payment, number: int, count: int) -> list[tuple[st
         (f"Payee{place}", join(el("strong", each.payee), check(is_said(f".payments[{number}].payee", each.payee)))),
         (f"Address{place}", join(_address(each.destination), check(is_said(f".payments[{number}].destination", each.destination)))),
         (f"Amount{place}", join(_amount(each.amount), check(is_said(f".payments[{number}].amount", str(each.amount))))),
+    ]
+
+
+def _swept(path: str, wanted: Authorization) -> list[tuple[str, Node]]:
+    """Of a sweep: both keys, and the address of the key in use that takes everything."""
+    is_said = partial(commands.field_is, path)
+    told = (("From our former key", "key_record"), ("To our key in use", "to"), ("Its first address", "address"))
+    values = [(name, field, str(getattr(wanted, field))) for name, field in told]
+    return [
+        ("Sweep", "pays nobody: everything of the former key goes to our key in use"),
+        *((n, join(_address(v) if f == "address" else digest(v), check(is_said(f".{f}", v)))) for n, f, v in values),
     ]
 
 
@@ -145,6 +156,7 @@ def _spent(transfer: Transfer) -> list[tuple[str, Node]]:
             if seen.change
             else NOTHING,
         ),
+        *((f"Swept to {c.path} of our key in use", join(_address(c.address), f"  {format_btc(c.amount)}")) for c in seen.swept),
         ("Transaction (txid)", join(digest(checked.txid), check(txid))),
         ("Block", _block(transfer)),
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ceremony.base.amounts import format_btc, grouped
 from ceremony.record import entries
 from ceremony.record.charter import Charter, fingerprint, freezers
+from ceremony.record.former import formers
 from ceremony.record.register import Register
 from ceremony.record.report import commands, facts
 from ceremony.record.report.facts import Key, Share
@@ -79,7 +80,13 @@ def key(register: Register) -> Html:
     if found is None:
         return section("Key and shares", el("p", "There is no key: no key generation ended with a signed key record."))
     return section(
-        "Key and shares", _record(found), _retired(register), el("h3", "Share health"), _health(register, found), _custody(register)
+        "Key and shares",
+        _record(found),
+        *_formers(register),
+        _retired(register),
+        el("h3", "Share health"),
+        _health(register, found),
+        _custody(register),
     )
 
 
@@ -128,6 +135,16 @@ def _retired(register: Register) -> Html:
     ]
     shown = check(commands.all_of(entries.Destroyed, '.body.position, .body.set_identifier, (.body.numbers | join(" "))'))
     return join(el("h3", "Retired sets"), table(("Set", "Retired by", "Destroyed", "May still exist", "Meaning"), rows), shown)
+
+
+def _formers(register: Register) -> tuple[Node, ...]:
+    """Keys that are no longer in use: whether each was swept, by what, and what was left at it."""
+    told = []
+    for each in formers(register):
+        left = "; ".join(each.stays.told) if each.stays and each.stays.told else "nothing"
+        swept = f"swept by transfer {each.sweep}, {'seen on chain' if each.settled else 'NO RECEIPT YET'}; left there: {left}"
+        told.append((f"Set {each.key.identifier}, of ceremony {each.key.ceremony}", swept if each.sweep else "NOT SWEPT YET"))
+    return (el("h3", "Former keys"), fields(told)) if told else ()
 
 
 def _health(register: Register, key: Key) -> Html:

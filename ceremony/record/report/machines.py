@@ -50,7 +50,9 @@ def _output(transfer: Transfer, index: int, size: int) -> Html:
     seen, made = transfer.review, transfer.transaction
     assert seen is not None  # noqa: S101 (the caller looked)
     assert made is not None  # noqa: S101 (the caller looked)
-    ours = next((f"change to our own key {c.path}" for c in seen.change if c.index == index), "payment")
+    own = {c.index: f"change to our own key {c.path}" for c in seen.change}
+    own |= {c.index: f"swept to {c.path} of our key in use" for c in seen.swept}
+    ours = own.get(index, "payment")
     raw = made.outputs[index].raw.hex()
     there = commands.same(f"body {transfer.folder} {size} | grep -c {raw}", "1")
     return join(f"{made.outputs[index].amount} sat, {ours}: amount and script ", digest(raw), check(there))

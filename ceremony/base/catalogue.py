@@ -150,7 +150,7 @@ _STO = {
     ),
     "STO-10": Control(
         "A share can be proven healthy by itself, without any other: opened, compared, locked again, never combined",
-        ("alone", "proven"),
+        ("alone", "proven", "healthy", "unhealthy"),
     ),
 }
 

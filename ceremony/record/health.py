@@ -18,6 +18,7 @@ from ceremony.base.signatures import Signature
 from ceremony.record import entries
 from ceremony.record.charter import Charter
 from ceremony.record.custody import BagNumber, BagState
+from ceremony.record.entries import Control
 from ceremony.record.register import Ceremony
 from ceremony.record.sets import Sets
 from ceremony.record.state import Recorded
@@ -58,8 +59,8 @@ class HealthRecord:
     set_identifier: SetIdentifier
     sealing: int
     sha256: Digest | None = None
-    result: Result
-    control: entries.Control | None = None
+    result: Literal["matched", "wrong-passphrase", "refused", "not-read"]
+    control: Control | None = None
     said: Free
     bag: BagNumber | None = None
     bag_state: BagState

@@ -17,6 +17,7 @@ from ceremony.cli import request
 from ceremony.machine import known_answers
 from ceremony.record import charter as charters
 from ceremony.record import entries
+from ceremony.record.bags import to_close
 from ceremony.record.entries import Kind
 from ceremony.record.register import Register
 from ceremony.record.transcript import Transcript
@@ -247,6 +248,9 @@ def _void(room: Room, reason: str) -> None:
         room.screen.show(
             panels.listed("Destroy these new sealed shares, wherever they lie, before two people; nothing else on a medium:", sealed)
         )
+    if unbagged := [body.position for body in to_close(room.state)]:
+        what = "In no bag now; each goes into a new one, and into its safe by a record (`ceremony custody in`):"
+        room.screen.show(panels.listed(what, unbagged))
     room.screen.word("VOID", "It can never be taken up again.")
     text = room.statement()
     for person in ("administrator", "witness"):

@@ -59,12 +59,11 @@ def drafted(command: F) -> Callable[..., object]:
             identifier=fresh_identifier("c", now),
             time=time or now,
             reason=reason,
-            set_identifier=None if own["event"] == "safe" else book.key_record.set_identifier,
-            **own,
+            **{"set_identifier": None if own["event"] == "safe" else book.key_record.set_identifier, **own},
         )
         papers.made(found, "custody record")
         everybody = (*found.people, *OFFICERS)
-        check_record(book.custody, book.bags, found, everybody, now)
+        check_record(book.custody, book.bags, book.sets.retired, found, everybody, now)
         papers.write(output, found)
         papers.pages(record_lines(found, book.charter))
         if found.event == "lost":
@@ -161,11 +160,13 @@ def found(positions: tuple[str, ...], people: tuple[str, ...]) -> dict[str, Any]
 @custody.command()
 @positions_argument
 @click.option("--how", required=True, help="How: shredded, burned, ...")
+@click.option("--set", "identifier", help="The set identifier on an old card; the set in use, if not given.")
 @by
 @drafted
-def destroyed(positions: tuple[str, ...], how: str, people: tuple[str, ...]) -> dict[str, Any]:
-    """A share of the set in use was destroyed before two people."""
-    return _event("destroyed", people, positions=tuple(sorted(positions)), how=how)
+def destroyed(positions: tuple[str, ...], how: str, identifier: str | None, people: tuple[str, ...]) -> dict[str, Any]:
+    """Shares were destroyed before two people: of the set in use, or of a retired one (SEC-05)."""
+    own = {"set_identifier": identifier} if identifier else {}
+    return _event("destroyed", people, positions=tuple(sorted(positions)), how=how, **own)
 
 
 @custody.command()
@@ -190,7 +191,7 @@ def show(file: Path, folder: Path, genesis: str | None) -> None:
     papers.pages(record_lines(record, book.charter, papers.signers(signed)))
     for signature in signed:
         signatures.verify(signature, raw, book.charter.key(signature.signer), NAMESPACE)
-    check_record(book.custody, book.bags, record, papers.signers(signed), papers.now())
+    check_record(book.custody, book.bags, book.sets.retired, record, papers.signers(signed), papers.now())
     click.echo("It can be taken in: `ceremony custody take`.")
 
 

@@ -81,7 +81,11 @@ def _covering(state: State, seq: int) -> set[str]:
 
 
 def _destroyed(book: Register) -> dict[str, set[str]]:
+    """By the entries of ceremonies, and by custody records, which two people have signed."""
     found: dict[str, set[str]] = {}
+    for record in (body.record for c in book.ceremonies for body in c.state.all(entries.Custody)):
+        if record.event == "destroyed":
+            found.setdefault(record.set_identifier or "", set()).update(record.positions)
     for state in _ended(book):
         for name in {body.set_identifier for body in state.all(entries.Destroyed)}:
             found.setdefault(name, set()).update(gone(state, name))

@@ -15,7 +15,8 @@ from ceremony.base.control import control, refuse
 from ceremony.base.data import Digest, Malformed, decode
 from ceremony.base.files import read_file
 from ceremony.base.lines import sha256
-from ceremony.record import entries, signers
+from ceremony.record import entries, signers, whereabouts
+from ceremony.record.bags import not_intact
 from ceremony.record.chain import Chain
 from ceremony.record.ledger import VOID, Ledger
 from ceremony.record.register import Ceremony, Register
@@ -251,6 +252,7 @@ def _notes(register: Register, ledger: Ledger) -> tuple[str, ...]:
             (bool(state.actors(entries.Disagreed)), f"did not agree: {', '.join(state.actors(entries.Disagreed))}"),
             (bool(list(state.all(entries.Excepted))), f"excepted: {', '.join(sorted({b.control for b in state.all(entries.Excepted)}))}"),
             (bool(state.actors(entries.SetAside)), f"set aside: {', '.join(state.actors(entries.SetAside))}"),
+            (bool(not_intact(state)), f"bags: {', '.join(f'{b.position} {b.state}' for b in not_intact(state))}"),
             (bool(undecided), f"not decided for {', '.join(undecided)}: reshare, or a new key? (STO-07)"),
             (
                 proposed is not None,
@@ -261,6 +263,8 @@ def _notes(register: Register, ledger: Ledger) -> tuple[str, ...]:
         ]
         notes += [f"{where}: {text}" for found, text in told if found]
         notes += [f"{where}: {found.officer} revoked {found.identifier}: {found.reason}" for _, found in ceremony.revocations()]
+    for position, question in whereabouts.undecided(ledger.custody):
+        notes.append(f"{position}: both officers decide, {question.what} ({question.since[:10]})")
     for claim in ledger.claims.values():
         if claim.outstanding:
             notes.append(f"{claim.number:04d}-transfer: no receipt yet of {claim.txid}")

@@ -222,9 +222,11 @@ def undecided(custody: Custody) -> tuple[tuple[str, Question], ...]:
     return tuple((p, question) for p, share in sorted(custody.shares.items()) for question in share.questions)
 
 
-def check_record(custody: Custody, bags: Bags, found: CustodyRecord, signers: Collection[str], now: str) -> None:
+def check_record(  # noqa: PLR0913, PLR0917 (what the register says before it, the record, who signed it, and when)
+    custody: Custody, bags: Bags, retired: Collection[str], found: CustodyRecord, signers: Collection[str], now: str
+) -> None:
     """Everything that a record must hold to, against what the register says before it: signed as its event demands, new, of the set in
-    use, later than the last thing that is known of each share, and possible from there."""
+    use, later than the last thing that is known of each share, and possible from there. Of a retired set shares can only be destroyed."""
     check_signers(found, signers)
     if found.identifier in custody.taken:
         _not_so("AUT-05", found, "it is in the register already", "a record that was not taken in before")
@@ -233,6 +235,8 @@ def check_record(custody: Custody, bags: Bags, found: CustodyRecord, signers: Co
     if found.event in ("safe", "out", "in"):
         check_safe(custody, found)
     if found.event == "safe":
+        return
+    if found.event == "destroyed" and found.set_identifier in retired:
         return
     if found.set_identifier != custody.set_identifier:
         _not_so("SEC-05", found, f"shares of the set {found.set_identifier}", f"shares of the set in use, {custody.set_identifier}")

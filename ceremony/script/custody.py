@@ -68,7 +68,7 @@ def check(book: Register, found: CustodyRecord, raw: bytes, signed: tuple[Signat
     check_own(found, book.charter, book.genesis)
     for signature in signed:
         signatures.verify(signature, raw, book.charter.key(signature.signer), NAMESPACE)
-    check_record(book.custody, book.bags, found, [s.signer for s in signed], now)
+    check_record(book.custody, book.bags, book.sets.retired, found, [s.signer for s in signed], now)
 
 
 def check_own(found: CustodyRecord, charter: Charter, genesis: str) -> None:

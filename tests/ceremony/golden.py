@@ -94,7 +94,9 @@ def outputs(set_: Stage) -> dict[str, str]:
     known = ("--register", "register", "--snapshot", "online/snapshot.json", "--key-record", demonstration.key_record(set_))
     shown, _ = rehearsal.run(set_, "authorize", "show", "office/authorization.json", *papers, *known)
     status, _ = rehearsal.run(set_)
-    return {"authorize": text_of([("show", shown)]), "status": text_of([("ceremony", status)])}
+    custody, _ = rehearsal.run(set_, "custody", "status", "--register", "register")
+    named = {"authorize": ("show", shown), "status": ("ceremony", status), "custody": ("custody status", custody)}
+    return {name: text_of([leaf]) for name, leaf in named.items()}
 
 
 def main() -> None:

@@ -16,9 +16,10 @@ from ceremony.record import entries
 from ceremony.record.custody import CustodyRecord
 from ceremony.record.register import Register
 from ceremony.record.report import report
+from ceremony.record.retired import _destroyed
 from ceremony.record.state import Recorded, State
 from ceremony.record.verify import verify
-from ceremony.record.whereabouts import overdue, undecided
+from ceremony.record.whereabouts import check_record, overdue, undecided
 from ceremony.screen.custody import letter, loss, status
 from tests.record.sample import Anchor, FastDesk, Play, Sample
 from tests.record.test_verify_stock import run as stock
@@ -268,3 +269,17 @@ def test_an_order_of_both_officers_for_new_shares_is_their_decision(desk: Desk, 
     custody = desk.book.custody.after(9, State((Recorded(line, body),)), None)
     assert len(undecided(custody)) == left
     assert custody.shares["A1"].decided == ("" if left else f"{kind}, 2026-11-20: s-1")
+
+
+def test_a_share_of_a_retired_set_can_only_be_destroyed(desk: Desk) -> None:
+    old = "ab" * 10
+    custody, bags = desk.book.custody, desk.book.bags
+    burned = desk.record("destroyed", positions=("A1", "A2"), set_identifier=old, how="burned", people=("A1", "witness"))
+    check_record(custody, bags, {old}, burned, ("A1", "witness"), DAY.format(13))
+    with pytest.raises(Refused, match="AUD-02"):
+        check_record(custody, bags, {old}, burned, ("A1",), DAY.format(13))
+    with pytest.raises(Refused, match="SEC-05"):
+        check_record(custody, bags, {old}, desk.record("lost", positions=("A1",), set_identifier=old), IN, DAY.format(13))
+    desk.take(burned, ("A1", "witness"))
+    assert _destroyed(desk.book) == {old: {"A1", "A2"}}
+    assert desk.book.custody.shares["A1"].place == "custodian"

@@ -22,7 +22,7 @@ def check(ceremony: Ceremony, ledger: Ledger) -> None:
             differs("AUD-08", ceremony, "a custody record", f"in a {ceremony.kind}", "in a ceremony of its own kind")
         _check_file(ceremony, ledger, entry)
         signers = State(state.entries[:at]).signers("custody", entry.body.file)
-        whereabouts.check_record(custody, bags, entry.body.record, signers, entry.line.time)
+        whereabouts.check_record(custody, bags, ledger.sets.retired, entry.body.record, signers, entry.line.time)
         custody, bags = custody.recorded(entry.body.record), bags.after((entry,))
     closed = state.closed
     if ceremony.kind != "custody" or closed is None or closed.outcome == VOID:

@@ -78,7 +78,8 @@ def _recorded(room: Room, position: str, set_identifier: str) -> Carrier:
     if len(carriers) < 2:
         return carriers[0] if carriers else FILE
     told = [f"{number} {_said(carrier)}" for number, carrier in enumerate(carriers, start=1)]
-    room.screen.say(f"{position}: a lock was cut off. Your share may lie on: {'; '.join(told)}. Any of them opens.")
+    opens = "Any of them opens, each with the passphrase that it was locked under."
+    room.screen.say(f"{position}: a lock was cut off. Your share may lie on: {'; '.join(told)}. {opens}")
     numbers = "|".join(str(number) for number, _ in enumerate(carriers, start=1))
     return carriers[
         int(room.screen.ask(f"{position}, which of them is in your hand ({numbers.replace('|', ', ')})? ", "a number", numbers)) - 1

@@ -17,9 +17,12 @@ import pytest
 from ceremony import demonstration
 from ceremony.demonstration import Stage
 from ceremony.record.register import Register
+from ceremony.record.verify import verify
 from ceremony.script.typed_card import scanned
+from shares.envelope import unseal
 from tests import softhsm
 from tests.ceremony import rehearsal
+from tests.ceremony.ordering import share_order
 
 STOCK = Path(__file__).parents[2] / "scripts" / "verify-transcript.sh"
 TOKEN_PIN = "24681357"
@@ -321,3 +324,33 @@ def test_a_token_that_is_full_gives_way_to_a_stick(mixed: Stage, tmp_path: Path)
     assert [(body["number"], str(body["medium"]).split(" (")[0]) for body in bodies(mixed, "removed")] == [("1", "token token-A2")]
     assert kept(mixed, "A2") == ["share-A2-0003.sealed"]
     assert objects(mixed, "A2") == []
+
+
+def test_a_reseal_moves_shares_from_one_medium_to_another(mixed: Stage) -> None:
+    """A1 from a stick onto a card, under a new passphrase; A2 from their token onto a stick, under the one that they have; with the
+    witness alone, and cut off between what was written and what was proven."""
+    order = share_order(mixed, "reseal", "A1", "A2")
+    genesis = demonstration.transfer_command(mixed)[4]
+    where = ("--register", "register", "--genesis", genesis, "--token-module", softhsm.module())
+    mixed.cast.locks_onto = {**ONTO, "A1": "card", "A2": "file"}
+    news = (
+        (r"A1, what becomes new \(passphrase, medium, both\)\? ", "both"),
+        (r"A2, what becomes new \(passphrase, medium, both\)\? ", "medium"),
+    )
+    mixed.cast.instead = [*news[:1]]
+    shown, code = rehearsal.run_broken(mixed, "kill-after:sealing", ("shares", "reseal", "--order", order, *where))
+    assert code == 128 + signal.SIGKILL, shown[-2000:]
+    mixed.cast.instead = [(r"A1, which of them is in your hand \([^)]*\)\? ", "2"), *news]
+    shown, code = rehearsal.run(mixed, "resume", *where)
+    assert code == 0, shown[-2000:]
+    assert "passphrase of BEFORE" in " ".join(shown.split())
+    assert "Sealed anew: A1 A2." in shown
+    sealed = {str(body["position"]): body["medium"] for body in bodies(mixed, "sealing")}
+    assert sealed == {"A1": "card", "A2": "file"}
+    assert (kept(mixed, "A1"), kept(mixed, "A2"), objects(mixed, "A2")) == ([], ["share-A2-0002.sealed"], [])
+    raw = scanned(max((mixed.folder / "paper" / "A1").glob("*.pdf")).read_bytes())
+    assert unseal(raw, mixed.cast.passphrases["A1"].encode())
+    book = Register.open(mixed.folder / "register")
+    assert verify(book.folder, book.genesis, book.head).word == "VERIFIED"
+    done = subprocess.run(["sh", str(STOCK), str(book.folder), book.genesis, book.head], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -20,8 +20,8 @@ from ceremony.base.control import Refused
 from ceremony.base.data import Malformed
 from ceremony.record.charter import Hsm
 from ceremony.vault import token as tokens
-from ceremony.vault.slots import pin_state
-from ceremony.vault.token import ORDER, Token, Wrapped, WrongPin, low_s, whole_digest
+from ceremony.vault.slots import WrongPin, pin_state, unload
+from ceremony.vault.token import ORDER, Token, Wrapped, low_s, whole_digest
 from ceremony.vault.wrapping import ImportKey, pkcs8, wrap
 from tests import softhsm
 from tests.vault.world import World
@@ -61,7 +61,7 @@ def desk(tmp_path: Path, shim: str, monkeypatch: pytest.MonkeyPatch) -> Iterator
     conf, serial = softhsm.make_token(tmp_path, LABEL, PIN, SO_PIN)
     monkeypatch.setenv("SOFTHSM2_CONF", str(conf))
     yield Desk(shim, conf, serial)
-    tokens.unload(shim)
+    unload(shim)
 
 
 @pytest.fixture

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from ceremony.record.charter import Charter
 from ceremony.record.custody import APPROVED, CustodyRecord, must_sign
 from ceremony.record.drills import day
+from ceremony.record.retired import Retired
 from ceremony.record.survival import compel, freeze, survives
 from ceremony.record.whereabouts import Custody, Share, overdue, undecided
 from ceremony.screen.panels import WIDTH, Block, field, paragraph
@@ -95,8 +96,9 @@ def _plan(custody: Custody) -> Plan:
     return custody.plan
 
 
-def status(custody: Custody, charter: Charter, now: str) -> tuple[Block, ...]:
-    """The picture, what the key survives today, what is overdue; then each position. Blocks that stay on one page."""
+def status(custody: Custody, charter: Charter, now: str, old: Sequence[Retired] = ()) -> tuple[Block, ...]:
+    """The picture, what the key survives today, what is overdue; then each position, and the retired sets (`old`). Blocks that stay on
+    one page."""
     plan = _plan(custody)
     told = survives(survival(plan, custody.able))
     head = f"{charter.mark.upper()}  custody of set {custody.set_identifier}"
@@ -105,9 +107,15 @@ def status(custody: Custody, charter: Charter, now: str) -> tuple[Block, ...]:
         (*grid(custody, charter, now), *(f"  {line}" for line in LETTERS)),
         _survived(told),
         *late_lines(custody, now),
+        *(field(f"RETIRED {each.identifier[:6]}", _existing(each)) for each in old),
         *(_row(share, now) for _, share in sorted(custody.shares.items())),
         *(field(f"safe {site}", " and ".join(person(charter, p) for p in two)) for site, two in sorted(custody.safes.items())),
     )
+
+
+def _existing(each: Retired) -> str:
+    """SEC-05: what may still exist of a retired set, and what that means."""
+    return f"set {each.identifier}: {' '.join(each.may_exist) or 'nothing'} may still exist. {each.advice}"
 
 
 def _survived(told: tuple[str, ...]) -> Block:

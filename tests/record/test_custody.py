@@ -16,7 +16,7 @@ from ceremony.record import entries
 from ceremony.record.custody import CustodyRecord
 from ceremony.record.register import Register
 from ceremony.record.report import report
-from ceremony.record.retired import _destroyed
+from ceremony.record.retired import Retired, _destroyed
 from ceremony.record.state import Recorded, State
 from ceremony.record.verify import verify
 from ceremony.record.whereabouts import check_record, overdue, undecided
@@ -283,3 +283,12 @@ def test_a_share_of_a_retired_set_can_only_be_destroyed(desk: Desk) -> None:
     desk.take(burned, ("A1", "witness"))
     assert _destroyed(desk.book) == {old: {"A1", "A2"}}
     assert desk.book.custody.shares["A1"].place == "custodian"
+
+
+def test_what_may_still_exist_of_a_retired_set_is_told(desk: Desk) -> None:
+    now = "2026-11-20T12:00:00Z"
+    old = Retired(desk.made.key_record, 5, now, frozenset({"A1", "A2"}))
+    shown = "\n".join(line for block in status(desk.book.custody, desk.made.charter, now, (old,)) for line in block)
+    assert "A3 B1 B2 B3 C1 C2 C3 D1 D2 D3 may" in shown
+    assert "ONLY A NEW KEY AND A SWEEP ARE SAFE (SEC-05)" in " ".join(shown.split())
+    assert max(map(len, shown.splitlines())) <= 78

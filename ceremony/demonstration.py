@@ -78,6 +78,7 @@ PAPERS = {
     "the signed confirmation of the payee": "office/confirmation.json",
     "the snapshot from the online host": "online/snapshot.json",
     "the signed receipt": "online/receipt.json",
+    "the signed share order": "office/share-order.json",
     "the PKCS#11 library of the custodians' tokens": SOFTHSM,
 }
 LABEL = "practice-hsm"

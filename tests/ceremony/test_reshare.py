@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ceremony import demonstration
+from ceremony.cast import Pace
 from ceremony.demonstration import Stage, key
 from ceremony.record.register import Register
 from ceremony.record.retired import reshare_due, retired
@@ -22,6 +23,7 @@ from ceremony.script.loop import next_step
 from ceremony.script.table import SCRIPTS, in_one_sitting, number_of, set_signed
 from shares.envelope import Header
 from tests.ceremony import rehearsal
+from tests.ceremony.eyes import Eyes
 from tests.ceremony.test_amendment import CHARTER, GENESIS, amend_charter, new_key, signs, take, use_new_key
 from tests.ceremony.test_health import both_verify, words
 from tests.ceremony.test_interruptions import KILLED, check_ended
@@ -67,8 +69,12 @@ def test_a_reshare_and_a_transfer_after_it(authorized: Stage, tmp_path: Path) ->
     old.rename(tmp_path / "at-home.sealed")
     before = Register.open(authorized.folder / "register").key_record
     order(authorized)
+    authorized.cast.pace = eyes = Eyes()
     shown, code = rehearsal.run(authorized, *reshare(authorized))
     assert code == 0, shown[-3000:]
+    authorized.cast.pace = Pace()
+    assert (eyes.headless, eyes.wide, eyes.coloured) == ([], [], set())
+    assert {place[1] for place in eyes.places} == {len(SCRIPTS["reshare"])}
     book = Register.open(authorized.folder / "register")
     assert book.ceremonies[-1].state.closed.outcome == "set reshared"
     made = book.key_record
@@ -99,10 +105,6 @@ def test_a_reshare_and_a_transfer_after_it(authorized: Stage, tmp_path: Path) ->
     both_verify(authorized)
 
 
-def entries_after(set_: Stage) -> list[str]:
-    return rehearsal.types(set_)
-
-
 def opens_whole(set_: Stage) -> str:
     """Which set's shares lie on the media so that each of them, and so a quorum, opens with what its custodian knows: proven by the
     health check of everybody, each alone."""
@@ -110,10 +112,6 @@ def opens_whole(set_: Stage) -> str:
     assert code == 0, shown[-2000:]
     assert f"proven: {' '.join(set_.plot.here)}" in shown, shown[-2000:]
     return Register.open(set_.folder / "register").key_record.set_identifier
-
-
-VOIDED = ("file", "generated", "sealing", "proven", "quorums", "vault-ended", "signature")
-"""Kinds of entries after the split: killed after one of these the new set never exists."""
 
 
 @pytest.mark.control("GEN-14")
@@ -213,11 +211,43 @@ def test_a_custodian_is_replaced_and_another_one_comes(authorized: Stage, tmp_pa
         if set_signed(cut):
             assert next_step(SCRIPTS["reshare"], cut, alive=False).number >= number_of("reshare", "generate:sign_key_record")
     later = Later(**{f.name: getattr(authorized, f.name) for f in fields(Stage)})
-    for name in ("authorization", "confirmation"):
-        for path in (later.folder / "office" / f"{name}.json", later.folder / "office" / f"{name}.signatures"):
-            path.unlink(missing_ok=True)
+    for name in ("authorization", "confirmation", "payee-slip"):
+        for path in later.folder.glob(f"office/{name}.*"):
+            path.unlink()
     demonstration.authorize(later)
     demonstration.prepare(later)
     demonstration.transfer(later)
     check_ended(authorized, "carried out")
+    both_verify(authorized)
+
+
+@pytest.mark.control("GEN-14")
+def test_killed_at_each_file_that_a_reshare_writes(authorized: Stage) -> None:
+    """Order, key record and the new shares, each half-written or whole but unlisted: either it goes on, or it is void and the set in
+    use opens; then another reshare is whole, and so is the new set."""
+    remembered = dict(authorized.cast.passphrases)
+    before = Register.open(authorized.folder / "register").key_record
+    order(authorized)
+    command = reshare(authorized)
+    for fault in ("kill-file:1", "kill-filed:1", "kill-file:2", "kill-filed:1"):
+        shown, code = rehearsal.run_broken(authorized, fault, command)
+        assert code == KILLED, shown[-2000:]
+        command = resume(authorized)
+    assert "generated" not in rehearsal.types(authorized)
+    for fault in (
+        "kill-file:2",
+        "kill-filed:3",
+        "kill-filed:8",
+    ):  # after the resume the share of A1; then the order is the first again: A1, C2
+        shown, code = rehearsal.run_broken(authorized, fault, command)
+        assert (code, rehearsal.types(authorized)[-1]) == (KILLED, "sealing"), shown[-2000:]
+        authorized.act("Void", (*words(authorized, "void"), "--reason", "cut off"))
+        authorized.cast.passphrases.update(remembered)
+        order(authorized)
+        command = reshare(authorized)
+    assert opens_whole(authorized) == before.set_identifier
+    order(authorized)
+    shown, code = rehearsal.run(authorized, *reshare(authorized))
+    assert code == 0, shown[-2000:]
+    assert opens_whole(authorized) != before.set_identifier
     both_verify(authorized)

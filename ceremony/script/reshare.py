@@ -26,7 +26,7 @@ def unlock(room: Room) -> Steps:
     invited = [p for p in openable(room) if p not in sitting.set_aside_today(room)]
     sitting.check_enough(room, invited)
     yield from _begun(room)
-    room.screen.word("UNLOCK", "From the split to the last signature this is one sitting: nobody leaves before that.")
+    room.screen.word("UNLOCK", "Nobody leaves before the new key record is signed.")
     yield from sitting.board(room, invited, quorum=True, least=True)
     sitting.check_enough(room, sitting.opened(room))
 
@@ -118,5 +118,6 @@ def close(room: Room) -> Steps:
     yield from closing.adjourn(room)
     yield from last_step(room)
     left = _retired(room)
-    reason = f"set {left.identifier} is retired; shares of it that may still exist: {' '.join(left.may_exist) or 'none'}"
+    count = len(left.may_exist)
+    reason = f"{count} old share{'' if count == 1 else 's'} may still exist" + (": ENOUGH FOR THE KEY" if left.enough else "")
     yield ("tool", entries.Closed(outcome="set reshared", reason=reason))

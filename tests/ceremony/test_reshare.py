@@ -93,7 +93,7 @@ def test_a_reshare_and_a_transfer_after_it(authorized: Stage, tmp_path: Path) ->
     (card,) = (tmp_path / "A1").glob("*.sealed")
     shutil.copy(card, home)
     shown, code = rehearsal.run(authorized, *words(authorized, "shares", "check"), "--position", "A1")
-    assert "proven: none; not proven: A1" in shown, shown[-2000:]
+    assert "not proven: A1" in shown, shown[-2000:]
     assert rehearsal.refusals(authorized) == ["SEC-05"]
     assert f"set {before.set_identifier}" in shown
     assert f"retired by ceremony {made.ceremony}" in shown.replace("\n", " ")

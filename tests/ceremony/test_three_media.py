@@ -17,12 +17,15 @@ import pytest
 from ceremony import demonstration
 from ceremony.demonstration import Stage
 from ceremony.record.register import Register
+from ceremony.record.retired import retired
 from ceremony.record.verify import verify
 from ceremony.script.typed_card import scanned
 from shares.envelope import unseal
 from tests import softhsm
 from tests.ceremony import rehearsal
 from tests.ceremony.ordering import share_order
+from tests.ceremony.test_health import both_verify
+from tests.ceremony.test_reshare import order, reshare
 
 STOCK = Path(__file__).parents[2] / "scripts" / "verify-transcript.sh"
 TOKEN_PIN = "24681357"
@@ -354,3 +357,24 @@ def test_a_reseal_moves_shares_from_one_medium_to_another(mixed: Stage) -> None:
     assert verify(book.folder, book.genesis, book.head).word == "VERIFIED"
     done = subprocess.run(["sh", str(STOCK), str(book.folder), book.genesis, book.head], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.control("SEC-05")
+def test_a_reshare_takes_the_old_set_off_every_medium(mixed: Stage) -> None:
+    """Each old share is destroyed where it lies, and the new one lies where its custodian chose anew: A1 takes a card, B1 a file."""
+    old = Register.open(mixed.folder / "register").key_record.set_identifier
+    mixed.cast.locks_onto = {"A1": "card", "A2": "token", "C1": "token"}
+    order(mixed)
+    shown, code = rehearsal.run(mixed, *reshare(mixed))
+    assert code == 0, shown[-3000:]
+    book = Register.open(mixed.folder / "register")
+    (left,) = retired(book)
+    assert (left.identifier, left.may_exist) == (old, ())
+    gone = {str(body["position"]): str(body["medium"]) for body in bodies(mixed, "destroyed")}
+    assert gone["B1"] == "a paper card"
+    assert gone["A2"].startswith("token token-A2 (serial ")
+    assert [label for label, _ in objects(mixed, "A2")] == [f"share-A2-0002 {book.key_record.set_identifier}"]
+    assert kept(mixed, "A1") == []
+    assert kept(mixed, "B1") == ["share-B1-0002.sealed"]
+    assert [path.name for path in (mixed.folder / "paper").rglob("*.*")] == ["card-A1-0002.pdf"]
+    both_verify(mixed)

@@ -10,6 +10,7 @@ from ceremony.record.register import Register
 from ceremony.record.report import commands, facts
 from ceremony.record.report.facts import Key, Share
 from ceremony.record.report.html import Html, Node, check, digest, el, fields, join, lines, moment, section, table
+from ceremony.record.report.tell import onto
 from ceremony.record.retired import retired
 from ceremony.record.survival import survives
 from ceremony.record.whereabouts import overdue, undecided
@@ -157,7 +158,7 @@ def _health(register: Register, key: Key) -> Html:
     commitments = f"jq -r '.custodian_commitments | to_entries[] | .key + \" \" + .value' {key.ceremony.folder.name}/key-record.json"
     return join(
         el("p", note, class_="note"),
-        table(("Position", "Sealing", "Proven", "Unlocked in", "SHA-256"), rows),
+        table(("Position", "Sealing", "On", "Proven", "Unlocked in", "SHA-256"), rows),
         check(commands.all_of(entries.Proven, columns)),
         check(commitments),
     )
@@ -196,10 +197,11 @@ def _share(share: Share, charter: Charter, key: Key) -> tuple[Node, ...]:
     begun = max((p.entry.body.number for p in share.begun), default=0)
     number = str(proven or "none") + (f" ({begun} was begun and not proven)" if begun > proven else "")
     when = join(f"{newest.folder}, entry {newest.seq}, ", el("span", moment(newest.entry.line.time), class_="time")) if newest else "never"
+    lies = next((onto(p.entry.body) for p in share.begun if newest and p.entry.body.number == proven), "nothing")
     unlocked = ", ".join(dict.fromkeys(str(p.ceremony.number) for p in share.unlocked)) or "none"
     sealed = digest(newest.entry.body.sha256) if newest else "none"
     commitment = digest(key.record.custodian_commitments[share.position])
     names = {member.person: member.name for member in charter.people}
     who = join(share.position, " ", el("span", names.get(share.position, "in the charter no more"), class_="plain"))
     named = lines((join(el("span", "sealed share ", class_="note"), sealed), join(el("span", "commitment ", class_="note"), commitment)))
-    return (who, el("strong", number), when, unlocked, named)
+    return (who, el("strong", number), lies, when, unlocked, named)

@@ -1,0 +1,58 @@
+"""What shares may lie on: the charter says it, in words too, and the verifier holds every lock to it (GEN-10)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ceremony.base.control import Refused
+from ceremony.base.data import dump
+from ceremony.record import charter as charters
+from ceremony.record.chain import Chain, check_follows
+from ceremony.record.charter import Medium
+from ceremony.record.ledger import Ledger
+from ceremony.record.register import Register
+from ceremony.record.rules import media
+from ceremony.screen.explain import charter_difference, charter_explained
+from tests.desk import Desk
+from tests.record import sample
+from tests.record.sample import Play
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    return Desk(tmp_path_factory.mktemp("desk"))
+
+
+@pytest.mark.control("SET-04")
+@pytest.mark.parametrize("named", [(), ("card", "file"), ("file", "file")])
+def test_media_stand_once_and_in_order(desk: Desk, named: tuple[Medium, ...]) -> None:
+    with pytest.raises(Refused, match=r"charter\.media: expected one or more of file, card, token") as caught:
+        charters.parse(dump(desk.charter(media=named)), "charter")
+    assert caught.value.identifier == "SET-04"
+    assert charters.in_order(("token", "file", "token")) == ("file", "token")
+
+
+def test_media_are_told_in_words_and_may_be_amended(desk: Desk) -> None:
+    before = desk.charter()
+    after = replace(before, number=1, previous=before.digest, media=("file", "token"))
+    check_follows(before, after)
+    assert "A locked share lies on its custodian's own stick, as a file." in " ".join(" ".join(charter_explained(before)).split())
+    said = " ".join(" ".join(charter_explained(after)).split())
+    assert "or on its custodian's own hardware token, behind a PIN, which is not the passphrase." in said
+    assert any("media: token is added." in line for line in charter_difference(before, after))
+
+
+@pytest.mark.control("GEN-10")
+def test_a_lock_onto_a_medium_that_the_charter_does_not_allow_is_refused(tmp_path: Path) -> None:
+    made = sample.write(tmp_path / "register", Play(), transfers=1)
+    book = Register.open(made.register)
+    generated = book.ceremonies[0]
+    allowed = Ledger(genesis=book.genesis, chain=Chain((book.charters[0],)))
+    media.check(generated, allowed)
+    with pytest.raises(Refused) as caught:
+        media.check(generated, replace(allowed, chain=Chain((replace(book.charters[0], media=("file", "card")),))))
+    assert caught.value.identifier == "GEN-10"
+    assert "on a token" in caught.value.found

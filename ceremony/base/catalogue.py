@@ -383,7 +383,8 @@ _DRL = {
     "DRL-02": Control(
         "A drill counts only with a practice transfer by this charter's own people; within four, everyone practises and proves their share",
         ("rehearsed", "proven"),
-        "who must come is told, not refused: a drill with too few people is better than none",
+        "the fourth drill is refused while somebody was in none; whose share must be proven, and who must be missing, is told: a share that"
+        " does not open is the officers' question (STO-10), and no drill is put off for it",
     ),
     "DRL-03": Control(
         "Each drill injects an attack that must be caught",

@@ -5,7 +5,7 @@ The clock begins anew with each drill that was held, and with a new key. Practic
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from types import MappingProxyType
 
@@ -13,7 +13,7 @@ from ceremony.base.control import control, refuse
 from ceremony.base.mark import permits
 from ceremony.record import entries
 from ceremony.record.charter import Charter
-from ceremony.record.ledger import CARRIED_OUT, DRILL_HELD
+from ceremony.record.ledger import CARRIED_OUT, DRILL_HELD, granted
 from ceremony.record.register import Ceremony, Register
 from ceremony.record.sets import KEY_MADE
 from ceremony.record.state import State
@@ -123,7 +123,29 @@ def held(ceremonies: Sequence[Ceremony]) -> tuple[Held, ...]:
             found = []
         elif outcome == DRILL_HELD:
             found.append(Held(ceremony.number, ceremony.time, took_part(ceremony.state), proven(ceremony.state)))
+        elif ceremony.amends:
+            new = granted(ceremony.state)
+            found = [replace(drill, took_part=drill.took_part - new, proven=drill.proven - new) for drill in found]
     return tuple(found)
+
+
+def check_practised(before: Sequence[frozenset[str]], now: Iterable[str], custodians: Iterable[str]) -> None:
+    """DRL-02: the fourth of four drills has taken in a practice transfer of everybody who was in none of the three before it.
+
+    It is refused before anything is opened, and nobody is needed for good: one more practice transfer with who is missing mends it, or
+    an amendment that puts somebody else in their place."""
+    if len(before) < WINDOW - 1:
+        return
+    done = {p for drill in before[-(WINDOW - 1) :] for p in drill} | set(now)
+    if missing := [p for p in custodians if p not in done]:
+        refuse(
+            "DRL-02",
+            f"{' '.join(missing)} took part in no practice transfer of {WINDOW} drills",
+            found=f"the three drills before, and this one, without {' '.join(missing)}",
+            expected="everybody once in four drills",
+            do="Hold one more practice transfer with them, in the same practice register, and give its new head. Who cannot come for "
+            "longer is replaced by an amendment.",
+        )
 
 
 def took_part(state: State) -> frozenset[str]:

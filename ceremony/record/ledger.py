@@ -16,7 +16,7 @@ from ceremony.record.health import Health
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.register import Ceremony, used
 from ceremony.record.sets import KEY_MADE, Sets
-from ceremony.record.state import Recorded
+from ceremony.record.state import Recorded, State
 from ceremony.record.whereabouts import Custody
 from transfer.limits import Policy, Spent
 from transfer.outstanding import Claim
@@ -61,6 +61,8 @@ class Ledger:
     """Transaction -> the transfer that carried it out."""
     drilled: str = ""
     """DRL-01: when the last drill, or the key generation, ended; empty before a key."""
+    practised: tuple[frozenset[str], ...] = ()
+    """DRL-02: who took part in the practice transfers of each drill that was held since the newest key, but for who was replaced since."""
 
     @property
     def spent(self) -> tuple[Spent, ...]:
@@ -105,6 +107,7 @@ class Ledger:
         kept = replace(kept, sets=self.sets.after(ceremony.number, state, lambda: ceremony.load(KeyRecord, "key-record")))
         made = kept.sets.in_use if len(kept.sets.all) > len(self.sets.all) else None
         kept = replace(kept, custody=self.custody.after(ceremony.number, state, made.record if made else None))
+        kept = replace(kept, practised=_practised(self.practised, ceremony))
         if outcome in (KEY_MADE, DRILL_HELD):
             kept = replace(kept, drilled=ceremony.time)
         destinations = [payment.destination for body in state.all(entries.Authorized) for payment in body.payments]
@@ -113,6 +116,20 @@ class Ledger:
         if outcome == VOID or ceremony.kind != "transfer":
             return kept
         return replace(kept, carried={**kept.carried, **{body.txid: ceremony for body in state.all(entries.Checked)}})
+
+
+def _practised(before: tuple[frozenset[str], ...], ceremony: Ceremony) -> tuple[frozenset[str], ...]:
+    outcome = ceremony.state.closed.outcome if ceremony.state.closed else None
+    if outcome == KEY_MADE:
+        return ()
+    if outcome == DRILL_HELD:
+        return (*before, frozenset(p for body in ceremony.state.all(entries.Rehearsed) for p in body.took_part))
+    return tuple(there - granted(ceremony.state) for there in before) if ceremony.amends else before
+
+
+def granted(state: State) -> frozenset[str]:
+    """Positions that somebody else, or another key, has from an amendment on: what was practised before it was not their practice."""
+    return frozenset(body.person for body in state.all(entries.Granted))
 
 
 def nonces(found: Iterable[Recorded]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import Literal
 from ceremony.base.control import Refused
 from ceremony.base.data import Digest, Malformed, decode
 from ceremony.record import entries
-from ceremony.record.drills import ATTACKS, OVERDUE, began, check_caught, day, evidence, who_must_come
+from ceremony.record.drills import ATTACKS, OVERDUE, began, check_caught, check_practised, day, evidence, held, who_must_come
 from ceremony.record.verify import verify
 from ceremony.screen import panels
 from ceremony.screen.status import coming
@@ -27,7 +27,9 @@ def rehearsed(room: Room) -> Steps:
             raise Malformed(f"{folder}: {verdict.word}; a drill takes in a practice register whose ceremonies have all ended")
         book = room.book
         since, practice = began(book.ceremonies[:-1]), verdict.anchored.register
-        yield ("tool", evidence(practice, verdict.head, book.charter, book.genesis, since, room.clock()))
+        found = evidence(practice, verdict.head, book.charter, book.genesis, since, room.clock())
+        check_practised([drill.took_part for drill in held(book.ceremonies)], found.took_part, book.charter.custodians)
+        yield ("tool", found)
     found = _rehearsed(room)
     room.screen.show((
         *panels.field("practised in", f"ceremonies {', '.join(map(str, found.ceremonies))} of the practice register"),

@@ -99,3 +99,15 @@ def test_the_status_says_of_a_damaged_register_what_the_verifier_says(tmp_path: 
     (damaged / "0002-transfer" / "transcript.jsonl").write_bytes(b"\xff\n")
     with pytest.raises(Refused, match="AUD-01"):
         standing(damaged, KEY)
+
+
+@pytest.mark.control("DRL-02")
+def test_the_fourth_drill_is_refused_while_somebody_was_in_none() -> None:
+    """Eleven practised in the three before: the twelfth is in the fourth, or it is none."""
+    everybody = ("A1", "A2", "B1", "B2")
+    before = [frozenset({"A1", "A2"}), frozenset({"B1"}), frozenset({"A1"})]
+    drills.check_practised(before, ("B2",), everybody)
+    drills.check_practised(before[:2], ("A1",), everybody)
+    for held in (before, [frozenset({"B2"}), *before]):  # B2's own was five drills ago
+        with pytest.raises(Refused, match=r"DRL-02 B2 took part in no practice transfer of 4 drills"):
+            drills.check_practised(held, ("A1", "A2"), everybody)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +19,20 @@ from ceremony.record.verify import verify
 from tests.record import sample
 from tests.record.sample import Anchor, Change, Entry, FastDesk, Play, Sample, Scribe, unchanged
 from tests.record.test_verify_stock import run as stock
+from transfer.limits import moment, written
 
 HERE = ("A1", "B3")
 OWN = "the passphrase of their share, which follows"
 START = "2026-11-25T09:00:00Z"
 
 
-def alone(made: Sample, scribe: Scribe, positions: Iterable[str]) -> None:
-    """Each share alone: unlocked, locked again under number 2, proven, the older one removed."""
+def alone(made: Sample, scribe: Scribe, positions: Iterable[str], number: int = 1) -> None:
+    """Each share alone: unlocked under this number, locked again under the next one, proven, the older one removed."""
     made._start_vault(scribe)
     scribe.add("tool", entries.Alone(key_record=made.key_record.digest))
     for position in positions:
-        scribe.add(position, entries.Unlocked(position=position, number=1))
-        made._lock(scribe, position, 2)
+        scribe.add(position, entries.Unlocked(position=position, number=number))
+        made._lock(scribe, position, number + 1)
     scribe.add("tool", entries.VaultEnded(reason="each share was proven alone"))
     scribe.step("Each share alone")
 
@@ -52,7 +54,9 @@ def check(made: Sample, number: int, prev: str) -> str:
 
 
 def drill(made: Sample, number: int, prev: str) -> str:
-    scribe = made.begin(number, "drill", "drill", prev, START)
+    """Each one 80 days after the one before; always the same people practise."""
+    start = written(moment(START) + timedelta(days=80 * (number - 2)))
+    scribe = made.begin(number, "drill", "drill", prev, start)
     other = sha256(b"a practice register")
     found = entries.Rehearsed(genesis=other, head=other, ceremonies=(2,), took_part=sample.ROOM, refused=("REC-03",))
     scribe.add("tool", found)
@@ -61,7 +65,7 @@ def drill(made: Sample, number: int, prev: str) -> str:
     scribe.roll_call((*HERE, "administrator", "witness"))
     scribe.step("Roll-call")
     made.open_bags(scribe, HERE)
-    alone(made, scribe, HERE)
+    alone(made, scribe, HERE, number - 1)
     told = {"scenario": "site D was missing", "outcome": "nothing", "remediation": "nothing", "next": "2027-02-20"}
     scribe.add("tool", entries.Drilled(attack="REC-03", caught="yes", **told))  # type: ignore[arg-type]
     scribe.step("Outcome of the drill")
@@ -151,3 +155,16 @@ def test_each_rule_is_broken_once(name: str, tmp_path: Path) -> None:
     assert caught.value.identifier == identifier
     done = stock(anchor.register, anchor.genesis, anchor.head)
     assert (done.returncode, done.stderr.split(" ")[0]) == (1, identifier), done.stderr
+
+
+@pytest.mark.control("DRL-02")
+def test_a_fourth_drill_in_which_somebody_never_practised_is_none(tmp_path: Path) -> None:
+    (tmp_path / "register").mkdir()
+    made = Sample(FastDesk(tmp_path), tmp_path / "register")
+    head = made.keygen()
+    for number in (2, 3, 4):
+        head = drill(made, number, head)
+    assert verify(made.folder, made.founding.digest, head).word == "VERIFIED"
+    head = drill(made, 5, head)
+    with pytest.raises(Refused, match=r"DRL-02 A3 B2 C3 D1 D2 D3 took part in no practice transfer"):
+        verify(made.folder, made.founding.digest, head)

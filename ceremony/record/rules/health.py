@@ -7,7 +7,7 @@ from dataclasses import replace
 from ceremony.base.lines import sha256
 from ceremony.base.signatures import Signature
 from ceremony.record import entries, health
-from ceremony.record.drills import check_caught
+from ceremony.record.drills import check_caught, check_practised
 from ceremony.record.ledger import DRILL_FAILED, DRILL_HELD, VOID, Ledger
 from ceremony.record.register import Ceremony
 from ceremony.record.rules import outside, people, surroundings, vault
@@ -120,6 +120,7 @@ def _check_drill(ceremony: Ceremony, ledger: Ledger, outcome: str) -> None:
         differs("DRL-01", ceremony, "what its people tell", "nothing", "scenario, attack, outcome, remediation, next date")
     if not set(practised.took_part) <= set(ledger.charter.custodians):
         differs("DRL-02", ceremony, "who took part", " ".join(practised.took_part), "custodians of this charter")
+    check_practised(ledger.practised, practised.took_part, ledger.charter.custodians)
     if told.caught == "yes":
         check_caught(told.attack, practised.refused)
     equal("DRL-03", ceremony, "its outcome", outcome, DRILL_HELD if told.caught == "yes" else DRILL_FAILED)

@@ -17,7 +17,7 @@ SITTING = (
     "Not now: key generation is one sitting, and its shares are open. Finish it first; if that cannot be, q ends it, this set is void "
     "and all begins again."
 )
-ALONE = "Not now: you are here without administrator and witness. q stops; nothing is lost, and `ceremony resume` goes on."
+ALONE = "Not now: administrator and witness are not both here. q stops; nothing is lost, and `ceremony resume` goes on."
 OPEN = (
     "Not now: shares are open. Finish first, it takes a few minutes; nobody leaves before their share is locked again. "
     "If that cannot be: q ends the vault, no share stays open, nothing is lost, and `ceremony resume` goes on."

@@ -45,7 +45,7 @@ def test_a_custodian_proves_their_share_alone(authorized: Stage) -> None:
     shown, code = rehearsal.run(authorized, *check(authorized, "A2", "B1"))
     assert code == 0, shown[-2000:]
     assert (eyes.headless, eyes.wide, eyes.coloured) == ([], [], set())
-    assert {place[:2] for place in eyes.places} == {(n, 6) for n in range(1, 7)}
+    assert {place[:2] for place in eyes.places} == {(n, 6) for n in (1, 3, 4, 5, 6)}, "no record came, so nothing is asked in step 2"
     assert "Shares checked: proven: A2 B1" in shown
     types = rehearsal.types(authorized)
     assert types.count("unlocked") == types.count("proven") == 2

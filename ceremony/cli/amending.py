@@ -12,7 +12,7 @@ from ceremony.base.control import refuse
 from ceremony.base.data import Malformed, dump, load
 from ceremony.base.files import read_file, write_new
 from ceremony.cli import authorize, papers
-from ceremony.cli.anywhere import certificate, charter, device, members, policy, site
+from ceremony.cli.anywhere import account, certificate, charter, device, members, policy, site
 from ceremony.record import charter as charters
 from ceremony.record import entries
 from ceremony.record import policy as policies
@@ -30,6 +30,7 @@ from ceremony.record.register import Ceremony, Register
 from ceremony.record.signed import MOST_BYTES, read_signed
 from ceremony.screen.documents import charter_screen, digest, field, machine_screen, policy_screen, verdicts
 from ceremony.screen.explain import charter_difference, charter_explained, policy_difference, policy_explained
+from shares.plan import SchemeName
 from transfer.authorization import Authorization
 
 __all__ = ["charter", "policy"]
@@ -45,6 +46,8 @@ _register = click.option("--register", "folder", type=papers.FILE, required=True
 @click.option("--remove", "removed", multiple=True, metavar="POSITION", help="A position that is no more: repeatable.")
 @click.option("--site", "sites", multiple=True, metavar="A:NAME:CC:N", help="All sites, instead of those before: repeatable.")
 @click.option("--site-threshold", type=int)
+@click.option("--scheme", type=click.Choice(get_args(SchemeName)), help="How the next key is shared; the one in use stays as it is.")
+@click.option("--account", "accounts", multiple=True, metavar="NAME:CHAIN:NETWORK:PATH", help="All accounts of the next key: repeatable.")
 @click.option("--hsm-label")
 @click.option("--hsm-serial")
 @click.option("--hsm-manufacturer")
@@ -68,6 +71,7 @@ def amend(  # noqa: PLR0913, PLR0917 (one for each repeatable option)
     devices: tuple[str, ...],
     removed: tuple[str, ...],
     sites: tuple[str, ...],
+    accounts: tuple[str, ...],
     media: tuple[Medium, ...],
     hsm_certificate: str | None,
     output: Path,
@@ -82,6 +86,8 @@ def amend(  # noqa: PLR0913, PLR0917 (one for each repeatable option)
     fields |= {"hsm": replace(before.hsm, **stated)} if stated else {}  # type: ignore[arg-type]
     if sites:
         fields["sites"] = tuple(map(site, sites))
+    if accounts:
+        fields["accounts"] = tuple(map(account, accounts))
     if devices:
         fields["devices"] = tuple(sorted(map(device, devices), key=lambda d: (d.vendor, d.product, d.serial)))
     if media:

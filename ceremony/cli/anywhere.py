@@ -123,7 +123,7 @@ def new(  # noqa: PLR0913, PLR0917 (one for each repeatable option)
         "issued": papers.now(),
         "sites": tuple(site(text) for text in sites),
         "people": members(enrolments),
-        "accounts": tuple(_account(text) for text in accounts),
+        "accounts": tuple(account(text) for text in accounts),
         "hsm": hsm,
         "exceptions": tuple(StandingException(**dict(zip(_FORM, words, strict=True))) for words in excepted) or None,  # type: ignore[arg-type]
         "media": in_order(media),
@@ -277,7 +277,8 @@ def site(text: str) -> Site:
     return Site(letter=letter, name=name, jurisdiction=jurisdiction, threshold=int(threshold))
 
 
-def _account(text: str) -> Account:
+def account(text: str) -> Account:
+    """One account, as an option says it."""
     name, chain, network, path = _parts(text, "--account", "NAME:CHAIN:NETWORK:PATH")
     return Account(name=name, chain=chain, network=network, path=path)  # type: ignore[arg-type]
 

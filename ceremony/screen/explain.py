@@ -187,6 +187,11 @@ def _people(before: Charter, after: Charter) -> Iterable[str]:
             "The shares in use were split by the sites, positions and thresholds of before: nothing can be signed until they are made "
             "anew by `ceremony shares reshare`."
         )
+    if (before.scheme, before.accounts) != (after.scheme, after.accounts):
+        yield (
+            "The key in use was made for the scheme and the accounts of before: only a new key is made for these, by `ceremony keygen "
+            "--order`, and the old one is swept to it. Until then nothing moves."
+        )
 
 
 def _values(name: str, old: object, new: object) -> Iterable[str]:

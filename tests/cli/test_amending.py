@@ -134,10 +134,32 @@ def test_nobody_amends_what_the_key_stands_on(desk: Desk) -> None:
     before = desk.charter()
     for change in (
         {"organisation": "Another Desk"},
-        {"accounts": (replace(before.accounts[0], path="m/84h/1h/1h"),)},
+        {"accounts": (replace(before.accounts[0], name="renamed"),)},
         {"vault_minutes": 60},
     ):
         refused(check(desk, put(desk, later(desk, **change))), "STO-07")
+
+
+@pytest.mark.parametrize("change", ["path", "more", "scheme"])
+def test_what_only_the_next_key_is_made_for_may_change(desk: Desk, change: str) -> None:
+    """The key that exists keeps its scheme and its paths; it is swept to the same account of the next one."""
+    (main,) = desk.charter().accounts
+    moved = replace(main, path="m/84h/1h/1h")
+    changes: dict[str, dict[str, object]] = {
+        "path": {"accounts": (moved,)},
+        "more": {"accounts": (main, replace(moved, name="reserve"))},
+        "scheme": {"scheme": "slip39"},
+    }
+    done = check(desk, put(desk, later(desk, **changes[change])))
+    assert done.returncode == 0, done.stderr
+
+
+def test_an_amendment_for_the_next_key_says_what_it_means(desk: Desk, tmp_path: Path) -> None:
+    first, made = desk.folder / "charter.json", tmp_path / "charter-1.json"
+    moved = ("--account", "main:bitcoin:regtest:m/84h/1h/1h")
+    done = ceremony("charter", "amend", first, "--scheme", "slip39", *moved, genesis(desk), "-o", made)
+    assert done.returncode == 0, done.stderr
+    assert "only a new key is made for these" in " ".join(done.stdout.split())
 
 
 def test_charters_may_be_given_in_any_order(desk: Desk) -> None:

@@ -337,7 +337,7 @@ def request(room: Room) -> Steps:
         raw = read_file(path)
         snapshot = load(Snapshot, raw, path.name)
         _check_clock(room.clock(), snapshot)
-        _check_key(book, snapshot, wanted)
+        check_key(book, snapshot, wanted)
         built = _build(book, here.number, ours, snapshot, wanted)
         yield from room.keep("snapshot.json", "snapshot", raw)
         yield from room.keep("request.psbt", "request", built.raw)
@@ -422,7 +422,7 @@ def _left(book: Register, here: Ceremony, found: Agreed) -> Stays | None:
     return check_everything(found.review, coins, book.reserved(here.number) - freed, freed)
 
 
-def _check_key(book: Register, snapshot: Snapshot, wanted: Authorization) -> None:
+def check_key(book: Register, snapshot: Snapshot, wanted: Authorization) -> None:
     """AUT-01: coins of a former key leave by a sweep alone, and by a sweep no others; the key that has them is named."""
     expected = opens(book.sets, wanted)
     for each in (*book.sets.formers, book.in_use):

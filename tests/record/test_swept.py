@@ -19,7 +19,9 @@ from ceremony.record.standing import standing
 from ceremony.record.verify import verify
 from ceremony.screen.requested import request_screen
 from ceremony.screen.status import screen
-from tests.record.sample import SEED, Anchor, Entry, FastDesk, Play, Sample, account_of
+from ceremony.script.prepare import check_key, check_plan
+from tests.record.amended import Office
+from tests.record.sample import ALONE, SEED, Anchor, Entry, FastDesk, Play, Sample, account_of
 from tests.record.swept import Swept, write
 from transfer.bitcoin.snapshot import Snapshot
 
@@ -191,3 +193,36 @@ def test_the_report_tells_of_the_sweep_and_of_the_former_key(tmp_path: Path) -> 
         "swept to 0/0",
     ):
         assert said in page, said
+
+
+@pytest.mark.control("REC-02")
+@pytest.mark.parametrize("change", ["scheme", "path"])
+def test_under_a_charter_for_the_next_key_nothing_moves(tmp_path: Path, change: str) -> None:
+    """On the cold host and for the verifier: the key in use was made for another scheme, or other accounts."""
+    office = Office(tmp_path / "register")
+    (main,) = office.sample.founding.accounts
+    changes: dict[str, Any] = {"scheme": {"scheme": "slip39"}, "path": {"accounts": (replace(main, path="m/84h/1h/1h"),)}}[change]
+    office.amend(office.later(**changes))
+    book = Register.open(tmp_path / "register")
+    assert book.charter.number == 1
+    with pytest.raises(Refused, match="REC-02") as caught:
+        check_plan(book)
+    assert "new-key" in caught.value.do
+    office.transfer()
+    assert refused(Anchor(tmp_path / "register", office.genesis, office.head)) == "REC-02"
+
+
+@pytest.mark.control("AUT-01")
+def test_coins_of_a_former_key_leave_by_a_sweep_alone(tmp_path: Path) -> None:
+    """An ordinary authorization with a snapshot of the former key is refused, and the key is named."""
+    folder = tmp_path / "register"
+    folder.mkdir()
+    made = Swept(FastDesk(folder), folder)
+    head = made.new_key(made.keygen())
+    made.phase = "sweep"
+    book, coins, sweep = Register.open(folder), made.snapshot(3), made.authorization(3, head, ALONE)
+    check_key(book, coins, sweep)
+    with pytest.raises(Refused, match="AUT-01") as caught:
+        check_key(book, coins, made.desk.authorization())
+    assert made.first_record.set_identifier in caught.value.found
+    assert "only a sweep" in caught.value.found

@@ -21,6 +21,7 @@ from ceremony.record.ledger import Ledger
 from ceremony.record.register import Register
 from ceremony.record.rules import transfer
 from ceremony.record.rules.typeback import check_typed, groups_of
+from ceremony.record.slip import _groups
 from ceremony.record.state import State
 from ceremony.record.verify import verify
 from ceremony.screen.payee import groups, numbered
@@ -85,7 +86,7 @@ class Room:
         return self.said(groups_of(self.addresses[place[0] - 1])[place[1] - 1])
 
     def types(self, person: str) -> None:
-        for actor, body in typeback._typed(self, person, self.addresses):  # type: ignore[arg-type]
+        for actor, body in typeback._typed(self, person, self.addresses, typeback.PAYEE_SLIP):  # type: ignore[arg-type]
             line: Any = SimpleNamespace(actor=actor, body=body)
             self.state = self.state.then(line)
 
@@ -143,6 +144,11 @@ def test_a_short_address_is_enough_for_both_and_for_a_mistake(taken: Iterable[tu
 
 def test_the_slips_groups_are_those_that_are_asked_for() -> None:
     assert groups(PAYEE) == groups_of(PAYEE)
+
+
+def test_the_groups_on_a_closing_slip_of_a_new_key_are_those_that_are_asked_for() -> None:
+    cells = " ".join(_groups(PAYEE)).split()
+    assert dict(zip(map(int, cells[::2]), cells[1::2], strict=True)) == dict(enumerate(groups_of(PAYEE), start=1))
 
 
 def test_the_address_is_gone_from_the_screen_and_from_what_the_terminal_kept(capsys: pytest.CaptureFixture[str]) -> None:

@@ -191,8 +191,8 @@ def erased(room: Room, position: str, set_identifier: str, below: int | None = N
     had = room.book.sets.sealed(position, set_identifier)
     left = {n: on for n, on in had.on.items() if n not in had.removed and (below is None or n < below)}
     now = room.carriers.get(position) or had.on.get(max(had.on, default=0), FILE)
-    if now.medium == "card":
-        on_card.tidy(room, position)
+    if now.medium != "token":
+        on_card.tidy(room, position, [n for n in had.begun if now.medium == "card" or below is None or n < below])
     if "file" in {now.medium, *(on.medium for on in left.values())}:
         yield from on_file.remove(room, position, set_identifier, below)
     tokens = dict.fromkeys(on.token for on in left.values() if on.token is not None)

@@ -70,10 +70,12 @@ def _drawn(room: Room, position: str, sealing: int, sealed: bytes) -> Path:
             return path
 
 
-def tidy(room: Room, position: str) -> None:
-    """The files that cards were printed from go, once a card was proven: paper is the medium, and nothing else."""
+def tidy(room: Room, position: str, numbers: Collection[int]) -> None:
+    """The files that cards of these sealing numbers were printed from go: they hold the sealed share, too."""
     folder = room.medium(position)
-    for path in sorted(folder.glob(f"card-{position}-*{SUFFIX}")):
+    for path in (folder / name(position, number) for number in sorted(numbers)):
+        if not path.is_file():
+            continue
         destroy(path)
         check_gone(position, path.name, {left.name for left in folder.iterdir()})
 

@@ -11,8 +11,8 @@ import pytest
 from ceremony.base.control import Refused
 from ceremony.machine import devices, tree
 from ceremony.record import entries
-from ceremony.record.sets import Sets
-from ceremony.script import media, on_file
+from ceremony.record.sets import Carrier, Sealed, Sets
+from ceremony.script import media, on_card, on_file
 from ceremony.script.room import Room
 from shares.envelope import SALT, Header, seal
 from tests.machine.tree import clean
@@ -73,3 +73,14 @@ def test_a_medium_that_keeps_what_it_should_lose_is_refused(room: Room, monkeypa
 def test_a_folder_on_no_stick_is_told_as_such(tmp_path: Path) -> None:
     host = clean(tmp_path / "host")
     assert devices.medium_of(host.root, tmp_path) == "no USB device: / (overlay of overlay, writable)"
+
+
+def test_what_an_old_card_was_printed_from_goes_with_it(room: Room, tmp_path: Path) -> None:
+    """`ceremony shares card` leaves its PDF beside the share: it holds the sealed share, too."""
+    on = {number: Carrier("file") for number in (1, 2, 3)}
+    had = Sealed(begun=dict.fromkeys((1, 2, 3), "00" * 32), proven=3, on=on)
+    room.book.sets = Sets(sealings={("A1", IDENTIFIER): had})  # type: ignore[misc]
+    for number in (1, 3):
+        (tmp_path / "A1" / on_card.name("A1", number)).write_bytes(b"%PDF")
+    assert [body.number for _, body in removed(room)] == [1, 2]
+    assert sorted(path.name for path in (tmp_path / "A1").iterdir()) == [on_card.name("A1", 3), on_file.name("A1", 3)]

@@ -20,7 +20,9 @@ from ceremony.cli.cold import (
 from ceremony.cli.health import check, ended, kit, take
 from ceremony.cli.orders import order
 from ceremony.cli.tokens import token
+from ceremony.record.register import Register
 from ceremony.script.closing import slips_folder
+from ceremony.script.reshare import check_possible
 
 
 @click.command()
@@ -76,5 +78,7 @@ def reseal(folder: Path, genesis: str, order_path: str, positions: tuple[str, ..
 @slips_option
 def reshare(folder: Path, genesis: str, slips: str | None, **given: str | None) -> None:
     """All shares of the same key are made anew, with everyone in the room; those of before are retired and destroyed (SEC-05)."""
+    if folder.is_dir() and any(folder.iterdir()):
+        check_possible(Register.open(folder))
     begin(folder, genesis, "reshare", {**without_nothing(given), "slips": str(slips_folder(folder, slips))}, until=None)
     ended(folder)

@@ -5,18 +5,44 @@ What stands between the split and the last signature is one sitting, as in a key
 
 from __future__ import annotations
 
+from ceremony.base.control import refuse
 from ceremony.base.data import load
 from ceremony.machine.usb import ASKED
 from ceremony.record import entries
 from ceremony.record.chain import stayed
 from ceremony.record.keyrecord import KeyRecord
+from ceremony.record.register import Register
 from ceremony.record.retired import Retired, gone
+from ceremony.record.sweeping import founded_on
 from ceremony.screen import panels
 from ceremony.script import closing, media, sitting
 from ceremony.script.opening import custodians
 from ceremony.script.prepare import alive, start_vault
 from ceremony.script.room import Room, Steps, last_step
 from ceremony.vault.protocol import BeginReshare
+
+
+def check_possible(book: Register) -> None:
+    """Before anybody comes. REC-02: the charter in force is of this very key; REC-01: those who still have their own share of the set in
+    use are enough to open it."""
+    charter, record = book.charter, book.key_record
+    if founded_on(charter) != founded_on(record):
+        refuse(
+            "REC-02",
+            "the charter in force is not of the key in use",
+            found="; ".join(founded_on(charter)),
+            expected="; ".join(founded_on(record)),
+            do="Another scheme or other accounts need a new key: `ceremony shares order draft --kind new-key`, then `ceremony keygen`.",
+        )
+    left = stayed(book.chain.named(record.charter, "the key record"), charter)
+    if not record.plan.enough(left):
+        refuse(
+            "REC-01",
+            "too few still have their own share of the set in use",
+            found=" ".join(left) or "nobody",
+            expected=f"{record.plan.site_threshold} sites with their thresholds, each custodian the one who locked the share",
+            do="Amend the charter in two steps, and reshare after each, so that enough of those who know a passphrase stay.",
+        )
 
 
 def unlock(room: Room) -> Steps:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +16,8 @@ from ceremony.base.control import Refused
 from ceremony.base.data import dump
 from ceremony.base.lines import sha256
 from ceremony.record import entries
+from ceremony.record.chain import Chain
+from ceremony.record.charter import Member
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.order import ShareOrder
 from ceremony.record.register import Register
@@ -23,6 +26,7 @@ from ceremony.record.retired import Retired, retired
 from ceremony.record.standing import standing
 from ceremony.record.verify import verify
 from ceremony.screen.status import screen
+from ceremony.script.reshare import check_possible
 from tests.record import sample
 from tests.record.sample import Anchor, Change, Entry, FastDesk, Play, Sample, unchanged
 from tests.record.test_health_rules import other, without
@@ -320,3 +324,25 @@ def test_a_transfer_after_it_is_of_the_new_set(tmp_path: Path) -> None:
     assert verify(folder, made.charter.digest, head).word == "VERIFIED"
     done = stock(folder, made.charter.digest, head)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.control("REC-02")
+@pytest.mark.control("REC-01")
+def test_before_anybody_comes_it_is_said_that_a_reshare_cannot_be(tmp_path: Path) -> None:
+    """Another scheme needs a new key; and if too many custodians were replaced at once, nobody is left who can open the old set."""
+    made = Sample(FastDesk(tmp_path), tmp_path)
+    charter = made.charter
+
+    def possible(**changes: Any) -> None:
+        later = replace(charter, number=1, previous=charter.digest, **changes)
+        book: Any = SimpleNamespace(charter=later, key_record=made.key_record, chain=Chain((charter, later)))
+        check_possible(book)
+
+    def people(*gone: str) -> tuple[Member, ...]:
+        return tuple(replace(m, name=f"New {m.person}") if m.person in gone else m for m in charter.people)
+
+    possible(people=people("A1", "A2", "B1"))
+    with pytest.raises(Refused, match="REC-01"):
+        possible(people=people("A1", "A2", "B1", "B2"))
+    with pytest.raises(Refused, match="REC-02"):
+        possible(scheme="slip39")

@@ -14,6 +14,8 @@ from pathlib import Path
 from ceremony.base.data import MAX_FILE, Malformed
 
 PARTIAL = ".partial-"
+GONE = ".gone-"
+"""What a file is called that is being destroyed: nobody takes it for a whole one, should that be cut off."""
 
 
 def sync_folder(folder: Path) -> None:
@@ -82,12 +84,20 @@ def read_file(path: Path, limit: int = MAX_FILE) -> bytes:
 
 def destroy(path: Path) -> None:
     """Overwrite a file with zeroes, sync and remove it. On flash memory old cells may survive (docs/threat-model.md)."""
-    with path.open("r+b") as file:
-        file.write(bytes(path.stat().st_size))
+    wipe(path, path.name).unlink()
+    sync_folder(path.parent)
+
+
+def wipe(path: Path, name: str) -> Path:
+    """All of `destroy` but the removal: the zeroes lie under `.gone-NAME`, which is returned."""
+    gone = path.with_name(GONE + name)
+    with path.open("r+b") as file:  # before it loses its name: what cannot be written stays as it is
+        path.rename(gone)
+        file.write(bytes(os.fstat(file.fileno()).st_size))
         file.flush()
         os.fsync(file.fileno())
-    path.unlink()
     sync_folder(path.parent)
+    return gone
 
 
 def is_locked(folder: Path) -> bool:

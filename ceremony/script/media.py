@@ -50,9 +50,11 @@ def newest(room: Room, position: str, set_identifier: str) -> bytes:
     had = room.book.sets.sealed(position, set_identifier)
     unproven = {number for number in had.begun if number > had.proven} if had.proven in (h.sealing for h, _ in whole) else set()
 
-    def fits(each: tuple[Header, bytes]) -> tuple[bool, bool, bool, int]:
-        header, _ = each
-        return header.position == position, header.set_identifier == set_identifier, header.sealing not in unproven, header.sealing
+    def fits(each: tuple[Header, bytes]) -> tuple[bool, bool, bool, int, bool]:
+        header, raw = each
+        whole = sha256(raw) == had.begun.get(header.sealing)  # of two copies the one that is as it was locked
+        own = header.position == position, header.set_identifier == set_identifier
+        return *own, header.sealing not in unproven, header.sealing, whole
 
     return max(whole, key=fits)[1]
 
@@ -191,11 +193,14 @@ def erased(room: Room, position: str, set_identifier: str, below: int | None = N
     had = room.book.sets.sealed(position, set_identifier)
     left = {n: on for n, on in had.on.items() if n not in had.removed and (below is None or n < below)}
     now = room.carriers.get(position) or had.on.get(max(had.on, default=0), FILE)
-    if now.medium != "token":
+    if {now.medium, *(on.medium for on in had.on.values())} != {"token"}:
         on_card.tidy(room, position, [n for n in had.begun if now.medium == "card" or below is None or n < below])
     if "file" in {now.medium, *(on.medium for on in left.values())}:
-        yield from on_file.remove(room, position, set_identifier, below)
-    tokens = dict.fromkeys(on.token for on in left.values() if on.token is not None)
-    yield from on_token.remove(room, position, set_identifier, below, tuple(tokens))
+        yield from on_file.remove(room, position, set_identifier, below, had.removed)
+    tokens: dict[entries.Token, list[int]] = {}
+    for number, on in left.items():
+        if on.token is not None:
+            tokens.setdefault(on.token, []).append(number)
+    yield from on_token.remove(room, position, set_identifier, below, tokens)
     on_token.close(room)
     yield from on_card.remove(room, position, [n for n, on in left.items() if on.medium == "card"])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ceremony.base.control import Refused
 from ceremony.base.data import Malformed
-from ceremony.base.files import destroy, write_new
+from ceremony.base.files import GONE, destroy, write_new
 from ceremony.record import entries
 from ceremony.screen.terminal import Back
 from ceremony.script.on_file import Gone, check_folder, check_gone
@@ -73,7 +73,8 @@ def _drawn(room: Room, position: str, sealing: int, sealed: bytes) -> Path:
 def tidy(room: Room, position: str, numbers: Collection[int]) -> None:
     """The files that cards of these sealing numbers were printed from go: they hold the sealed share, too."""
     folder = room.medium(position)
-    for path in (folder / name(position, number) for number in sorted(numbers)):
+    cut_off = sorted(folder.glob(f"{GONE}*{SUFFIX}"))
+    for path in (*cut_off, *(folder / name(position, number) for number in sorted(numbers))):
         if not path.is_file():
             continue
         destroy(path)

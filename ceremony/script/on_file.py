@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ceremony.base.control import Refused, control, refuse
 from ceremony.base.data import Malformed
-from ceremony.base.files import PARTIAL, destroy, read_file, write_new
+from ceremony.base.files import GONE, PARTIAL, destroy, read_file, sync_folder, wipe, write_new
 from ceremony.machine import tree
 from ceremony.machine.devices import medium_of
 from ceremony.script.room import TRIES, Room
@@ -36,8 +36,8 @@ def name(position: str, sealing: int) -> str:
 
 
 def _shares(folder: Path) -> list[Path]:
-    """Every sealed share on a medium, whatever its file is called; not what was cut off while it was written."""
-    return sorted(path for path in folder.glob(f"*{SUFFIX}") if not path.name.startswith(PARTIAL))
+    """Every sealed share on a medium, whatever its file is called; not what was cut off while it was written or destroyed."""
+    return sorted(path for path in folder.glob(f"*{SUFFIX}") if not path.name.startswith((PARTIAL, GONE)))
 
 
 def read(room: Room, position: str) -> list[bytes]:
@@ -65,7 +65,8 @@ def check_own(position: str, held: Mapping[str, str]) -> None:
 
 def check_folder(folder: Path, position: str) -> None:
     """GEN-10 of a folder: sealed shares, and cards that are printed from it."""
-    files = {path.name: Header.unpack(read_file(path, SEALED)).position for path in _shares(folder)}
+    headers = {path.name: _header(path) for path in _shares(folder)}
+    files = {name: header.position if header else "no sealed share" for name, header in headers.items()}
     cards = {path.name: path.name.split("-")[1] for path in folder.glob("card-??-*.pdf")}
     check_own(position, files | cards)
 
@@ -99,23 +100,51 @@ def hand_over(room: Room, position: str, sealing: int, sealed: bytes) -> bytes:
             room.screen.say(f"{position}: nothing was written. {said}\nInsert a medium that can be written, your own.")
 
 
-def remove(room: Room, position: str, set_identifier: str, below: int | None) -> Iterator[Gone]:
+def remove(room: Room, position: str, set_identifier: str, below: int | None, recorded: Collection[int]) -> Iterator[Gone]:
     """SEC-01, SEC-04: sealed shares of one set on a position's medium are overwritten and removed, one after the other: those with a
-    lower number than `below`, which was proven; or all of them."""
+    lower number than `below`, which was proven; or all of them. `recorded`: numbers whose removal the record has.
+
+    The zeroes keep a name until they are recorded: what was cut off in between is recorded when it is done again."""
     folder = room.medium(position)
+    medium, begin = medium_of(tree.ROOT, folder), f"{position}-{set_identifier}-"
+    for gone in sorted(folder.glob(f"{GONE}{begin}*")):
+        number = int(gone.name.rpartition("-")[2])
+        wipe(gone, gone.name.removeprefix(GONE))
+        if number not in recorded:
+            yield Gone(number, medium, HOW)
+        _forget(gone)
     _tidy(folder)
     for path in _shares(folder):
-        header = Header.unpack(read_file(path, SEALED))
-        if (header.position, header.set_identifier) == (position, set_identifier) and (below is None or header.sealing < below):
-            destroy(path)
+        header = _header(path)
+        if header is not None and is_due(header, position, set_identifier, below):
+            gone = wipe(path, f"{begin}{header.sealing}")
             check_gone(position, path.name, {left.name for left in folder.iterdir()})
-            yield Gone(header.sealing, medium_of(tree.ROOT, folder), HOW)
+            yield Gone(header.sealing, medium, HOW)
+            _forget(gone)
+
+
+def _header(path: Path) -> Header | None:
+    """The header of what lies there; None if it is no whole sealed share, but what is left of one."""
+    try:
+        return Header.unpack(read_file(path, _MOST))
+    except (Malformed, Refused):
+        return None
+
+
+def is_due(header: Header, position: str, set_identifier: str, below: int | None) -> bool:
+    """Whether a sealed share is of this position and set, and older than number `below` (any, if there is none)."""
+    return (header.position, header.set_identifier) == (position, set_identifier) and (below is None or header.sealing < below)
+
+
+def _forget(gone: Path) -> None:
+    gone.unlink()
+    sync_folder(gone.parent)
 
 
 def _tidy(folder: Path) -> None:
-    """What was cut off while it was written goes as well. One that has its name already is the same file under two names: the bytes
-    stay, or a share that counts would be overwritten."""
-    for path in folder.glob(f"{PARTIAL}*{SUFFIX}"):
+    """What was cut off while it was written, or destroyed, goes as well. What has its name already is the same file under two names:
+    the bytes stay, or a share that counts would be overwritten."""
+    for path in (*folder.glob(f"{PARTIAL}*{SUFFIX}"), *folder.glob(f"{GONE}*{SUFFIX}")):
         if path.stat().st_nlink > 1:
             path.unlink()
         else:

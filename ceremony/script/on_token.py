@@ -6,7 +6,8 @@ recorded by label and serial number, and expected again when the share is opened
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from ceremony.base.control import Refused
@@ -14,7 +15,7 @@ from ceremony.base.data import Malformed
 from ceremony.machine.usb import ASKED
 from ceremony.record import entries
 from ceremony.record.sets import Carrier
-from ceremony.script.on_file import Gone, check_gone, check_own
+from ceremony.script.on_file import Gone, check_gone, check_own, is_due
 from ceremony.script.room import Room, refusal
 from ceremony.vault.custodian import CustodianToken
 from ceremony.vault.process import VaultLost
@@ -22,6 +23,7 @@ from ceremony.vault.protocol import Interrupted, PresentToken, StoredShare, Wron
 from shares.envelope import Header
 
 MODULE = "token_module"
+ABSENT = "not among the objects on this token, as a new session lists them: erased before an interruption, or never written"
 HOW = "object destroyed (C_DestroyObject), and its absence listed in a new session; a token may keep old cells"
 
 
@@ -89,13 +91,21 @@ def write(room: Room, position: str, sealing: int, sealed: bytes, set_identifier
     return raw
 
 
-def remove(room: Room, position: str, set_identifier: str, below: int | None, tokens: Collection[entries.Token]) -> Iterator[Gone]:
+def remove(
+    room: Room, position: str, set_identifier: str, below: int | None, tokens: Mapping[entries.Token, Collection[int]]
+) -> Iterator[Gone]:
     """SEC-01, SEC-04: sealed shares of one set go from these tokens of a position: those with a lower number than `below`, or all. A
-    token that is not there is asked for again, or left: then what is on it may still exist."""
-    for token in tokens:
+    token that is not there is asked for again, or left: then what is on it may still exist.
+
+    `tokens`: with the numbers that the record has on each; what went from it before an interruption is recorded now."""
+    for token, numbers in tokens.items():
+        missing = set(numbers)
+        due = partial(is_due, position=position, set_identifier=set_identifier, below=below)
         while True:
             try:
-                yield from _erase(room, position, set_identifier, below, token)
+                for gone in _erase(room, position, token, due, missing):
+                    missing.discard(gone.number)
+                    yield gone
             except (Malformed, VaultLost) as trouble:
                 close(room)
                 room.screen.say(f"{position}: the old share is still on its token. {trouble}")
@@ -105,18 +115,15 @@ def remove(room: Room, position: str, set_identifier: str, below: int | None, to
             break
 
 
-def _erase(room: Room, position: str, set_identifier: str, below: int | None, token: entries.Token) -> Iterator[Gone]:
-    process = _open(room, position, token)
-    for share in process.shares():
-        header = whose(share)
-        if (
-            header is not None
-            and (header.position, header.set_identifier) == (position, set_identifier)
-            and (below is None or header.sealing < below)
-        ):
-            left = process.erase(share)
-            check_gone(position, share.label, {each.label for each in left})
-            yield Gone(header.sealing, f"token {token.label} (serial {token.serial})", HOW)
+def _erase(room: Room, position: str, token: entries.Token, due: Callable[[Header], bool], missing: Collection[int]) -> Iterator[Gone]:
+    process, medium = _open(room, position, token), f"token {token.label} (serial {token.serial})"
+    old = [(share, header.sealing) for share in process.shares() if (header := whose(share)) is not None and due(header)]
+    for number in sorted(set(missing) - {number for _, number in old}):
+        yield Gone(number, medium, ABSENT)
+    for share, number in old:
+        left = process.erase(share)
+        check_gone(position, share.label, {each.label for each in left})
+        yield Gone(number, medium, HOW)
 
 
 def close(room: Room) -> None:

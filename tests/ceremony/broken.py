@@ -4,6 +4,7 @@
 `kill-after:TYPE`: likewise after its first entry of this type.
 `kill-step:TITLE`: likewise after the entry of the step with this title.
 `kill-file:N`: it kills itself when its N-th file is written, but has not its name yet; `kill-filed:N`: when it has.
+`kill-wiped:N`: it kills itself when its N-th file that is destroyed was overwritten, and still has a name.
 `full:N`: from its N-th write on (an entry or a file) the disk is full, and half of it is there; `read-only:N`: none of it.
 `lose-opener:TYPE`, `lose-hsm:TYPE`: that process of the vault is killed after its first entry of this type.
 `kill-token:METHOD`: it kills itself right after a custodian's token did this (write, erase), before it is recorded.
@@ -34,7 +35,7 @@ from ceremony.machine import preflight, tree
 from ceremony.record import transcript
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.rules import surroundings
-from ceremony.script import generate, lookalike, loop, room
+from ceremony.script import generate, lookalike, loop, on_file, room
 from ceremony.script import preflight as script_preflight
 from ceremony.vault import process, protocol
 from ceremony.vault.custodian import CustodianToken
@@ -70,6 +71,19 @@ def _killing_at_file(at: int, *, named: bool) -> None:
             _die()
 
     files._appear = counted  # type: ignore[assignment]
+
+
+def _killing_at_wiped(at: int) -> None:
+    wipe, done = files.wipe, 0
+
+    def counted(path: Path, name: str) -> Path:
+        nonlocal done
+        gone, done = wipe(path, name), done + 1
+        if done == at:
+            _die()
+        return gone
+
+    files.wipe = on_file.wipe = counted  # type: ignore[assignment]
 
 
 def _full_from(at: int, number: int) -> None:
@@ -174,6 +188,7 @@ LOSING: dict[str, Callable[[str], object]] = {
     "lose-token": lambda method: _at_token(method, lose=True),
     "lose-opener": lambda said: _losing_after("opener", f'"type":"{said}"'),
     "lose-hsm": lambda said: _losing_after("hsm", f'"type":"{said}"'),
+    "kill-wiped": lambda at: _killing_at_wiped(int(at)),
 }
 """A process is lost: this one, or a child."""
 

@@ -171,6 +171,20 @@ def test_killed_at_every_entry_and_every_write_a_sealed_share_always_opens(autho
     assert unseal(card(authorized, "A1").read_bytes(), authorized.cast.passphrases["A1"].encode())
 
 
+@pytest.mark.control("SEC-01")
+def test_killed_while_the_old_share_goes_it_is_recorded_as_gone(authorized: Stage) -> None:
+    """Overwritten, and not written down yet: the next run writes it down and ends; nobody looks for a share that is no more."""
+    command = reseal(authorized, share_order(authorized, "reseal", "A1"), "A1")
+    shown, code = rehearsal.run_broken(authorized, "kill-wiped:1", command)
+    assert code == KILLED, shown[-2000:]
+    assert numbers(authorized.folder / "custodians" / "A1") == [2]
+    shown, code = rehearsal.run(authorized, *words(authorized, "resume"))
+    assert code == 0, shown[-2000:]
+    assert rehearsal.types(authorized).count("removed") == 1
+    assert [p.name for p in (authorized.folder / "custodians" / "A1").iterdir() if "id_signing" not in p.name] == ["share-A1-0002.sealed"]
+    both_verify(authorized)
+
+
 def test_a_transfer_after_it_asks_for_the_new_passphrase(authorized: Stage) -> None:
     shown, code = rehearsal.run(authorized, *reseal(authorized, share_order(authorized, "reseal", "A1"), "A1"))
     assert code == 0, shown[-2000:]

@@ -324,14 +324,18 @@ def test_a_token_that_is_full_gives_way_to_a_stick(mixed: Stage, tmp_path: Path)
     assert code == 0, shown[-2000:]
     assert "it is full: erase an old share" in " ".join(shown.split())
     assert [(body["number"], body["medium"]) for body in bodies(mixed, "sealing")] == [("2", "token"), ("3", "file")]
-    assert [(body["number"], str(body["medium"]).split(" (")[0]) for body in bodies(mixed, "removed")] == [("1", "token token-A2")]
+    assert [(body["number"], str(body["medium"]).split(" (")[0]) for body in bodies(mixed, "removed")] == [
+        ("2", "token token-A2"),
+        ("1", "token token-A2"),
+    ]
+    assert "never written" in str(bodies(mixed, "removed")[0]["how"])
     assert kept(mixed, "A2") == ["share-A2-0003.sealed"]
     assert objects(mixed, "A2") == []
 
 
 def test_a_reseal_moves_shares_from_one_medium_to_another(mixed: Stage) -> None:
     """A1 from a stick onto a card, under a new passphrase; A2 from their token onto a stick, under the one that they have; with the
-    witness alone, and cut off between what was written and what was proven."""
+    witness alone; cut off between what was written and what was proven, and between what was erased from the token and its record."""
     order = share_order(mixed, "reseal", "A1", "A2")
     genesis = demonstration.transfer_command(mixed)[4]
     where = ("--register", "register", "--genesis", genesis, "--token-module", softhsm.module())
@@ -344,10 +348,13 @@ def test_a_reseal_moves_shares_from_one_medium_to_another(mixed: Stage) -> None:
     shown, code = rehearsal.run_broken(mixed, "kill-after:sealing", ("shares", "reseal", "--order", order, *where))
     assert code == 128 + signal.SIGKILL, shown[-2000:]
     mixed.cast.instead = [(r"A1, which of them is in your hand \([^)]*\)\? ", "2"), *news]
+    shown, code = rehearsal.run_broken(mixed, "kill-token:erase", ("resume", *where))
+    assert code == 128 + signal.SIGKILL, shown[-2000:]
+    assert "passphrase of BEFORE" in " ".join(shown.split())
     shown, code = rehearsal.run(mixed, "resume", *where)
     assert code == 0, shown[-2000:]
-    assert "passphrase of BEFORE" in " ".join(shown.split())
     assert "Sealed anew: A1 A2." in shown
+    assert "erased before an interruption" in str(bodies(mixed, "removed")[-1]["how"])
     sealed = {str(body["position"]): body["medium"] for body in bodies(mixed, "sealing")}
     assert sealed == {"A1": "card", "A2": "file"}
     assert (kept(mixed, "A1"), kept(mixed, "A2"), objects(mixed, "A2")) == ([], ["share-A2-0002.sealed"], [])

@@ -11,10 +11,12 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import click
 import pytest
 
 from ceremony.base.catalogue import CATALOGUE, EVERY, SECTIONS
 from ceremony.base.signatures import Namespace
+from ceremony.cli import cli
 from ceremony.record import entries
 from tests import walls
 from tests.record import sample
@@ -155,3 +157,26 @@ def test_the_commands_of_formats_work_on_a_register(register: Path, number: int,
 
 def test_formats_has_commands() -> None:
     assert len(COMMANDS) == 3
+
+
+COMMAND = re.compile(r"(?:^|[` ])ceremony ((?:[a-z-]+ )*[a-z-]+)((?: [A-Z]{2,}| --[a-z-]+(?: [A-Za-z0-9./_-]+)?)*)", re.MULTILINE)
+
+
+@pytest.mark.parametrize("path", ["README.md", "docs/*.md", "docs/guides/*.md", "ceremony/**/*.py"])
+def test_every_command_that_a_text_names_is_there_with_its_options(path: str) -> None:
+    """What people are told to type: the command, each option, and no argument where it takes none."""
+    seen = 0
+    for page in sorted(ROOT.glob(path)):
+        for match in COMMAND.finditer(page.read_text(encoding="utf-8")):
+            words, rest = match[1].split(), match[2]
+            command: click.Command | None = cli
+            while words and isinstance(command, click.Group) and words[0] in command.list_commands(click.Context(command)):
+                command = command.get_command(click.Context(command), words.pop(0))
+            if command is None or isinstance(command, click.Group):
+                continue
+            seen += 1
+            told = {option for parameter in command.params for option in parameter.opts}
+            assert set(re.findall(r"--[a-z-]+", rest)) <= {*told, "--help"}, f"{page.name}: {match[0]}"
+            takes = any(isinstance(parameter, click.Argument) for parameter in command.params)
+            assert takes or not re.match(r" [A-Z]", rest) or words, f"{page.name}: {match[0]}"
+    assert seen

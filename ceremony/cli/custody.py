@@ -66,9 +66,8 @@ def drafted(command: F) -> Callable[..., object]:
         everybody = (*found.people, *OFFICERS)
         check_record(book.custody, book.bags, book.sets.retired, found, everybody, now)
         papers.write(output, found)
-        papers.pages(record_lines(found, book.charter))
-        if found.event == "lost":
-            papers.pages(("", *loss(book.custody, book.charter, found.positions)))
+        told = (loss(book.custody, book.charter, found.positions),) if found.event == "lost" else ()
+        papers.pages(record_lines(found, book.charter), *told)
 
     return run
 

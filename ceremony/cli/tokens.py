@@ -90,7 +90,7 @@ def _opened(module: str, serial: str) -> Iterator[CustodianToken]:
 def _one(found: tuple[PresentToken, ...], serial: str) -> PresentToken:
     there = [each for each in found if serial in ("", each.serial)]
     if len(there) != 1:
-        said = ", ".join(f"{each.label} (serial {each.serial})" for each in there) or "no such token"
+        said = ", ".join(f"{each.label} (serial {each.serial})" for each in found) or "no token"
         raise Malformed(f"found {said}; expected one token: plug yours in, and name it with --serial if several are there")
     return there[0]
 

@@ -107,6 +107,6 @@ def ordered(kind: str, positions: Sequence[str]) -> str:
     whose = f" of {' '.join(positions)}"
     return {
         "reseal": f"a new passphrase or medium for the share{'s' if len(positions) > 1 else ''}{whose if positions else ''}",
-        "reshare": "all shares of the same key are made anew; those of before are retired",
+        "reshare": "all shares of this key made anew, those of before retired",
         "new-key": "a new key, to which everything is moved by a sweep",
     }[kind]

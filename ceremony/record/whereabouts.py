@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Literal, NoReturn
 
 from ceremony.base.control import control, refuse
@@ -19,6 +20,10 @@ from shares.plan import Plan
 from transfer.limits import moment
 
 Place = Literal["custodian", "safe", "moving", "lost", "destroyed"]
+WHERE: Mapping[Place, str] = MappingProxyType(
+    {"custodian": "with its custodian", "safe": "in the safe", "moving": "on its way", "lost": "lost", "destroyed": "destroyed"}
+)
+"""Place -> what people call it."""
 DECIDE, RETURN, PROVE = timedelta(days=14), timedelta(days=7), timedelta(days=4 * 92)
 """How long officers have for a decision, a share may be out of its safe, and a proof of a share is good (DRL-02: four drills)."""
 
@@ -245,7 +250,9 @@ def check_record(  # noqa: PLR0913, PLR0917 (what the register says before it, t
         if share is None:
             _not_so("STO-04", found, position, "positions of the set in use")
         if found.time < share.since:
-            _not_so("STO-04", found, f"{position} at {found.time}", f"later than {share.since}, when it was {share.place} ({share.told})")
+            _not_so(
+                "STO-04", found, f"{position} at {found.time}", f"later than {share.since}, when it was {WHERE[share.place]} ({share.told})"
+            )
         _check_possible(share, found)
         _check_bag(bags, share, found)
 
@@ -267,8 +274,8 @@ def _check_possible(share: Share, found: CustodyRecord) -> None:
         if not share.questions:
             _not_so("STO-07", found, f"nothing is asked about {share.position}", "a share that is lost, doubtful, or somebody else's")
     elif share.place not in _FROM[found.event]:
-        where = f"{share.position} is {share.place} since {share.since[:10]} ({share.told})"
-        _not_so("STO-04", found, where, f"a share that is {' or '.join(_FROM[found.event])}")
+        where = f"{share.position} is {WHERE[share.place]} since {share.since[:10]} ({share.told})"
+        _not_so("STO-04", found, where, f"a share that is {' or '.join(WHERE[place] for place in _FROM[found.event])}")
     elif found.event == "arrived" and found.people[0] != share.receiver:
         _not_so("STO-04", found, f"received by {found.people[0]}", f"by {share.receiver}, to whom it was sent")
 
@@ -291,7 +298,12 @@ def check_safe(custody: Custody, found: CustodyRecord) -> None:
         _not_so("STO-09", found, f"a safe at site {found.site}", f"at a site of the plan: {', '.join(letters)}")
     two = custody.safes.get(found.site or "")
     if found.event != "safe" and (two is None or set(two) != set(found.people)):
-        _not_so("STO-09", found, f"opened by {' and '.join(found.people)}", f"by {' and '.join(two)}" if two else "a safe that is recorded")
+        _not_so(
+            "STO-09",
+            found,
+            f"opened by {' and '.join(found.people)}",
+            f"by {' and '.join(two)}" if two else "a safe of which a `ceremony custody safe` record says whose two it is",
+        )
 
 
 def _not_so(identifier: str, found: CustodyRecord, what: str, expected: str) -> NoReturn:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import wrap
 from types import MappingProxyType
 
 from ceremony.record.charter import Charter
@@ -10,8 +11,8 @@ from ceremony.record.custody import APPROVED, CustodyRecord, must_sign
 from ceremony.record.drills import day
 from ceremony.record.retired import Retired
 from ceremony.record.survival import compel, freeze, survives
-from ceremony.record.whereabouts import Custody, Share, overdue, undecided
-from ceremony.screen.panels import WIDTH, Block, field, paragraph
+from ceremony.record.whereabouts import WHERE, Custody, Share, overdue, undecided
+from ceremony.screen.panels import WIDTH, Block, field
 from shares.plan import Plan
 from shares.survival import compelling, freezing, quorums, still_needed, survival
 from transfer.limits import moment
@@ -56,7 +57,7 @@ def record_lines(found: CustodyRecord, charter: Charter, signers: tuple[str, ...
         "DECISION": found.decision,
         "reason": found.reason,
         "set": found.set_identifier,
-        "to be signed by": ", ".join(lacking) if lacking else "everybody has signed",
+        "to be signed by" if lacking else "signed by": ", ".join(lacking or signers),
     }
     head = f"{found.mark.upper()}  custody record {found.identifier}"
     return (head, "".ljust(WIDTH, "="), *(line for name, value in told.items() if value for line in field(name, value)))
@@ -123,16 +124,16 @@ def _survived(told: tuple[str, ...]) -> Block:
     return (lead, *(line for each in told for line in _item(each)))
 
 
-def _item(text: str) -> tuple[str, ...]:
-    first, *rest = paragraph(text)
-    return (f"  - {first}", *(f"    {line}" for line in rest))
+def _item(text: str, start: str = "  - ") -> tuple[str, ...]:
+    first, *rest = wrap(text, WIDTH - len(start))
+    return (f"{start}{first}", *(" " * len(start) + line for line in rest))
 
 
 def late_lines(custody: Custody, now: str) -> tuple[Block, ...]:
     """What is overdue, and what waits for a decision; one block each."""
-    late = [(f"  OVERDUE {each.position} {each.control} {each.what}"[:WIDTH],) for each in overdue(custody, now)]
+    late = [_item(f"{each.position} {each.control} {each.what}", "  OVERDUE ") for each in overdue(custody, now)]
     done = {(each.position, each.what.partition(": ")[2]) for each in overdue(custody, now)}
-    asked = [(f"  DECIDE  {p} by {_by(q.since)}: {q.what}"[:WIDTH],) for p, q in undecided(custody) if (p, q.what) not in done]
+    asked = [_item(f"{p} by {_by(q.since)}: {q.what}", "  DECIDE  ") for p, q in undecided(custody) if (p, q.what) not in done]
     return (*late, *asked)
 
 
@@ -144,10 +145,9 @@ def _row(share: Share, now: str) -> Block:
     days = (moment(now) - moment(share.since)).days
     proven = f"proven {share.proven[:10]}" if share.proven else "never proven"
     more = [share.unopened, "one signature on its bag" if share.alone else "", f"decided: {share.decided}" if share.decided else ""]
-    line = f"{share.position} {share.place}, {share.told}, since {share.since[:10]} ({days} d), bag {share.bag or 'none'}, {proven}"
+    line = f"{share.position} {WHERE[share.place]}, {share.told}, since {share.since[:10]} ({days} d), bag {share.bag or 'none'}, {proven}"
     text = "; ".join([line, *(each for each in more if each)])
-    first, *rest = paragraph(text)
-    return (first, *(f"   {line}" for line in rest))
+    return tuple(wrap(text, WIDTH, subsequent_indent="   "))
 
 
 def loss(custody: Custody, charter: Charter, positions: tuple[str, ...]) -> tuple[str, ...]:

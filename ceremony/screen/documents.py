@@ -166,16 +166,16 @@ def _payments(wanted: Authorization, policy: Policy) -> tuple[str, ...]:
 
 
 _PEOPLE_DO = {
-    "reseal": "Each of these custodians opens their own share alone, at their own site, with the witness, and locks it under a new "
-    "passphrase or onto another medium. The new one is opened once more before the old one is destroyed.",
-    "reshare": "A quorum opens the shares of today; the key is recovered, compared with the record and split anew; every custodian of "
-    "the charter in force locks a new share; everyone signs the new key record; then the old shares are destroyed.",
+    "reseal": "Each of them opens their own share alone, with the witness, and locks it under a new passphrase or onto another "
+    "medium. The new one is opened once more before the old one is destroyed.",
+    "reshare": "A quorum opens; the key is recovered, compared and split anew; every custodian of the charter in force locks a new "
+    "share; all sign the new key record; old shares are destroyed.",
     "new-key": "Every custodian of the charter in force locks a share of a new key, in one sitting. The key of today can then only be "
     "swept: a transfer of its own moves everything to the new one.",
 }
 _STAYS = {
-    "reseal": "The key, its addresses, the set, every other share. A sealed share that somebody copied before still opens with the "
-    "passphrase of before: against that only resharing or a new key helps.",
+    "reseal": "The key, its addresses, the set, every other share. A copy that was made before still opens with the passphrase of "
+    "before: against that only resharing or a new key helps.",
     "reshare": "The key and its addresses. Old shares that are not destroyed still are shares of this key: if enough of them may be in "
     "wrong hands, only a new key and a sweep are safe.",
     "new-key": "Nothing: addresses change, and what is sent to the old ones later must be swept again.",
@@ -199,7 +199,7 @@ def order_screen(order: ShareOrder, signers: Sequence[str]) -> tuple[str, ...]:
     return (
         title(order.mark, f"share order {order.identifier}", signers),
         *order_explained(order),
-        *field("set", f"{order.key_record[:20]} (the one in use)"),
+        *field("set", f"{order.key_record[:20]} (in use when it was drafted)"),
         *field("register head", order.register_head),
         *digest(order.digest),
     )

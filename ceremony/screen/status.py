@@ -22,7 +22,7 @@ BEGIN = (
     "  1  ceremony charter enrol, new, sign, check     people and their keys, the charter",
     "  2  ceremony policy new, sign, check             payees, limits, fee caps",
     "  3  ceremony keygen --register DIR ...           the key and its shares, one sitting",
-    "  or ceremony demo DIR                            all of it, played by a rehearsed cast",
+    "  or ceremony demo --out DIR                      all of it, played by a rehearsed cast",
 )
 """What bare `ceremony` says where there is no register."""
 

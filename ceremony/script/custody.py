@@ -34,7 +34,7 @@ def take(room: Room) -> Steps:
         if found.identifier in {body.record.identifier for body in room.state.all(entries.Custody)}:
             continue
         check(room.book, found, raw, signed, room.clock())
-        room.screen.fresh(record_lines(found, room.charter))
+        room.screen.fresh(record_lines(found, room.charter, tuple(s.signer for s in signed)))
         room.screen.enter("administrator and witness: this goes into the register.")
         name = f"custody-{sha256(raw)[:16]}.json"
         if name not in {file.name for file in room.state.all(entries.File)}:

@@ -250,10 +250,12 @@ def test_what_the_key_survives_is_shown_as_a_picture(desk: Desk) -> None:
     told = "\n".join(loss(desk.book.custody, desk.made.charter, ("A1",)))
     assert "27 of 108 smallest quorums are left, at sites B C D." in told
     assert "needs 4 shares more" in told
+    assert max(map(len, told.splitlines())) <= 78
     desk.take(desk.record("lost", positions=("B1", "B2")), IN)
     assert letter(desk.book.custody.shares["B1"]) == "L"
     shown = "\n".join(line for block in status(desk.book.custody, desk.made.charter, "2026-12-01T12:00:00Z") for line in block)
     assert "NO QUORUM" in shown
+    assert max(map(len, shown.splitlines())) <= 78
     desk.take(desk.record("lost", positions=("C1", "C2")), IN)
     assert "THE SHARES THAT ARE MISSING ARE A QUORUM" in "\n".join(loss(desk.book.custody, desk.made.charter, ("A1",)))
 

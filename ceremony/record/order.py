@@ -78,7 +78,7 @@ def verified(  # noqa: PLR0913, PLR0917 (the document, what signs it, what it mu
 ) -> ShareOrder:
     """The order in these bytes: of this kind, of this register, charter and key record (AUT-01), signed by both officers (AUT-02).
 
-    What a vault can verify by itself; whether it is valid now and unused is the register's question."""
+    What a vault can verify by itself; whether it is unused is the register's question."""
     order = load(ShareOrder, raw, "share order")
     bound(order, kind, charter, key_record, genesis)
     check_signed(order, signed, charter)

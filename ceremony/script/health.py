@@ -10,6 +10,7 @@ from ceremony.record.state import State
 from ceremony.script import media, sitting
 from ceremony.script.closing import adjourn
 from ceremony.script.opening import custodians, sign_in
+from ceremony.script.ordered import taken
 from ceremony.script.prepare import alive, end_vault, start_processes
 from ceremony.script.room import Room, Steps, last_step
 from ceremony.vault.protocol import BeginHealth
@@ -97,6 +98,7 @@ def begin(room: Room, *, with_order: bool = False) -> Steps:
         key_record_signatures=signed,
         order=room.raw("share-order") if with_order else None,
         order_signatures=room.here.signatures("share-order") if with_order else (),
+        taken=taken(room) if with_order else None,
     )
     with room.screen.working("the vault verifies charter and key record"):
         begun = alive(room).begin_health(task)

@@ -26,11 +26,11 @@ def name(position: str, sealing: int) -> str:
     return f"card-{position}-{sealing:04d}{SUFFIX}"
 
 
-def read(room: Room, position: str) -> list[bytes]:
-    """The one share on the card that this custodian brought."""
+def read(room: Room, position: str, drawn: Path | None = None) -> list[bytes]:
+    """The one share on the card that this custodian brought, or has just printed from the file `drawn`."""
     while True:
         try:
-            return [read_card(room, position)]
+            return [read_card(room, position, drawn)]
         except Back:
             room.screen.say("This is the first line: there is nothing before it.")
 
@@ -44,7 +44,7 @@ def hand_over(room: Room, position: str, sealing: int, sealed: bytes) -> bytes:
     room.screen.say(f"{position}: print {path.name} from your own medium, on paper that lasts; no copy may stay in a printer.")
     room.screen.enter(f"{position}: your card number {sealing} is printed, and in your hand.")
     while True:
-        (raw,) = read(room, position)
+        (raw,) = read(room, position, path)
         if raw == sealed:
             return raw
         room.screen.forget()

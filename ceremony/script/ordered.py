@@ -48,6 +48,11 @@ def order_of(room: Room) -> ShareOrder:
     return room.here.load(ShareOrder, "share-order")
 
 
+def taken(room: Room) -> str:
+    """When this ceremony took its order in: it was valid then (AUT-04), and is used."""
+    return next(entry.line.time for entry in room.state.entries if isinstance(entry.body, entries.Ordered))
+
+
 def check_wanted(book: Register, wanted: ShareOrder, signed: tuple[Signature, ...], kind: str, now: str) -> None:
     """Everything that an order can be wrong in, before a byte of it is taken into the record. `kind`: of the ceremony."""
     here = book.ceremonies[-1].number if book.unfinished is not None else 0

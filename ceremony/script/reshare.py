@@ -17,6 +17,7 @@ from ceremony.record.sweeping import founded_on
 from ceremony.screen import panels
 from ceremony.script import closing, media, sitting
 from ceremony.script.opening import custodians
+from ceremony.script.ordered import taken
 from ceremony.script.prepare import alive, start_vault
 from ceremony.script.room import Room, Steps, last_step
 from ceremony.vault.protocol import BeginReshare
@@ -77,6 +78,7 @@ def _begun(room: Room) -> Steps:
         key_record_signatures=made.signatures("key-record"),
         order=here.raw("share-order"),
         order_signatures=here.signatures("share-order"),
+        taken=taken(room),
         ceremony=here.number,
         issued=room.clock(),
     )

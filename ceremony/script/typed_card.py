@@ -22,6 +22,10 @@ from shares.envelope import SEALED, Header
 from transfer.gap import qr
 
 NOT_READ = "No share card can be read there. Hold the picture still and let the code fill it, or type the lines of the card."
+NOT_PAPER = (
+    "This is the file that the card was printed from, and it goes when the card is proven: look at the paper itself. Scan it, name a "
+    "picture that was taken of it, or type its lines."
+)
 ABOUT = (
     "Scan the code with a scanner that types, name the file of a picture of the card (PNG, JPEG, PDF), or type its first line. "
     "Each line is checked as it is typed; b goes back one line, Enter alone keeps a line that is there."
@@ -68,19 +72,20 @@ def scanned(raw: bytes) -> bytes:
     raise Malformed(NOT_READ)
 
 
-def read_card(room: Room, position: str) -> bytes:
-    """The sealed share on the card of one custodian: 86 bytes, whole, and of that position (REC-02, REC-03).
+def read_card(room: Room, position: str, drawn: Path | None = None) -> bytes:
+    """The sealed share on the card of one custodian: 86 bytes, whole, and of that position (REC-02, REC-03). `drawn`: the file that the
+    card was printed from just now, which proves nothing of the paper and is not read.
 
     At one prompt: a scanner's line, the path of a picture, or the nine lines, each checked as it is typed. A slip is named to its line
     and group and mended in place; nothing that was typed is lost, not even by a pause. `b` on the first line raises Back."""
-    return _Typing(room, position).sealed()
+    return _Typing(room, position, drawn).sealed()
 
 
 class _Typing:
     """Somebody types a card. `lines`: those that fit, kept in the room; `at`: the line that is due; `wrong`: how it was last typed."""
 
-    def __init__(self, room: Room, position: str) -> None:
-        self.room, self.position = room, position
+    def __init__(self, room: Room, position: str, drawn: Path | None) -> None:
+        self.room, self.position, self.drawn = room, position, drawn
         self.lines: list[str] = room.cards.setdefault(position, [])
         self.at = len(self.lines) + 1
         self.wrong: list[str] = []
@@ -136,7 +141,7 @@ class _Typing:
     def _taken(self, text: str) -> bytes | None:
         """What was typed, by its form: a scan, a path, or a line; the sealed share if that makes it whole."""
         if _is_path(text):
-            return scanned(_picture(text))
+            return scanned(_picture(text, self.drawn))
         if card.is_scan(text) or len(text) > _NO_LINE:
             return card.from_payload(text)
         self._line(text)
@@ -194,10 +199,12 @@ def _is_path(text: str) -> bool:
     return "/" in text or text.lower().endswith(PICTURES)
 
 
-def _picture(path: str) -> bytes:
+def _picture(path: str, drawn: Path | None) -> bytes:
     """A file that is there. What was typed is not repeated if there is none: it may have been a passphrase."""
     try:
         there = Path(path).is_file()
+        if there and drawn is not None and drawn.samefile(path):
+            raise Malformed(NOT_PAPER)
     except OSError:  # a name that no file system takes
         there = False
     if not there:

@@ -120,9 +120,11 @@ class TokenProcess:
         pin = self._asked(message, state)
         try:
             slots.find(message.module, message.label, message.serial)[0].open(user_pin=pin.decode("ascii")).close()
-        except _wrong_pin():
-            self._tries_left -= 1
+        except BaseException as error:
             pin[:] = bytes(len(pin))
+            if not isinstance(error, _wrong_pin()):
+                raise
+            self._tries_left -= 1
             raise WrongSecret("the token did not take this PIN", self._tries_left) from None
         self._opened, self._pin, self._tries_left = message, pin, PIN_TRIES
         return TokenReady(label=message.label, serial=message.serial)

@@ -23,6 +23,7 @@ from ceremony.vault.protocol import ArmedReply, GiveRandom, HealthBegun, KeyReco
 from ceremony.vault.randomness import Generator
 from ceremony.vault.recovery import Recovery, rules_of
 from ceremony.vault.resharing import Resharing, verify_reshare
+from transfer.authorization import check_valid
 
 
 class Opener:
@@ -51,8 +52,8 @@ class Opener:
         """Verify the orders; nothing else is unlocked for in this process's life."""
         if self._recovery is None:
             self._check_fresh()
+        random = self._generator(with_dice=False)  # before it is armed: without randomness this is no task yet
         armed = self._armed.arm(message.orders)
-        random = self._generator(with_dice=False)
         self._board = Board(rules_of(armed), random, self._talk)
         self._recovery = Recovery(armed, self._board, random, self.ask_link)
         return ArmedReply(
@@ -71,7 +72,11 @@ class Opener:
         record = verify_key_record(message.key_record, message.key_record_signatures, message.genesis, chain, former=True)
         renewed: tuple[str, ...] = ()
         if message.order is not None:
-            renewed = verified(message.order, message.order_signatures, "reseal", chain[-1], record, message.genesis).positions
+            if message.taken is None:
+                raise Malformed("a share order, and not when it was taken in")
+            order = verified(message.order, message.order_signatures, "reseal", chain[-1], record, message.genesis)
+            check_valid(order, message.taken)
+            renewed = order.positions
         rules = Rules(record=record, profile=chain[-1].kdf, positions=record.plan.positions, alone=True, renewed=renewed)
         self._board = Board(rules, self._random_alone, self._talk)
         return HealthBegun(key_record=record.digest)

@@ -83,6 +83,7 @@ class Board:
         try:
             share = envelope.unseal(sealed, passphrase)
         except envelope.WrongPassphrase as error:
+            passphrase[:] = bytes(len(passphrase))
             self._tries[position] += 1
             raise WrongSecret(str(error), TRIES - self._tries[position]) from None
         commitment.check_custodian(self._terms, position, share, self._rules.record.custodian_commitments[position])

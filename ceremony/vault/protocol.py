@@ -97,7 +97,8 @@ class ProveQuorums:
 class BeginHealth:
     """Open shares one at a time, each alone, never combined (STO-10) -> HealthBegun. Asks nobody.
 
-    `order`: a share order for a reseal, if there is one: whose shares may then get a new passphrase."""
+    `order`: a share order for a reseal, if there is one: whose shares may then get a new passphrase; `taken`: when the ceremony took
+    it in."""
 
     message: Literal["begin-health"] = "begin-health"
     charters: tuple[SignedCharter, ...]
@@ -106,6 +107,7 @@ class BeginHealth:
     key_record_signatures: tuple[Signature, ...]
     order: bytes | None = None
     order_signatures: tuple[Signature, ...] = ()
+    taken: Time | None = None
 
 
 @record
@@ -122,6 +124,8 @@ class BeginReshare:
     key_record_signatures: tuple[Signature, ...]
     order: bytes
     order_signatures: tuple[Signature, ...]
+    taken: Time
+    """When the ceremony took the order in."""
     ceremony: int
     issued: Time
 

@@ -21,6 +21,7 @@ from ceremony.vault.orders import verify_charters, verify_key_record
 from ceremony.vault.passphrase import Passphrases
 from ceremony.vault.protocol import BeginReshare, Recovered
 from ceremony.vault.recovery import combined
+from transfer.authorization import check_valid
 
 ORIGIN = "as the set before it: recovered from its shares and split anew; randomness of the split: "
 
@@ -42,6 +43,7 @@ def verify_reshare(message: BeginReshare) -> Ordered:
     charter = chain[-1]
     record = verify_key_record(message.key_record, message.key_record_signatures, message.genesis, chain, former=True)
     wanted = order.verified(message.order, message.order_signatures, "reshare", charter, record, message.genesis)
+    check_valid(wanted, message.taken)
     founding = next(one for one in chain if one.digest == record.charter)
     facts = [(a.name, a.chain, a.network, a.path) for a in record.accounts]
     due = [(a.name, a.chain, a.network, a.path) for a in charter.accounts]

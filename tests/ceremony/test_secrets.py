@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from ceremony.record.register import Register
 from shares.envelope import unseal
 from shares.schemes import scheme_of
 from tests.ceremony import rehearsal
+from tests.ceremony.ordering import share_order
 from tests.ceremony.test_interruptions import ancestors
 from transfer.bitcoin import bip32
 
@@ -90,14 +92,13 @@ def memory(pid: int) -> bytes:
     return bytes(found)
 
 
-def everything_secret(set_: Stage) -> dict[str, bytes]:
+def everything_secret(set_: Stage, own: Mapping[str, str] = OWN) -> dict[str, bytes]:
     """What the ceremony must never show: computed here from the sealed shares, with the passphrases that the test chose."""
     book = Register.open(set_.folder / "register")
     record: KeyRecord = book.key_record
-    found = {f"passphrase of {p}": text.encode() for p, text in OWN.items()}
-    found["PIN"] = set_.cast.pin.encode()
+    found = typed(set_, own)
     shares = {}
-    for position, text in OWN.items():
+    for position, text in own.items():
         (path,) = (set_.folder / "custodians" / position).glob("*.sealed")
         shares[position] = unseal(path.read_bytes(), text.encode())
         found[f"share of {position}"] = shares[position]
@@ -111,6 +112,11 @@ def everything_secret(set_: Stage) -> dict[str, bytes]:
     assert account.public.text == record.accounts[0].xpub
     hexed = {f"{name} in hexadecimal": value.hex().encode() for name, value in found.items() if "passphrase" not in name and name != "PIN"}
     return found | hexed
+
+
+def typed(set_: Stage, own: Mapping[str, str]) -> dict[str, bytes]:
+    """What people type, and nobody else may know."""
+    return {f"passphrase of {p}": text.encode() for p, text in own.items()} | {"PIN": set_.cast.pin.encode()}
 
 
 def files_with(canaries: dict[str, bytes], folder: Path) -> list[str]:
@@ -129,8 +135,7 @@ def test_no_secret_is_found_anywhere(founded: Stage) -> None:
     temporary = founded.folder / "tmp"
     temporary.mkdir()
     founded.cast.own = OWN
-    early = {f"passphrase of {p}": text.encode() for p, text in OWN.items()} | {"PIN": founded.cast.pin.encode()}
-    founded.cast.pace = watch = Watch(canaries=early)
+    founded.cast.pace = watch = Watch(canaries=typed(founded, OWN))
     founded = replace(founded, extra={"TMPDIR": str(temporary)})
     shown, code = rehearsal.run(founded, *demonstration.keygen_command(founded))
     assert code == 0, shown[-2000:]
@@ -147,5 +152,47 @@ def test_no_secret_is_found_anywhere(founded: Stage) -> None:
     assert watch.found == []
     assert watch.looks > 100
     assert "passphrase of A1" in watch.opener_knew, "the canary would have been found where it must be"
+    assert [name for name, canary in canaries.items() for text in said if canary in text.encode()] == []
+    assert files_with(canaries, founded.folder) == []
+
+
+ANEW = {position: text.replace("canary", "wagtail") for position, text in OWN.items()}
+"""What everybody chooses when all shares are made anew."""
+RENEWED = "a goldcrest that A1 chose when they sealed anew"
+
+
+@pytest.mark.control("GEN-09")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may read another process's memory")
+def test_no_secret_is_found_anywhere_while_shares_are_sealed_and_made_anew(founded: Stage) -> None:
+    """A1 gets a new passphrase, cannot type it at once, and types it; then all shares are opened, and made anew under other ones."""
+    temporary = founded.folder / "tmp"
+    temporary.mkdir()
+    founded.cast.own = OWN
+    founded = replace(founded, extra={"TMPDIR": str(temporary)})
+    demonstration.generate(founded)
+    before = {f"{name}, before": value for name, value in everything_secret(founded).items()}
+    founded.cast.own = {**OWN, "A1": RENEWED}
+    renewed = {"new passphrase of A1": RENEWED.encode()}
+    founded.cast.pace = watch = Watch(canaries=before | renewed)
+    prove = r"A1, to prove it, type your passphrase \(it does not show\), then Enter: "
+    founded.cast.instead = [(prove, OWN["A1"])]
+    words = (*demonstration._register(), *demonstration._genesis(founded))
+    said = []
+    shown, code = rehearsal.run(founded, "shares", "reseal", "--order", share_order(founded, "reseal", "A1"), *words)
+    assert code == 0, shown[-2000:]
+    assert founded.cast.instead == []
+    said.append(shown)
+    founded.cast.own = ANEW
+    watch.canaries = before | renewed | {f"{name}, anew": value for name, value in typed(founded, ANEW).items()}
+    reshare = ("shares", "reshare", "--order", share_order(founded, "reshare"), *words, *demonstration._module(founded))
+    shown, code = rehearsal.run(founded, *reshare)
+    assert code == 0, shown[-2000:]
+    said.append(shown)
+    canaries = watch.canaries | {f"{name}, anew": value for name, value in everything_secret(founded, ANEW).items()}
+    assert canaries["secret, before"] == canaries["secret, anew"]
+    assert canaries["share of A1, before"] != canaries["share of A1, anew"]
+    assert watch.found == []
+    assert watch.looks > 80
+    assert {"new passphrase of A1", "passphrase of B1, anew"} <= watch.opener_knew
     assert [name for name, canary in canaries.items() for text in said if canary in text.encode()] == []
     assert files_with(canaries, founded.folder) == []

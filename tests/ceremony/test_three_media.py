@@ -8,7 +8,7 @@ import re
 import shutil
 import signal
 import subprocess
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from tests.ceremony import rehearsal
 from tests.ceremony.ordering import share_order
 from tests.ceremony.test_health import both_verify
 from tests.ceremony.test_reshare import order, reshare
+from tests.ceremony.test_secrets import Watch, memory, processes
 
 STOCK = Path(__file__).parents[2] / "scripts" / "verify-transcript.sh"
 TOKEN_PIN = "24681357"
@@ -291,6 +292,32 @@ def test_no_pin_of_a_token_is_in_anything_that_is_kept(carried: Stage) -> None:
     files = [path for path in carried.folder.rglob("*") if path.is_file() and "tokens" not in path.parts]
     assert len(files) > 40
     assert [str(path) for path in files if TOKEN_PIN.encode() in path.read_bytes()] == []
+
+
+@pytest.mark.control("GEN-09")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may read another process's memory")
+def test_the_pin_of_a_token_is_in_its_own_process_alone(mixed: Stage) -> None:
+    """Neither in the screen's memory, nor the opener's; in nobody's arguments or environment. The token is open while A2 chooses."""
+    order = share_order(mixed, "reseal", "A2")
+    where = (*check(mixed, "resume")[1:], "--token-module", softhsm.module())
+    mixed.cast.pace = watch = Apart(canaries={"PIN of the token": TOKEN_PIN.encode()})
+    shown, code = rehearsal.run(mixed, "shares", "reseal", "--order", order, *where)
+    assert code == 0, shown[-2000:]
+    assert TOKEN_PIN not in shown
+    assert (watch.found, watch.apart) == ([], {"token"})
+
+
+@dataclass(slots=True)
+class Apart(Watch):
+    """Which processes of the vault know a canary, too."""
+
+    apart: set[str] = field(default_factory=set)
+
+    def before_answer(self) -> None:
+        Watch.before_answer(self)
+        for pid, words in processes():
+            if b"ceremony.vault" in words and any(canary in memory(pid) for canary in self.canaries.values()):
+                self.apart.add(words[words.index(b"ceremony.vault") + 1].decode())
 
 
 PIN_PROMPT = r"A2, PIN of the token \(it does not show\), then Enter: "

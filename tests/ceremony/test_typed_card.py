@@ -98,6 +98,18 @@ def test_a_card_that_does_not_read_back_is_not_printed(fault: str, monkeypatch: 
         typed_card.printed(SHARE, "A4", 4 if fault == "one of four" else 1)
 
 
+@pytest.mark.control("SEC-01")
+def test_the_file_that_a_card_was_printed_from_proves_no_paper(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It goes when the card is proven: who names it, by whatever path, would be left with nothing."""
+    drawn, link, copy = tmp_path / "card-A1-0002.pdf", tmp_path / "link.pdf", tmp_path / "from-the-printer.pdf"
+    drawn.write_bytes(paper.pdf(SHARE, "A6", 1))
+    link.symlink_to(drawn)
+    copy.write_bytes(drawn.read_bytes())
+    room = room_of(str(drawn), str(link), f"{tmp_path}/./card-A1-0002.pdf", str(copy))
+    assert typed_card.read_card(room, "A1", drawn) == SHARE
+    assert capsys.readouterr().out.count("look at the paper itself") == 3
+
+
 @pytest.mark.parametrize("kind", ["card.pdf", "card.png", "card.jpg", "sheet.pdf"])
 def test_a_picture_of_the_card(kind: str, picture: Callable[[bytes, str], str]) -> None:
     raw = {

@@ -14,7 +14,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from ceremony.base.control import Refused
-from ceremony.base.data import dump, load
+from ceremony.base.data import Malformed, dump, load
 from ceremony.record.charter import Hsm
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.order import ShareOrder
@@ -22,7 +22,18 @@ from ceremony.vault import accounts, opener, prompt
 from ceremony.vault import passphrase as passphrases
 from ceremony.vault.opener import Opener
 from ceremony.vault.passphrase import offer
-from ceremony.vault.protocol import Arm, BeginHealth, BeginKeygen, BeginReshare, Channel, Delivered, Lock, Random, RefusedReply
+from ceremony.vault.protocol import (
+    Arm,
+    BeginHealth,
+    BeginKeygen,
+    BeginReshare,
+    Channel,
+    Delivered,
+    Lock,
+    MalformedReply,
+    Random,
+    RefusedReply,
+)
 from shares import envelope
 from shares.envelope import Header
 from shares.plan import SchemeName, Terms
@@ -477,6 +488,7 @@ def reseal_begun(world: World, *positions: str, **changes: Any) -> BeginHealth:
         key_record=good.key_record,
         key_record_signatures=good.key_record_signatures,
         order=dump(order),
+        taken="2026-11-20T10:00:00Z",
         order_signatures=tuple(world.sign(person, "share-order", dump(order)) for person in ("cfo", "cto")),
     )
 
@@ -526,12 +538,25 @@ def test_only_whom_the_officers_named_chooses_a_new_passphrase(desk: tuple[World
     one = reseal_begun(desk[0], "A1")
     screen.ask("begin_health", replace(one, order_signatures=one.order_signatures[:1]))
     assert refused(screen).identifier == "AUT-02"
+    for late in ("2026-11-20T08:59:59Z", "2026-11-21T09:00:01Z"):
+        screen.ask("begin_health", replace(one, taken=late))
+        assert refused(screen).identifier == "AUT-04"
+    screen.ask("begin_health", replace(one, taken=None))
+    assert refused(screen).kind == "Malformed"
+    screen.ask("begin_health", resharing_as_reseal(desk[0]))
+    assert refused(screen).identifier == "AUT-01"
     screen.call("begin_health", one)
     Transfer(desk[0], screen).opened("A2")
     screen.ask("lock_new", "A2", 4)
     assert refused(screen).identifier == "AUT-01"
     screen.ask("lock_new", "A1", 4)
     assert "not open" in str(refused(screen))
+
+
+def resharing_as_reseal(world: World) -> BeginHealth:
+    """The order for a resharing, where one for a reseal is due."""
+    other = resharing(world)
+    return replace(reseal_begun(world, "A1"), order=other.order, order_signatures=other.order_signatures)
 
 
 @pytest.mark.control("AUT-01")
@@ -602,6 +627,26 @@ def test_a_refusing_hsm_is_told() -> None:
     assert caught.value.identifier == "AIR-06"
 
 
+@pytest.mark.control("SIG-08")
+def test_without_the_hsm_no_task_has_begun(desk: tuple[World, str, str]) -> None:
+    """The link refuses randomness once: then nothing is armed, and the orders may come again; after that nothing else."""
+
+    class Once(FakeLink):
+        refusing = True
+
+        def receive(self, closed: Any) -> Any:
+            first, self.refusing = self.refusing, False
+            return MalformedReply(what="the HSM is not open") if first else super().receive(closed)
+
+    made = Opener(Once(b"a" * 32), FakeTalk())  # type: ignore[arg-type]
+    with pytest.raises(Malformed, match="the HSM is not open"):
+        made.arm(Arm(orders=desk[0].good))
+    made.arm(Arm(orders=desk[0].good))
+    for ask in (lambda: made.begin_keygen(keygen(desk[0])), lambda: made.begin_reshare(resharing(desk[0]))):
+        with pytest.raises(Refused, match="SIG-08"):
+            ask()
+
+
 def share_order(world: World, **changes: Any) -> ShareOrder:
     """The officers' order to make all shares anew."""
     facts: dict[str, Any] = {
@@ -629,6 +674,7 @@ def resharing(world: World, signers: tuple[str, ...] = ("cfo", "cto"), **changes
         key_record_signatures=world.good.key_record_signatures,
         order=order,
         order_signatures=world.all_sign(signers, "share-order", order),
+        taken="2026-11-20T10:00:00Z",
         ceremony=7,
         issued="2026-11-20T10:00:00Z",
     )
@@ -695,6 +741,8 @@ def test_the_vault_takes_nobodys_word_for_an_order(desk: tuple[World, str, str],
         (resharing(world, kind="new-key"), "AUT-01"),
         (resharing(world, key_record="00" * 32), "AUT-01"),
         (resharing(world, charter="00" * 32), "AUT-01"),
+        (resharing(world, kind="reseal", positions=("A1",)), "AUT-01"),
+        (replace(resharing(world), taken="2026-11-21T00:00:01Z"), "AUT-04"),
         (replace(resharing(world), genesis="00" * 32), "SIG-08"),
         (replace(resharing(world), key_record_signatures=()), "AUD-02"),
         (replace(resharing(world), order_signatures=resharing(world, identifier="s-2").order_signatures), "AUT-03"),

@@ -35,7 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "resume": ("ceremony.cli.cold:resume", "Cold host: go on with the ceremony that was interrupted."),
     "void": ("ceremony.cli.cold:void", "Cold host: end an interrupted ceremony that signed nothing."),
     "drill": ("ceremony.cli.drills:drill", "Cold host: the quarter's drill with the real people."),
-    "shares": ("ceremony.cli.drills:shares", "Cold host: each custodian proves their share alone, never combined."),
+    "shares": ("ceremony.cli.drills:shares", "Shares: ordered, sealed or split anew, proven each alone; cards and tokens."),
     "custody": ("ceremony.cli.custody:custody", "Bags, safes, hand-overs, losses; where every share is, and what the key survives."),
     "online": ("ceremony.cli.online:online", "Online host: snapshot, receive, broadcast, receipt, close."),
     "demo": ("ceremony.cli.demo:demo", "A whole practice ceremony, played by the rehearsed cast."),

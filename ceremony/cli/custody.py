@@ -16,6 +16,7 @@ from ceremony.base.files import read_file
 from ceremony.cli import papers
 from ceremony.cli.authorize import fresh_identifier
 from ceremony.record.custody import NAMESPACE, OFFICERS, BagState, CustodyRecord, Decision, Event
+from ceremony.record.former import formers
 from ceremony.record.register import Register
 from ceremony.record.retired import retired
 from ceremony.record.signed import MOST_BYTES, read_signed
@@ -238,7 +239,7 @@ def status_(folder: Path, genesis: str | None, time: str | None) -> None:
     book = Register.open(folder)
     if book.custody.plan is None:
         raise Undecided("This register has no key yet; `ceremony keygen` makes one.")
-    blocks = status(book.custody, book.charter, time or papers.now(), retired(book))
+    blocks = status(book.custody, book.charter, time or papers.now(), retired(book), formers(book))
     papers.pages(*_pages(blocks))
     if genesis is None:
         raise Undecided("Not anchored: give --genesis, from your closing slip.")

@@ -46,7 +46,7 @@ def drill(folder: Path, genesis: str, slips: str | None, **given: str | None) ->
 
 @click.group()
 def shares() -> None:
-    """The health of shares, and their cards."""
+    """Shares: ordered, sealed or split anew, proven each alone, printed on cards, kept on tokens."""
 
 
 for command in (card, order, token, check, kit, take):

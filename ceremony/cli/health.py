@@ -33,6 +33,9 @@ from ceremony.vault.protocol import Interrupted
 
 _register = click.option("--register", "folder", type=click.Path(path_type=Path), required=True, help="The register's folder.")
 _new = click.Path(path_type=Path)
+STOPPED = """
+Stopped. This look counts for nothing, and your share is as it was. Begin anew with the same command.
+If your bag is open by now: close the share into a new one, and tell the administrator both numbers."""
 
 
 @click.command()
@@ -122,8 +125,9 @@ def _at_site(folder: Path, genesis: str, positions: tuple[str, ...], second: str
         raise Malformed(f"{out}: its folder is not there; insert the medium, or make the folder")
     try:
         done = atsite.check(atsite.room_of(found, out, Terminal(), given), found, here, second)
-    except (Stopped, Interrupted):
-        raise KeyboardInterrupt from None
+    except (Stopped, Interrupted, KeyboardInterrupt):
+        click.echo(STOPPED, err=True)
+        raise SystemExit(130) from None
     for each in done:
         click.echo(f"{each.position}: {each.said}")
     click.echo(f"Signed: {out}\nBring it to the cold host: `ceremony shares take`. It counts once it is there.")

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from ceremony.record.charter import Charter
 from ceremony.record.custody import APPROVED, CustodyRecord, must_sign
 from ceremony.record.drills import day
+from ceremony.record.former import Former
 from ceremony.record.retired import Retired
 from ceremony.record.survival import compel, freeze, survives
 from ceremony.record.whereabouts import WHERE, Custody, Share, overdue, undecided
@@ -97,9 +98,9 @@ def _plan(custody: Custody) -> Plan:
     return custody.plan
 
 
-def status(custody: Custody, charter: Charter, now: str, old: Sequence[Retired] = ()) -> tuple[Block, ...]:
-    """The picture, what the key survives today, what is overdue; then each position, and the retired sets (`old`). Blocks that stay on
-    one page."""
+def status(custody: Custody, charter: Charter, now: str, old: Sequence[Retired] = (), before: Sequence[Former] = ()) -> tuple[Block, ...]:
+    """The picture, what the key survives today, what is overdue; the former keys (`before`) whose shares are needed still, and the
+    retired sets (`old`); then each position. Blocks that stay on one page."""
     plan = _plan(custody)
     told = survives(survival(plan, custody.able))
     head = f"{charter.mark.upper()}  custody of set {custody.set_identifier}"
@@ -108,10 +109,17 @@ def status(custody: Custody, charter: Charter, now: str, old: Sequence[Retired] 
         (*grid(custody, charter, now), *(f"  {line}" for line in LETTERS)),
         _survived(told),
         *late_lines(custody, now),
+        *(field(f"FORMER {each.key.identifier[:7]}", _needed(each)) for each in before if not each.empty),
         *(field(f"RETIRED {each.identifier[:6]}", _existing(each)) for each in old),
         *(_row(share, now) for _, share in sorted(custody.shares.items())),
         *(field(f"safe {site}", " and ".join(person(charter, p) for p in two)) for site, two in sorted(custody.safes.items())),
     )
+
+
+def _needed(each: Former) -> str:
+    """What still lies at a former key is moved by its shares alone, and nothing above counts those."""
+    state = "swept, not known to be empty" if each.sweep else "NOT SWEPT YET"
+    return f"key of set {each.key.identifier}: {state}. Keep its shares until it is empty; this page does not count them."
 
 
 def _existing(each: Retired) -> str:

@@ -21,8 +21,10 @@ _UNREADABLE = "\N{REPLACEMENT CHARACTER}"
 _INK, _PLAIN = "\x1b[38;2;0;0;0;48;2;255;255;255m", "\x1b[0m"
 HELP = "At any prompt: ? explains, b goes back where it can, p pauses, x is for an exception, q stops (resumable with `ceremony resume`)."
 AT_STAKE = "At any prompt: ? explains, q asks whether to stop."
+ALONE = "At any prompt: ? explains, q stops."
 BACK_EXPLAINED = "b goes back."
 NOT_BACK = "Nothing to go back to here: what is recorded stays as it is. p pauses, q stops and loses nothing."
+NOTHING_BEFORE = "Nothing to go back to here. q stops."
 NO_CEREMONY = "No ceremony is under way at this prompt: nothing is to be paused or excepted. q stops."
 DISAGREE = "I do not agree, because: "
 REASON = r"[ -~]{3,2000}"
@@ -110,9 +112,10 @@ class Terminal:
         self.show(kept)
 
     def say(self, line: str) -> None:
-        """One plain message, wrapped; what is indented stays indented."""
+        """One plain message, wrapped; what is indented stays indented, and what a refusal names stays in its column."""
         for part in line.splitlines() or [""]:
-            indent = part[: len(part) - len(part.lstrip())]
+            start = re.match(r"  (?:found|expected|do) {2,}|\s*", part)
+            indent = " " * (start.end() if start else 0)
             for row in textwrap.wrap(part, _WIDTH, subsequent_indent=indent, break_long_words=False) or [""]:
                 self._said.append(row)
                 self._print(row)
@@ -129,7 +132,7 @@ class Terminal:
             elif text == "b":
                 if back:
                     raise Back
-                self.say(NOT_BACK)
+                self.say(NOTHING_BEFORE if self._busy is _no_ceremony else NOT_BACK)
             elif text in _INTERLUDES:
                 self._interlude(text)
             elif text == "q":
@@ -156,6 +159,8 @@ class Terminal:
 
     @property
     def _hint(self) -> str:
+        if self._busy is _no_ceremony:
+            return ALONE
         return AT_STAKE if self._stake else HELP
 
     def _explain(self, prompt: str, *, back: bool) -> None:

@@ -40,7 +40,7 @@ def _here(room: Room) -> tuple[str, ...]:
     """Who is here, as the command line or they themselves say; who signed in before an interruption stays."""
     ordered = order_of(room).positions
     before = set(room.state.actors(entries.Present))
-    expected = f"of those whom the order names ({' '.join(ordered)}), and administrator if they are here"
+    expected = f"one or more of those whom the order names ({' '.join(ordered)}), and administrator if they are here"
     given = room.given.pop("positions", "")
     while True:
         text = given or room.screen.ask(
@@ -158,7 +158,10 @@ def _other_medium(room: Room, position: str) -> None:
     media.choose(room, position)
     if room.carriers[position].medium == before.medium == "file":
         room.screen.say(f"{position}: leave the medium of before connected, and insert the new one, with no share on it.")
-        room.media.pop(position, None)
+        used = room.media.pop(position, None)
+        while used is not None and room.medium(position).resolve() == used.resolve():
+            room.screen.say(f"{position}: this is the medium of before. Insert the new one and type its folder.")
+            room.media.pop(position)
         room.medium(position)
 
 

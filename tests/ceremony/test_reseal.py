@@ -121,16 +121,18 @@ def test_who_forgot_their_passphrase_is_told_what_helps(authorized: Stage) -> No
 
 
 def test_another_stick_under_the_same_passphrase(authorized: Stage) -> None:
-    """The share moves; the signing key stays where it was, and the old stick keeps no share."""
+    """The share moves; the signing key stays where it was, and the old stick keeps no share. The old stick once more is no new one."""
     new = authorized.folder / "a-new-stick"
     new.mkdir()
     before = card(authorized, "A1").read_bytes()
     authorized.cast.instead = [
         (r"A1, what becomes new \(passphrase, medium, both\)\? ", "medium"),
+        (r"A1, the folder of your medium: ", str(authorized.cast.media["A1"])),
         (r"A1, the folder of your medium: ", str(new)),
     ]
     shown, code = rehearsal.run(authorized, *reseal(authorized, share_order(authorized, "reseal", "A1"), "A1"))
     assert code == 0, shown[-2000:]
+    assert "A1: this is the medium of before." in shown
     assert (numbers(new), numbers(authorized.folder / "custodians" / "A1")) == ([2], [])
     (path,) = new.glob("*.sealed")
     secret = authorized.cast.passphrases["A1"].encode()

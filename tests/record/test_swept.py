@@ -13,10 +13,12 @@ import pytest
 from ceremony.base.control import Refused
 from ceremony.base.data import dump, load
 from ceremony.record import entries, requested
+from ceremony.record.former import formers
 from ceremony.record.register import Register
 from ceremony.record.report import report
 from ceremony.record.standing import standing
 from ceremony.record.verify import verify
+from ceremony.screen.custody import status as custody_status
 from ceremony.screen.requested import request_screen
 from ceremony.screen.status import screen
 from ceremony.script.prepare import check_key, check_plan
@@ -140,16 +142,25 @@ def test_status_says_whether_the_former_key_is_empty(tmp_path: Path) -> None:
     def shown() -> str:
         return "\n".join(screen(standing(folder, now), now, "register"))
 
+    def kept() -> str:
+        """What the page of custody says of the former key."""
+        book = Register.open(folder)
+        blocks = custody_status(book.custody, book.charter, now, (), formers(book))
+        return " ".join(" ".join(line for block in blocks for line in block if "FORMER " in line or "until it is empty" in line).split())
+
     first = made.first_record.set_identifier
     assert f"FORMER KEY     set {first}: NOT SWEPT YET" in shown()
+    assert f"key of set {first}: NOT SWEPT YET. Keep its shares until it is empty" in kept()
     assert "authorize draft --sweep" in shown()
     head = made.sweep(head)
     assert f"former key     set {first}: swept 2026-11-21, no receipt yet" in shown()
+    assert "swept, not known to be empty" in kept()
     proven = standing(folder, now).oldest
     assert proven is not None
     assert proven[1].startswith("2026-11-18")
     made.receipt(4, head, of=3)
     assert f"former key     set {first}: swept 2026-11-21, empty then" in shown()
+    assert not kept()
 
 
 @pytest.mark.control("AUT-09")

@@ -63,6 +63,15 @@ def test_outside_a_ceremony_there_is_nothing_to_pause(key: str, capsys: pytest.C
     assert NO_CEREMONY in " ".join(capsys.readouterr().out.split())
 
 
+@pytest.mark.parametrize("key", ["?", "b", "something else"])
+def test_outside_a_ceremony_nothing_is_promised_that_is_not_there(key: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Terminal(typing(key, "")).enter("go on?")
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "q stops." in shown
+    for absent in ("resume", "pauses", "exception"):
+        assert absent not in shown
+
+
 def test_back_where_one_can_and_where_one_cannot(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(Back):
         at_a_step("b").ask("Who? ", "a position", back=True)

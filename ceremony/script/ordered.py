@@ -7,6 +7,7 @@ from pathlib import Path
 from ceremony.base.data import load
 from ceremony.base.signatures import Signature
 from ceremony.record import entries
+from ceremony.record.chain import stayed
 from ceremony.record.charter import OFFICERS
 from ceremony.record.order import NAMESPACE, ORDERS, ShareOrder, bound, check_head, check_signed
 from ceremony.record.register import Register
@@ -34,7 +35,22 @@ def take(room: Room) -> Steps:
     if room.state.last(entries.Ordered) is None:
         yield ("tool", entries.Ordered(order=wanted.digest, identifier=wanted.identifier, kind=wanted.kind, positions=wanted.positions))
     room.screen.pages((order_explained(wanted),))
+    if wanted.kind == "new-key" and (said := left_behind(room.book)):
+        room.screen.say(said)
     room.screen.enter(f"{_WHO.get(room.state.opened.kind, 'administrator and witness')}: this is what both officers ordered.")
+
+
+def left_behind(book: Register) -> str:
+    """Of a new key: that too few of those who know a passphrase of the key in use are left to sweep it; nothing if they are enough."""
+    record = book.key_record
+    left = stayed(book.chain.named(record.charter, "the key record"), book.charter)
+    if record.plan.enough(left):
+        return ""
+    return (
+        f"NOBODY CAN SWEEP THE KEY IN USE AFTERWARDS: only {' '.join(left) or 'nobody'} still have their own share of it, which is no "
+        "quorum; the others were replaced. If anything lies there, stop: amend the charter so that enough of them stay, make the new "
+        "key, sweep, and replace the rest then."
+    )
 
 
 def founded(room: Room) -> Steps:

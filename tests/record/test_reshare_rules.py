@@ -26,6 +26,7 @@ from ceremony.record.retired import Retired, retired
 from ceremony.record.standing import standing
 from ceremony.record.verify import verify
 from ceremony.screen.status import screen
+from ceremony.script.ordered import left_behind
 from ceremony.script.reshare import check_possible
 from tests.record import sample
 from tests.record.sample import Anchor, Change, Entry, FastDesk, Play, Sample, unchanged
@@ -338,10 +339,18 @@ def test_before_anybody_comes_it_is_said_that_a_reshare_cannot_be(tmp_path: Path
         book: Any = SimpleNamespace(charter=later, key_record=made.key_record, chain=Chain((charter, later)))
         check_possible(book)
 
+    def told(**changes: Any) -> str:
+        """Before a new key is made: who could still sweep this one?"""
+        later = replace(charter, number=1, previous=charter.digest, **changes)
+        book: Any = SimpleNamespace(charter=later, key_record=made.key_record, chain=Chain((charter, later)))
+        return left_behind(book)
+
     def people(*gone: str) -> tuple[Member, ...]:
         return tuple(replace(m, name=f"New {m.person}") if m.person in gone else m for m in charter.people)
 
     possible(people=people("A1", "A2", "B1"))
+    assert told(people=people("A1", "A2", "B1")) == ""
+    assert "only A3 B3 C1 C2 C3 D1 D2 D3 still have their own share of it" in told(people=people("A1", "A2", "B1", "B2"))
     with pytest.raises(Refused, match="REC-01"):
         possible(people=people("A1", "A2", "B1", "B2"))
     with pytest.raises(Refused, match="REC-02"):

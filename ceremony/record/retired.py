@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from ceremony.record import checkpoint, entries
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.register import Register
+from ceremony.record.sets import Sealed, Sets
 from ceremony.record.state import State
 
 
@@ -64,11 +65,19 @@ def retired(book: Register) -> tuple[Retired, ...]:
     )
 
 
-def gone(state: State, set_identifier: str, *, signed: bool = True) -> frozenset[str]:
+def gone(state: State, set_identifier: str, sets: Sets, *, signed: bool = True) -> frozenset[str]:
     """Positions whose share of a set one ceremony destroyed. `signed`: only those for which custodian and witness signed a checkpoint
-    after it, at the adjournment; without, what is recorded so far."""
+    after it, at the adjournment; without, what is recorded so far. `sets`: with this ceremony in it.
+
+    A share that lies on a card or token, too, is gone when that is: who has it is asked for each, and may say that it is still there."""
     found = [e for e in state.entries if isinstance(e.body, entries.Destroyed) and e.body.set_identifier == set_identifier]
-    return frozenset(e.body.position for e in found if not signed or {e.actor, "witness"} <= _covering(state, e.line.seq))
+    known = {e.body.position for e in found if not signed or {e.actor, "witness"} <= _covering(state, e.line.seq)}
+    return frozenset(position for position in known if not _elsewhere(sets.sealed(position, set_identifier)))
+
+
+def _elsewhere(had: Sealed) -> bool:
+    """Whether one of its cards or tokens was not destroyed. (A file that was never written cannot be told from one that was taken away.)"""
+    return any(on.medium != "file" and number not in had.removed for number, on in had.on.items())
 
 
 def _covering(state: State, seq: int) -> set[str]:
@@ -88,7 +97,7 @@ def _destroyed(book: Register) -> dict[str, set[str]]:
             found.setdefault(record.set_identifier or "", set()).update(record.positions)
     for state in _ended(book):
         for name in {body.set_identifier for body in state.all(entries.Destroyed)}:
-            found.setdefault(name, set()).update(gone(state, name))
+            found.setdefault(name, set()).update(gone(state, name, book.sets))
         for said in (body.record for body in state.all(entries.Custody) if body.record.event == "destroyed"):
             found.setdefault(said.set_identifier or "", set()).update(said.positions)  # two people signed the record itself
     return found

@@ -127,7 +127,7 @@ def destroy_old(room: Room) -> Steps:
 def _retired(room: Room) -> Retired:
     """The set that this ceremony retires, and whose shares of it were destroyed here."""
     old = room.book.key_record
-    return Retired(old, room.here.number, "", gone(room.state, old.set_identifier, signed=False))
+    return Retired(old, room.here.number, "", gone(room.state, old.set_identifier, room.book.sets, signed=False))
 
 
 def told(left: Retired) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from ceremony.base.data import dump
 from ceremony.base.lines import sha256
 from ceremony.record import entries
 from ceremony.record.chain import Chain
-from ceremony.record.charter import Member
+from ceremony.record.charter import Medium, Member
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.order import ShareOrder
 from ceremony.record.register import Register
@@ -183,6 +183,22 @@ def test_enough_old_shares_at_large_are_the_key(tmp_path: Path) -> None:
     assert "ONLY A NEW KEY AND A SWEEP ARE SAFE" in report(book, verdict).decode()
     shown = screen(standing(anchor.register, START), START, "register")
     assert any("ENOUGH FOR THE KEY" in line for line in shown)
+
+
+@pytest.mark.control("SEC-05")
+@pytest.mark.parametrize(("medium", "left_over"), [("card", ("B2", "C1", "D3")), ("file", LEFT)])
+def test_a_share_on_two_media_is_destroyed_when_it_is_gone_from_both(medium: Medium, left_over: tuple[str, ...], tmp_path: Path) -> None:
+    """A lock of C1 was cut off, so that their share lay on a stick and on a card; the stick's is destroyed, the card is at home. (A
+    second file may never have been written; it is not asked for.)"""
+
+    def change(ceremony: str, actor: str, body: Any) -> Iterable[Entry]:
+        if ceremony == "keygen" and actor == "C1" and isinstance(body, entries.Sealing):
+            return [(actor, body), (actor, replace(body, number=9, medium=medium))]
+        return [(actor, body)]
+
+    anchor = ended(tmp_path / "register", change)
+    (left,) = retired(Register.open(anchor.register))
+    assert left.may_exist == left_over
 
 
 @pytest.mark.control("SEC-05")

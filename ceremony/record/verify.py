@@ -192,7 +192,6 @@ def _check_rules(register: Register) -> Ledger:
         common.check(ceremony, ledger)
         exceptional.check(ceremony, ledger)
         health.check_brought(ceremony, ledger)
-        bags.check(ceremony, ledger)
         custody.check(ceremony, ledger)
         media.check(ceremony, ledger)
         heads.add(ceremony.prev)
@@ -212,6 +211,7 @@ def _check_rules(register: Register) -> Ledger:
             reseal.check(ceremony, ledger)
         elif ceremony.kind == "receipt":
             receipt.check(ceremony, ledger)
+        bags.check(ceremony, ledger)
         heads.update(entry.line.prev for entry in ceremony.state.entries)
         ledger = ledger.after(ceremony)
     return ledger

@@ -134,7 +134,6 @@ def test_another_first_policy_does_not_slip_in_with_another_key(authorized: Stag
         path.unlink()
     demonstration.sign_policy(authorized)
     refused(authorized, "AUT-01", *demonstration.keygen_command(authorized))
-    void(authorized)
     shown, code = rehearsal.run(authorized, *demonstration.prepare_command(authorized))
     assert code == 0, shown[-2000:]  # in force is still the policy that the officers signed against
 

@@ -55,10 +55,6 @@ ENDINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 """Kind -> the outcomes that a ceremony of this kind can have."""
 
 
-BAGS = (entries.BagOpened, entries.BagClosed)
-"""What everybody's last signature covers in every ceremony (SEC-02)."""
-
-
 def check(ceremony: Ceremony, ledger: Ledger) -> None:
     """Opening, list of files, documents, order of steps, signatures in their form, checkpoints, outcome."""
     _check_opening(ceremony, ledger)
@@ -204,7 +200,7 @@ def everyone_signed(ceremony: Ceremony, needed: Iterable[str], covered: tuple[ty
     declined = {e.actor for e in state.entries if isinstance(e.body, entries.Disagreed) and e.body.to == "adjournment"}
     signers.signed_by(ceremony, "adjournment", present - declined)
     signers.signed_by(ceremony, "disagreement", declined)
-    last = max((e.line.seq for e in state.entries if isinstance(e.body, (*covered, *BAGS))), default=0)
+    last = max((e.line.seq for e in state.entries if isinstance(e.body, covered)), default=0)
     late = {
         e.actor
         for e in state.entries

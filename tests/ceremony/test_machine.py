@@ -155,7 +155,7 @@ def test_a_preflight_proves_the_import_path_and_begins_nothing(authorized: Stage
     shown, code = rehearsal.run(authorized, *words)
     told = " ".join(shown.split())
     assert code == 0, shown[-2000:]
-    assert "all passed: 12 in screen, 13 in opener, 13 in hsm" in told
+    assert "all passed: 12 in screen, 14 in opener, 14 in hsm" in told
     assert "read back, sign, verify, destroy with a throw-away key: held left there 0 objects" in told
     authorized.cast.instead = [(PIN, "0000")]
     shown, code = rehearsal.run(authorized, *words)

@@ -62,7 +62,7 @@ def test_a_clean_host(desk: FastDesk, host: Host) -> None:
         code, shown, _ = look(desk, charter)
         assert code == 0
         assert not {"AIR-02", "AIR-03", "AIR-04", "SET-02"} & set(shown.split())
-        assert "all passed: 12 in screen, 13 in opener, 13 in hsm" in shown
+        assert "all passed: 12 in screen, 14 in opener, 14 in hsm" in shown
         assert "1-2: 20a0:4230 HSM, serial DENK0200, interfaces 0b" in shown
         assert "ab" * 8 not in shown  # the image's digest is the witness's to bring
 

@@ -163,6 +163,7 @@ def test_both_verify_it_and_what_may_still_exist_is_counted(tmp_path: Path) -> N
     assert (left.ceremony, left.may_exist, left.enough) == (2, LEFT, False)
     assert book.sets.retired == {left.identifier: 2}
     page = report(book, verdict).decode()
+    assert "Ceremony 2: resharing" in page[page.index("Who") : page.index("What did not go")]
     assert "Retired sets" in page
     assert "too few to be the key" in page
     assert "recovered secret split anew" in page

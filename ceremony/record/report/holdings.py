@@ -13,7 +13,7 @@ from ceremony.record.report.html import Html, Node, check, digest, el, fields, j
 from ceremony.record.report.tell import onto
 from ceremony.record.retired import retired
 from ceremony.record.survival import survives
-from ceremony.record.whereabouts import overdue, undecided
+from ceremony.record.whereabouts import WHERE, overdue, undecided
 from shares.survival import survival
 from transfer.limits import Policy
 
@@ -170,7 +170,7 @@ def _custody(register: Register) -> Html:
     if custody.plan is None or not custody.shares:
         return join()
     rows = [
-        (share.position, f"{share.place}: {share.told}", moment(share.since), share.bag or "none", share.decided or "-")
+        (share.position, f"{WHERE[share.place]}: {share.told}", moment(share.since), share.bag or "none", share.decided or "-")
         for _, share in sorted(custody.shares.items())
     ]
     late = [f"{each.position}: {each.control} {each.what}" for each in overdue(custody, now)]

@@ -11,6 +11,7 @@ from ceremony.record.register import Ceremony, Register
 from ceremony.record.report import commands, facts
 from ceremony.record.report.facts import Transfer
 from ceremony.record.report.html import Html, Node, check, el, join, listed, moment, section, table
+from ceremony.record.report.tell import KINDS
 from ceremony.record.state import Recorded
 
 PURPOSES = (
@@ -21,7 +22,7 @@ PURPOSES = (
 
 
 def people(register: Register) -> Html:
-    """Who approved and who was present, for each transfer; who was present at each key generation."""
+    """Who approved and who was present, for each transfer; who was present wherever else shares were made or opened."""
     parts: list[Node] = []
     for transfer in facts.transfers(register):
         parts += [
@@ -29,10 +30,10 @@ def people(register: Register) -> Html:
             _transfer(transfer, register.charters[transfer.ceremony.number - 1]),
         ]
     for ceremony in register.ceremonies:
-        if ceremony.kind == "keygen":
+        if ceremony.kind != "transfer" and ceremony.state.actors(entries.Present):
             charter = register.charters[ceremony.number - 1]
             present = named(charter, ceremony.state.actors(entries.Present))
-            parts += [el("h3", f"Ceremony {ceremony.number}: key generation"), el("p", "Present: ", present, ".", class_="whole")]
+            parts += [el("h3", f"Ceremony {ceremony.number}: {KINDS[ceremony.kind]}"), el("p", "Present: ", present, ".", class_="whole")]
     return section("Who", *parts)
 
 

@@ -47,6 +47,8 @@ def card(folder: Path, genesis: str, share: str, sheet: str, copies: int) -> Non
     header = _checked(book, sealed)
     check_folder(path.parent, header.position)
     out = path.with_name(f"card-{header.position}-{header.sealing:04d}.pdf")
+    if out.exists():
+        raise Malformed(f"{out}: is there already; print that one, or remove it to make it anew")
     raw = printed(sealed, size, copies)
     write_new(out, raw, mode=0o600)
     if scanned(read_file(out)) != sealed:

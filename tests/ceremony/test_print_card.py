@@ -58,6 +58,7 @@ def test_a_card_is_printed_and_opens_like_the_file(with_cards: Stage) -> None:
     before = printed.read_bytes()
     shown, code = print_card(with_cards, path)
     assert (code, printed.read_bytes()) == (2, before), "nothing is written over"
+    assert "is there already" in shown
     printed.rename(printed.with_name("old.pdf"))
     shown, code = print_card(with_cards, printed.with_name("old.pdf"), "--paper", "A4", "--copies", "4")
     assert code == 0, shown

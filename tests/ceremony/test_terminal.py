@@ -109,7 +109,7 @@ def test_the_charter_says_whether_two_people_type_half_the_pin_each(halves: str)
 
 
 def test_a_payment_to_the_last_change_address_leaves_others() -> None:
-    book: Any = SimpleNamespace(ceremonies=(), key_ceremony=SimpleNamespace(number=1))
+    book: Any = SimpleNamespace(ceremonies=(), key_began=1)
     coins = (SimpleNamespace(path="1/9999"), SimpleNamespace(path="1/0"), SimpleNamespace(path="0/1"))
     found: Snapshot = SimpleNamespace(coins=coins)  # type: ignore[assignment]
     account: Any = None

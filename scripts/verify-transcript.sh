@@ -124,22 +124,31 @@ def kinds: ["alone","rehearsed","drilled","bag-opened","bag-closed","custody","h
   "opened","file","signature","step","present","machine","vault","vault-ended","hsm","import-path","generated","custodian-token","sealing",
   "proven","chosen","removed","destroyed","resharing","quorums","authorized","ordered","agreed","reviewed","armed","unlocked","recovered","imported","signing","set-aside",
   "hsm-signed","absent","checked","exported","sighting","settled","disagreed","excepted","refusal","revoked","granted","proposed","amended","resumed","paused","continued","closed"];
+def places: ["transfer","drill","check","reseal","reshare"] as $opens | (["keygen"] + $opens) as $locks  # what stands only where a script has a step for it
+  | reduce (([["bag-opened","unlocked","set-aside"], $opens], [["bag-closed","custodian-token","sealing","proven","removed"], $locks], [["generated","quorums"], ["keygen","reshare"]],
+    [["resharing","destroyed"], ["reshare"]], [["recovered"], ["transfer","reshare"]], [["alone"], ["drill","check","reseal"]], [["chosen"], ["reseal"]],
+    [["sighting","settled"], ["receipt"]], [["revoked","granted","proposed","amended"], ["amend"]], [["rehearsed","drilled"], ["drill"]],
+    [["authorized","agreed","reviewed","typed-back","armed","imported","signing","hsm-signed","absent","checked","exported"], ["transfer"]]) | .[1] as $in | .[0][] | {(.): $in}) as $one ({}; . + $one);
 def namespaces: {"charter":"charter","succession":"succession","policy":"policy","key-record":"key-record","authorization":"authorization",
   "confirmation":"confirmation","revocation":"revocation","share-order":"share-order","custody":"custody","health":"health","receipt":"receipt","exception":"exception","approval":"approval",
   "opening":"checkpoint","phase":"checkpoint","adjournment":"checkpoint","disagreement":"checkpoint","return":"checkpoint"};
 def excepted: ["SET-07","STO-02","STO-04","STO-08","AIR-01","ASM-03","DRL-01","BRD-05"];  # with a form that both officers sign; no other control
 def base64: "([A-Za-z0-9+/]{4})*([A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?";  # no bits left over: one spelling
-def fresh: {sums: {}, told: {}, proposed: null, seq: 0, time: "", done: 0, again: false, closed: false, seen: {}, listed: {}, present: [], signed: [], phase: {}, approved: [], declined: [],
+def fresh: {sums: {}, told: {}, proposed: null, seq: 0, time: "", acted: 0, done: 0, again: false, closed: false, seen: {}, listed: {}, present: [], signed: [], phase: {}, approved: [], declined: [],
   room: {}, looked: {}, watch: {}, read: {}, typed: {}, approval_head: null, prepared: null, positions: [], open: {}, waiting: {}, armed: false, paused: "", back: [],
   made: null, settling: [], replaces: [], pays: [], nodes: [], named: []};
 
 def broken($control; $text): .out += ["E\t\($control) \(.folder // "entry"), entry \(.seq): \($text)"];
 def need($ok; $control; $text): if $ok then . else broken($control; $text) end;
+def governing($folder; $name): $governing["\($folder)/\($name).json"];  # charters, policies, successions, key records, health records of all ceremonies
 def bag($e): $e.body as $b | "\($b.position) \($b.set_identifier)" as $share | .newest = .seq  # each number once; opened is what was closed last
-  | need($e.actor == $b.position; "ASM-01"; "somebody else's bag")
-  | if $e.type == "bag-closed" then need(.bags[$b.bag] == null; "STO-01"; "the number of a bag that was used before") | .bags[$b.bag] = true
+  | need($e.actor == $b.position; "ASM-01"; "somebody else's bag") | . as $s
+  | need(.kind != "check" or any(.present[]; .actor == $e.actor) or any(.listed | to_entries[] | select(.value == "health") | governing($s.folder; .key | rtrimstr(".json"));
+      .position == $b.position and (if $e.type == "bag-closed" then .new_bag == $b.bag else .bag == $b.bag and .bag_state == $b.state end)); "SEC-02"; "a bag of who is not there, and no record says it")
+  | if $e.type == "bag-closed" then need($b.set_identifier == (if .made then .made[:20] else .bagged[$b.position] end); "STO-01"; "a bag of another share than was opened or made") | need(.bags[$b.bag] == null; "STO-01"; "the number of a bag that was used before") | .bags[$b.bag] = true
       | .lies[$share] = $b.bag | .looked[$b.position] = "closed"
-    else need(if $b.state == "missing" then $b.bag == null else ($b.bag == .lies[$share]) == ($b.state != "replaced") end; "STO-01"; "not the bag that was closed last")
+    else need([$b.set_identifier] - [(.key_record, (if .kind == "transfer" then .formers[] else empty end)) // "" | .[:20]] == []; "STO-01"; "a bag of a retired set")
+      | need(if $b.state == "missing" then $b.bag == null else ($b.bag == .lies[$share]) == ($b.state != "replaced") end; "STO-01"; "not the bag that was closed last")
       | .looked[$b.position] = (if $b.state == "missing" then "missing" else "open" end)
       | .bagged[$b.position] = $b.set_identifier | if $b.state == "intact" or $b.set_identifier != (.key_record // "")[:20] then . else .cut = true | .excepted["STO-02"] = false end end;
 def bagged: need([.looked[] | select(. == "open")] == []; "SEC-02"; "a share lies in no bag at the end")
@@ -150,7 +159,7 @@ def custody($e): $e.body.record as $r | $e.body.file as $f | ([.signed[] | selec
   | need(.kind == "custody" and .listed[$f] == "custody" and $r.genesis == $genesis and $r.mark == $mark; "AUD-08"; "a custody record of something else")
   | need(.taken[$r.identifier] == null; "AUT-05"; "a custody record that is there already") | .taken[$r.identifier] = true | .taken_here += 1
   | need($who | has_all($must); if $r.event | IN("out","safe") then "STO-03" elif $r.event | IN("hand-over","arrived") then "STO-04" else "AUD-02" end; "a custody record that lacks a signature")
-  | need(($r.event | IN("out","safe","hand-over") | not) or any($who[] | select(IN($must[]) | not); IN("cfo","cto")); if $r.event == "hand-over" then "STO-04" else "STO-03" end; "no officer approved it")
+  | need(($r.event | IN("out","safe","hand-over") | not) or any($who[] | select(IN($r.people[]) | not); IN("cfo","cto")); if $r.event == "hand-over" then "STO-04" else "STO-03" end; "no officer approved it")
   | (if $r.event == "safe" then .safes[$r.site] = ($r.people | sort) elif $r.event | IN("out","in") then need(.safes[$r.site] == ($r.people | sort); "STO-09"; "not the two people of the safe") else . end)
   | reduce (($r.bags // {}) | to_entries[]) as $bag (.; "\($bag.key) \($r.set_identifier)" as $share | if .lies[$share] == $bag.value or $r.event == "arrived" then .
       else need($r.event == "in" and .bags[$bag.value] == null; "STO-01"; "not the bag that was closed last") | .bags[$bag.value] = true | .lies[$share] = $bag.value end)
@@ -159,7 +168,6 @@ def custody($e): $e.body.record as $r | $e.body.file as $f | ([.signed[] | selec
 def alone_only: .kind | IN("drill","check","reseal");
 def after($kind; $control): need(.seen[$kind]; $control; "\($kind) must come before it");
 
-def governing($folder; $name): $governing["\($folder)/\($name).json"];  # charters, policies, successions, key records, health records of all ceremonies
 def custodians: [governing(.in_force; "charter").people[].person | select(is("[A-I][1-9]"))];  # of the charter in force
 def approving: if governing(.epoch; "charter").officers_approve == "yes" then ["cfo","cto"] else [] end;
 def look($e): $e.body as $b | .signed as $signed | .looks[$b.position // ""] as $last  # a custodian's signed record of their own site, newer than the last one
@@ -324,13 +332,14 @@ def closed($b):
   | (if $b.outcome == "void" then . else bagged end)
   | if $b.outcome == "void" then need((.seen["signing"] or .seen["hsm-signed"]) | not; "BRD-06"; "void, but the HSM may have signed")
       | need(.kind != "reshare" or (set_signed | not); "GEN-14"; "void, but everyone had signed the key record")
+      | .acted as $acted | need([.signed[] | select(.[0] == "phase" and .[2] >= $acted) | .[1]] | has_all(["administrator","witness"]); "AUD-02"; "administrator and witness did not sign that it is void")
     elif (.kind == "keygen" and $b.outcome == "key record signed") or (.kind == "reshare" and $b.outcome == "set reshared") then
       (if .kind == "keygen" then .formers += [.key_record | values] else . end) |
       from_outside | after("quorums"; "GEN-07") | need(everyone | has_all($custodians + ["administrator","witness"]); "ASM-01"; "not everyone was there")
       | need(.proven_all // [] | has_all($custodians); "GEN-14"; "a share was not proven")
       | need(.looked | keys | has_all($custodians); "SEC-02"; "a share lies in no bag at the end")
       | everyone_signs(["opening","key-record","adjournment"]; .newest // 0)
-      | if .kind == "reshare" then reshared else . end | .key_record = .made | .key_folder = .folder
+      | if .kind == "reshare" then reshared else need(governing(.folder; "key-record").follows == null; "GEN-08"; "the key record of a new key follows another one") end | .key_record = .made | .key_folder = .folder
       | . as $s | .out += [("charter","policy") as $p | select($s.kind == "keygen") | select($s.rules == "" or $s.sums[$p] != null) | ("cfo","cto","witness") as $who | "N\t\($number)\t\($p)\t\($who)"]
     elif .kind == "transfer" and $b.outcome == "carried out" then
       from_outside | after("exported"; "EXP-01") | need(.nobody_paid or typed_back; "TXN-06"; "the address was not typed back by two custodians") | need(everyone | has_all(["administrator","witness"]); "ASM-03"; "administrator or witness was not there")
@@ -365,10 +374,11 @@ def pause($e): $e.body as $b | $e.type as $t  # from `paused` on: who comes back
       or ($t == "file" and ($b.kind | IN("torn","leftover","exception"))) or ($t == "closed" and $b.outcome == "void"); "ASM-03"; "while the ceremony was paused") end;
 
 def body($e): $e.body as $b | $e.type as $t
+  | if $t == "closed" or ($t == "signature" and $b.purpose == "phase") then . else .acted = .seq end
   | pause($e) | if $t == "file" then need(($b.name | is("[a-z0-9][a-z0-9-]{0,60}\\.[a-z]{2,12}")) and $b.name != "transcript.jsonl" and ($b.sha256 | is("[0-9a-f]{64}"))
         and .listed[$b.name] == null; "AUD-05"; "a file listed twice or in another form")
       | .listed[$b.name] = $b.kind | .sums[$b.kind] = $b.sha256 | .out += ["F\t\($b.sha256)\t./\(.folder)/\($b.name)"]
-      | (if $b.kind == "key-record" then .made = $b.sha256 elif $b.kind == "request" then .file_request = $b.sha256
+      | (if $b.kind == "key-record" then need(.made == null; "GEN-14"; "a second key record") | .made = $b.sha256 elif $b.kind == "request" then .file_request = $b.sha256
         elif $b.kind == "authorization" then .file_authorization = $b.sha256 else . end)
     elif $t == "signature" then signature($e)
     elif .kind == "reshare" and ($t | IN("alone","authorized","agreed","armed","imported","signing","hsm-signed","absent","checked","exported")) then broken("SIG-08"; "shares were opened for something else")
@@ -426,7 +436,8 @@ def body($e): $e.body as $b | $e.type as $t
     elif $t == "custody" then custody($e)
     elif $t == "healthy" or $t == "unhealthy" then look($e)
     elif $t == "vault-ended" then .armed = false | .alone = null
-    elif $t == "closed" then closed($b) else . end;
+    elif $t == "closed" then closed($b) else . end
+  | .kind as $kind | need(places[$t] == null or (places[$t] | index($kind)); "AUD-08"; "\($t) in a \($kind)");
 
 def opened($e): . as $old | fresh + {from: .at, key_record: .key_record, key_folder, formers, held: .held, bags, lies, safes, taken, looks, in_force, charter, rules, proposals, orders, epoch: .in_force, out: [], at: .at, seq: 1, time: .time,
     number: ($e.body.ceremony | tonumber? // 0), kind: $e.body.kind, folder: "\(("000" + $e.body.ceremony)[-4:])-\($e.body.kind)"}

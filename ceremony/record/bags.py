@@ -105,6 +105,10 @@ def check_intact(state: State, in_use: str, where: str = "") -> None:
 def to_close(state: State) -> tuple[entries.BagOpened, ...]:
     """Whose bag was opened in this ceremony and is not closed again: all but those whose share did not come at all."""
     unlocked = {body.position for body in state.all(entries.Unlocked)}
-    closed = {body.position for body in state.all(entries.BagClosed)}
-    opened = {body.position: body for body in state.all(entries.BagOpened)}
-    return tuple(body for p, body in sorted(opened.items()) if p not in closed and (body.state != "missing" or p in unlocked))
+    open_yet: dict[str, entries.BagOpened] = {}
+    for body in (e.body for e in state.entries):
+        if isinstance(body, entries.BagOpened):
+            open_yet[body.position] = body
+        elif isinstance(body, entries.BagClosed):
+            open_yet.pop(body.position, None)
+    return tuple(body for p, body in sorted(open_yet.items()) if body.state != "missing" or p in unlocked)

@@ -133,7 +133,7 @@ def check_access(found: CustodyRecord, signers: Collection[str]) -> None:
 @control("STO-04")
 def check_movement(found: CustodyRecord, signers: Collection[str]) -> None:
     """STO-04: what is moved was authorized by an officer, is tracked, and is signed for at its arrival by whoever received it."""
-    approved = found.event == "arrived" or set(OFFICERS) & set(signers) - set(found.people[:1])
+    approved = found.event == "arrived" or set(OFFICERS) & set(signers) - set(found.people)
     if not (set(must_sign(found)) <= set(signers) and approved):
         refuse(
             "STO-04",

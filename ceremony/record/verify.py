@@ -30,6 +30,7 @@ from ceremony.record.rules import (
     keygen,
     media,
     ordered,
+    places,
     receipt,
     reseal,
     reshare,
@@ -212,6 +213,8 @@ def _check_rules(register: Register) -> Ledger:
         elif ceremony.kind == "receipt":
             receipt.check(ceremony, ledger)
         bags.check(ceremony, ledger)
+        places.check(ceremony)
+        common.check_voided(ceremony)
         heads.update(entry.line.prev for entry in ceremony.state.entries)
         ledger = ledger.after(ceremony)
     return ledger

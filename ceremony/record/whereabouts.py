@@ -105,7 +105,8 @@ class Custody:
         if isinstance(body, entries.Custody):
             return self.recorded(body.record)
         if isinstance(body, entries.Ordered) and body.kind != "reseal":
-            return self._ordered(body, time)
+            void = state.closed is not None and state.closed.outcome == "void"
+            return self if void else self._ordered(body, time)
         share = self.shares.get(getattr(body, "position", ""))
         if share is None or getattr(body, "set_identifier", self.set_identifier) != self.set_identifier:
             return self
@@ -130,7 +131,8 @@ class Custody:
         return self
 
     def _ordered(self, body: entries.Ordered, time: str) -> Custody:
-        """STO-07: both officers ordered to reshare, or a new key: that is the decision on every question that was open until then."""
+        """STO-07: both officers ordered to reshare, or a new key: that is the decision on every question that was open until then;
+        as long as it is carried out: in a ceremony that was voided nothing became of it, and the questions stay."""
         now = self
         for share in self.shares.values():
             if share.questions:
@@ -255,6 +257,7 @@ def check_record(  # noqa: PLR0913, PLR0917 (what the register says before it, t
             )
         _check_possible(share, found)
         _check_bag(bags, share, found)
+        bags = bags.put((position, ""), found.bags[position]) if found.event == "in" and found.bags else bags
 
 
 _FROM: Mapping[str, tuple[Place, ...]] = {

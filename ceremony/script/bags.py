@@ -26,7 +26,8 @@ CLOSE = (
 
 def opened(room: Room) -> Steps:
     """STO-01, STO-02: number and state of the bag of everybody who is present, as they see it before it is opened."""
-    told = {body.position for body in room.state.all(entries.BagOpened)}
+    shut = _shut_at_their_sites(room)
+    told = {body.position for body in room.state.all(entries.BagOpened)} - shut
     waiting = [position for position in _holders(room) if position not in told]
     if waiting:
         room.screen.show(panels.paragraph(LOOK))
@@ -35,6 +36,12 @@ def opened(room: Room) -> Steps:
     check_intact(room.state, room.book.key_record.set_identifier)
     for body in not_intact(room.state):
         room.screen.say(f"STO-02, recorded: the bag of {body.position} is {body.state}. Officers decide within 14 days what it means.")
+
+
+def _shut_at_their_sites(room: Room) -> frozenset[str]:
+    """Positions whose bag was opened and closed by a health record that came in here: who is here opens that one."""
+    state = room.state
+    return frozenset(state.actors(entries.BagClosed)) - {body.position for body in to_close(state)}
 
 
 def _holders(room: Room) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ceremony.base.control import Refused
+from ceremony.base.data import Malformed
 from ceremony.base.files import write_new
 from ceremony.base.lines import sha256
 from ceremony.base.signatures import Signature
@@ -38,6 +39,8 @@ def take(room: Room) -> Steps:
             yield ("tool", refusal(wrong))
     if trouble is not None and not custodians(room) and not _told(room):
         raise trouble
+    if _cut_off(room):
+        raise Malformed("A health record was taken in in half when this was interrupted; give that one once more: `ceremony resume`")
     failed = [(body.position, body) for body in room.state.all(entries.Unhealthy)]
     for position, body in failed:
         room.screen.show(panels.paragraph(decide(position, body.at, body.why, room.clock())))
@@ -63,6 +66,13 @@ def _cut_off(room: Room) -> bool:
     return any(file.kind == "health" and file.name not in _told(room) for file in room.state.all(entries.File))
 
 
+def _since_listed(room: Room, name: str) -> list[object]:
+    """What stands in the transcript after a record's file: of one that was cut off, what came of it already."""
+    bodies = [entry.body for entry in room.state.entries]
+    at = next((i for i, body in enumerate(bodies) if isinstance(body, entries.File) and body.name == name), len(bodies))
+    return bodies[at:]
+
+
 def _one(room: Room, given: str, raw: bytes, signed: Sequence[Signature]) -> Steps:
     """One record: checked, listed, its signatures, what it says of the share, and of the bag. One that was cut off goes on from there."""
     listed = {file.sha256: file.name for file in room.state.all(entries.File) if file.kind == "health"}
@@ -73,7 +83,7 @@ def _one(room: Room, given: str, raw: bytes, signed: Sequence[Signature]) -> Ste
         if sha256(raw) in listed:
             known = replace(known, taken=known.taken - {sha256(raw)})
         found = health.check(raw, given, signed, health.Before(book.genesis, room.charter, book.sets, known), room.clock())
-        bags = [body for body in health.bags_of(found) if body not in (e.body for e in room.state.entries)]
+        bags = [body for body in health.bags_of(found) if body not in _since_listed(room, name)]
         for body in bags:
             check_number(book.bags, body)
         if sha256(raw) not in listed:

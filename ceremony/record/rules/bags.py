@@ -13,16 +13,23 @@ from ceremony.record.state import Recorded
 
 
 def check(ceremony: Ceremony, ledger: Ledger) -> None:
-    """Every bag by the ones before it, always; no share is unlocked whose bag was not looked at; at the end each is closed again,
-    and two people have signed that."""
+    """Every bag by the ones before it, always, and of a share that is opened or made here; no share is unlocked whose bag was not
+    looked at; at the end each is closed again, and two people have signed that."""
     bags, looked, where = ledger.bags, dict[str, str](), f"{ceremony.folder.name}: "
     made = ceremony.state.last(entries.Generated)
+    formers = ledger.sets.formers if ceremony.kind == "transfer" else ()
+    opens = {each.identifier for each in (ledger.sets.in_use, *formers) if each is not None}
     for entry in ceremony.state.entries:
         body = entry.body
         if isinstance(body, entries.BagOpened | entries.BagClosed):
             check_number(bags, body, where)
         if isinstance(body, entries.BagOpened):
+            if body.set_identifier not in opens:
+                differs("STO-01", ceremony, f"the bag of {body.position}", f"of set {body.set_identifier}", " or ".join(sorted(opens)))
             looked[body.position] = body.set_identifier
+        if isinstance(body, entries.BagClosed):
+            share = made.set_identifier if made else looked.get(body.position)
+            equal("STO-01", ceremony, f"the set of the new bag of {body.position}", body.set_identifier, share)
         if isinstance(body, entries.Unlocked) and body.position not in looked:
             differs("STO-01", ceremony, f"the bag of {body.position}", "not looked at before its share was unlocked", "number and state")
         if isinstance(body, entries.Sealing) and made is None:

@@ -187,6 +187,22 @@ def _check_outcome(ceremony: Ceremony) -> None:
         differs("BRD-06", ceremony, "it was voided", "the HSM may have signed", "a ceremony that ends as carried out")
 
 
+def check_voided(ceremony: Ceremony) -> None:
+    """AUD-02: of a ceremony that was voided administrator and witness have both signed the transcript up to its end:
+    what it says of bags, orders and shares counts."""
+    if ceremony.state.closed is None or ceremony.state.closed.outcome != VOID:
+        return
+    done, signed = 0, dict[str, int]()
+    for entry in ceremony.state.entries:
+        if isinstance(entry.body, entries.Signature) and entry.body.purpose == "phase":
+            signed[entry.actor] = checkpoint.parse(entry.body.text or "").seq
+        elif not isinstance(entry.body, entries.Closed):
+            done = entry.line.seq
+    ended = {person for person, seq in signed.items() if seq >= done}
+    if not ended >= set(STAFF):
+        differs("AUD-02", ceremony, "its end as void", f"signed by {', '.join(sorted(ended)) or 'nobody'}", " and ".join(STAFF))
+
+
 def everyone_signed(ceremony: Ceremony, needed: Iterable[str], covered: tuple[type, ...]) -> None:
     """ASM-01, AUD-02: these people are present; everyone present signed the opening, and at the end a checkpoint that covers the
     newest entry of each of these kinds."""

@@ -53,6 +53,7 @@ def check_brought(ceremony: Ceremony, ledger: Ledger) -> None:
     """STO-10: each health record that came from a site is one that counts, signed by whose share it is; its entry says what it says, and
     nothing else does. Only a check takes any in."""
     state, known, told = ceremony.state, ledger.health, set[str]()
+    _check_bags(ceremony)
     for entry in state.entries:
         body = entry.body
         where = f"entry {entry.line.seq} ({entry.line.type})"
@@ -70,6 +71,23 @@ def check_brought(ceremony: Ceremony, ledger: Ledger) -> None:
     ended = state.closed is not None and state.closed.outcome != VOID
     if left := [file.name for file in state.all(entries.File) if file.kind == "health" and file.name not in told and ended]:
         differs("STO-10", ceremony, "health records that nothing came of", ", ".join(left), "an entry for each")
+
+
+def _check_bags(ceremony: Ceremony) -> None:
+    """SEC-02: the bag of who is not here is what their own signed record says of it, and all that it says, before what came of it."""
+    state, present = ceremony.state, set(ceremony.state.actors(entries.Present))
+    said: dict[str, list[object]] = {}
+    for entry in state.entries if ceremony.kind == "check" else ():
+        body = entry.body
+        if isinstance(body, entries.File) and body.kind == "health":
+            found = health.parse(ceremony.raw_of(body.name), body.name)
+            said[found.position] = list(health.bags_of(found))
+        elif isinstance(body, entries.BagOpened | entries.BagClosed) and body in said.get(entry.actor, ()):
+            said[entry.actor].remove(body)
+        elif isinstance(body, entries.BagOpened | entries.BagClosed) and entry.actor not in present:
+            differs("SEC-02", ceremony, f"the bag of {entry.actor} in entry {entry.line.seq}", body.bag, "what their own record says")
+        elif isinstance(body, BROUGHT) and said.get(entry.actor):
+            differs("SEC-02", ceremony, f"the bag of {entry.actor}", f"nothing before entry {entry.line.seq}", "what their record says")
 
 
 def _signed(state: State, name: str, before: int) -> tuple[Signature, ...]:

@@ -1,4 +1,5 @@
-"""Onto what shares were locked: onto a medium that the charter allows, and onto tokens that are their own custodian's alone (GEN-10)."""
+"""Under which numbers and onto what shares were locked: a number once (REC-12), onto a medium that the charter allows, and onto tokens
+that are their own custodian's alone (GEN-10)."""
 
 from __future__ import annotations
 
@@ -6,11 +7,12 @@ from ceremony.record import entries
 from ceremony.record.ledger import Ledger
 from ceremony.record.register import Ceremony
 from ceremony.record.rules.common import differs
-from ceremony.record.sets import Sealings, sealed_after
+from ceremony.record.sets import Sealings, Sets, sealed_after
 
 
 def check(ceremony: Ceremony, ledger: Ledger) -> None:
-    """GEN-10: medium and token of every lock; REC-10: a token was opened before, in a process whose protection is recorded."""
+    """REC-12, GEN-10: number, medium and token of every lock;
+    REC-10: a token was opened before, in a process whose protection is recorded."""
     opened: set[tuple[str, entries.Token]] = set()
     sealings: Sealings = ledger.sets.sealings
     for entry in ceremony.state.entries:
@@ -19,6 +21,7 @@ def check(ceremony: Ceremony, ledger: Ledger) -> None:
             opened.add((body.position, body.token))
         elif isinstance(body, entries.Sealing):
             where = f"the share of {body.position} in entry {entry.line.seq}"
+            _check_number(ceremony, where, body, sealings)
             if body.medium not in ledger.charter.media:
                 differs("GEN-10", ceremony, where, f"on a {body.medium}", " or ".join(ledger.charter.media))
             if (body.medium == "token") != (body.token is not None):
@@ -30,6 +33,12 @@ def check(ceremony: Ceremony, ledger: Ledger) -> None:
                 if (body.position, body.token) not in opened:
                     differs("REC-10", ceremony, where, "a token that was not opened", "the process that asked for its PIN before it")
         sealings = sealed_after(sealings, (entry,))
+
+
+def _check_number(ceremony: Ceremony, where: str, body: entries.Sealing, before: Sealings) -> None:
+    """REC-12: a sealing number says which sealed share of which set is meant, for ever; also one of a ceremony that was voided."""
+    if body.number < (least := Sets(sealings=before).next_number(body.position)):
+        differs("REC-12", ceremony, where, f"sealing number {body.number}", f"{least} or higher: a number is never used twice")
 
 
 def _check_token(ceremony: Ceremony, where: str, body: entries.Sealing, token: entries.Token, sealings: Sealings) -> None:

@@ -3,7 +3,7 @@ everyone, and only then old shares destroyed (SEC-05, REC-01, REC-06, GEN-07, GE
 
 from __future__ import annotations
 
-from ceremony.record import entries, signers
+from ceremony.record import entries
 from ceremony.record.chain import stayed
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.ledger import VOID, Ledger
@@ -45,7 +45,7 @@ def check(ceremony: Ceremony, ledger: Ledger) -> None:
     equal("REC-06", ceremony, "the accounts of the same key", record.accounts, ledger.key.accounts)
     covered = (entries.Generated, entries.Proven, entries.Quorums, entries.VaultEnded, entries.Destroyed)
     everyone_signed(ceremony, everyone, covered)
-    signers.signed_by(ceremony, "key-record", ceremony.state.actors(entries.Present))
+    keygen.check_signed(ceremony)
 
 
 def _check_opened(ceremony: Ceremony, ledger: Ledger, key: KeyRecord) -> None:

@@ -366,7 +366,7 @@ TRANSFER = (
     case(
         "a position that was not armed",
         "SIG-08",
-        "SIG-08",
+        "STO-01",
         lambda: at(T, of(E.Unlocked, position="A2"), lambda _, body: [("D1", replace(body, position="D1"))]),
     ),
     *(

@@ -31,7 +31,7 @@ def take(room: Room) -> Steps:
     for path in _given(room):
         raw, signed = read_signed(path)
         found = load(CustodyRecord, raw, path.name)
-        if found.identifier in {body.record.identifier for body in room.state.all(entries.Custody)}:
+        if any(body.record == found for body in room.state.all(entries.Custody)):
             continue
         check(room.book, found, raw, signed, room.clock())
         room.screen.fresh(record_lines(found, room.charter, tuple(s.signer for s in signed)))

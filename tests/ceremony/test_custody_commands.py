@@ -122,7 +122,7 @@ def test_a_share_travels_and_is_lost(authorized: Stage) -> None:
     shown, code = rehearsal.run(set_, *words(set_, "status"))
     assert code == 0, shown[-2000:]
     assert "A1 M  | A2 C " in shown
-    assert "A1 moving, courier, 1Z-17, to C1" in " ".join(shown.split())
+    assert "A1 on its way, courier, 1Z-17, to C1" in " ".join(shown.split())
     shown, code = rehearsal.run(set_, *words(set_, "status", "--at", "2099-01-01T00:00:00Z"))
     assert "OVERDUE A1 STO-04 not arrived, due 2098-01-01" in shown
 

@@ -302,6 +302,12 @@ BROKEN: dict[str, tuple[str, str | None, Any, dict[str, Any]]] = {
         lambda: unchanged,
         {"accounts": lambda made: tuple(replace(a, fingerprint="00" * 4) for a in made.accounts)},
     ),
+    "a site's share as before": (
+        "GEN-13",
+        None,
+        lambda: unchanged,
+        {"site_commitments": lambda made: {**made.site_commitments, "B": sha256(b"B")}},
+    ),
     "another charter": ("GEN-08", "GEN-08", lambda: unchanged, {"charter": "cd" * 32}),
     "a number used before": ("REC-12", None, lambda: other(entries.Sealing, number=1), {}),
     "another outcome": ("AUD-08", "AUD-08", lambda: first(entries.Closed, outcome="key record signed"), {}),

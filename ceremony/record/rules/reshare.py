@@ -43,9 +43,21 @@ def check(ceremony: Ceremony, ledger: Ledger) -> None:
     keygen.check_made(ceremony, ledger, record)
     equal("SEC-05", ceremony, "the key record that it follows", record.follows, ledger.key.digest)
     equal("REC-06", ceremony, "the accounts of the same key", record.accounts, ledger.key.accounts)
+    _check_fresh(ceremony, ledger, record)
     covered = (entries.Generated, entries.Proven, entries.Quorums, entries.VaultEnded, entries.Destroyed)
     everyone_signed(ceremony, everyone, covered)
     keygen.check_signed(ceremony)
+
+
+def _check_fresh(ceremony: Ceremony, ledger: Ledger, record: KeyRecord) -> None:
+    """GEN-13: fresh polynomials: no share of the new set is one of a set before it."""
+    before = {each for known in ledger.sets.all for each in _commitments(known.record)}
+    again = sorted(before & set(_commitments(record)))
+    equal("GEN-13", ceremony, "shares that a set before it had", len(again), 0)
+
+
+def _commitments(record: KeyRecord) -> tuple[str, ...]:
+    return (*record.custodian_commitments.values(), *record.site_commitments.values())
 
 
 def _check_opened(ceremony: Ceremony, ledger: Ledger, key: KeyRecord) -> None:

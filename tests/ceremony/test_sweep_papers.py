@@ -15,6 +15,7 @@ from ceremony.record import entries
 from ceremony.record.register import Register
 from ceremony.record.signed import add_signature
 from tests.ceremony import rehearsal, sweeping
+from tests.ceremony.test_breakdowns import cut_off_at_each_file
 from tests.ceremony.test_interruptions import KILLED, check_ended
 from transfer.authorization import Authorization
 from transfer.bitcoin.account import opened
@@ -80,16 +81,26 @@ def test_a_sweep_survives_a_kill_after_every_kind_of_entry(keyed_anew: Stage) ->
     assert [len(shares(set_, p)) for p in set_.plot.here] == [2] * len(set_.plot.here)
 
 
+def test_cut_off_at_each_file_of_a_sweep(keyed_anew: Stage) -> None:
+    """Documents, request, transaction, every sealed share of the former key, and every file that leaves."""
+    set_ = keyed_anew
+    assert cut_off_at_each_file(set_, demonstration.prepare_command(set_)) >= 4 + len(set_.plot.here) + 5
+    check_ended(set_, "carried out")
+    assert [len(shares(set_, p)) for p in set_.plot.here] == [2] * len(set_.plot.here)
+
+
 @pytest.mark.control("GEN-14")
-@pytest.mark.parametrize("entry", ["ordered", "generated", "sealing", "quorums"])
-def test_a_second_key_that_was_cut_off_leaves_the_first_one_in_use(authorized: Stage, entry: str) -> None:
+@pytest.mark.parametrize(
+    "fault", [*(f"kill-after:{entry}" for entry in ("ordered", "generated", "sealing", "quorums")), "kill-file:4", "kill-filed:6"]
+)
+def test_a_second_key_that_was_cut_off_leaves_the_first_one_in_use(authorized: Stage, fault: str) -> None:
     """Before the split it goes on; from then on it is void, its order is used, and every share of the first key is where it was."""
     set_, before = authorized, {p: shares(authorized, p) for p in authorized.plot.here}
     sweeping.order(set_)
     remembered = dict(set_.cast.passphrases)
-    shown, code = rehearsal.run_broken(set_, f"kill-after:{entry}", sweeping.new_key_command(set_))
+    shown, code = rehearsal.run_broken(set_, fault, sweeping.new_key_command(set_))
     assert code == KILLED, shown[-2000:]
-    if entry != "ordered":
+    if fault != "kill-after:ordered":
         shown, code = rehearsal.run(set_, *demonstration.transfer_command(set_, "resume")[:-2])
         assert code == 1
         assert "GEN-14" in shown

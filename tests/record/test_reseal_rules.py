@@ -184,7 +184,7 @@ BROKEN: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
     "the old one kept": ("SEC-01", lambda: {"change": without(entries.Removed, position="A1")}),
     "another share than was written": ("SEC-01", lambda: {"change": other(entries.Proven, sha256="ab" * 32)}),
     "not alone": ("STO-10", lambda: {"change": without(entries.Alone)}),
-    "without a witness": ("SEC-02", lambda: {"others": ()}),
+    "without a witness": ("ASM-03", lambda: {"others": ()}),
     "who acted": ("ASM-01", lambda: {"change": other(entries.Chosen, position="C1")}),
     "a number of before": ("REC-12", lambda: {"change": other(entries.Unlocked, number=9)}),
     "not signed at the end": ("AUD-02", lambda: {"change": unsigned, "others": ("administrator", "witness")}),

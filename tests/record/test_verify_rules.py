@@ -290,7 +290,7 @@ KEYGEN = (
     document(
         "a key record of another plan",
         "GEN-08",
-        "SIG-02",
+        "STO-01",
         "key-record.json",
         lambda raw: raw.replace(b'"site_threshold":"3"', b'"site_threshold":"2"'),
     ),

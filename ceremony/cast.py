@@ -195,8 +195,9 @@ class Cast:
 
 
 def _whole(pattern: str) -> str:
-    """The pattern up to the end of its prompt: else the rest of it would be taken for another prompt, and answered as well."""
-    return pattern if pattern.endswith((": ", "? ", "] ")) else pattern + r"[^\r\n]*?(?:: |\? |\] )"
+    """The pattern up to the end of its prompt: else the rest of it would be taken for another prompt, and answered as well. A prompt
+    that says in brackets what Enter does ends there, whatever stands in it before."""
+    return pattern if pattern.endswith((": ", "? ", "] ")) else pattern + r"(?:[^\r\n\[]*\[Enter[^\]\r\n]*\] |[^\r\n]*?(?:: |\? |\] ))"
 
 
 def _choose_words(cast: Cast, match: re.Match[str]) -> str:

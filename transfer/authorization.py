@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal, NoReturn, Protocol
 
 from ceremony.base import signatures
@@ -185,6 +185,10 @@ class Order(Protocol):
         """Its name; no two have the same."""
 
     @property
+    def register_head(self) -> str:
+        """The register's head that its signers saw."""
+
+    @property
     def not_before(self) -> str:
         """UTC time: it counts from then on."""
 
@@ -196,6 +200,18 @@ class Order(Protocol):
 def called(order: Order) -> str:
     """What a refusal calls it: `authorization t-20261120-00000001`, `share order s-20261120-00000001`."""
     return f"{order.type.replace('-', ' ')} {order.identifier}"
+
+
+def check_head(order: Order, heads: Collection[str], newest: str) -> None:
+    """AUD-10: it was signed against a head that this register still has."""
+    if order.register_head not in heads:
+        refuse(
+            "AUD-10",
+            f"the {order.type.replace('-', ' ')} names a register head that this register does not have",
+            found=order.register_head,
+            expected=f"a head of this register, such as {newest}",
+            do=f"If the register is an old copy, get the newest one. Else draft and sign a new {order.type.rpartition('-')[2]}.",
+        )
 
 
 @control("AUT-02")

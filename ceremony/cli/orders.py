@@ -19,11 +19,11 @@ from ceremony.cli import authorize, papers
 from ceremony.record.chain import Chain
 from ceremony.record.charter import OFFICERS
 from ceremony.record.keyrecord import KeyRecord
-from ceremony.record.order import MOST_DAYS, NAMESPACE, OrderKind, ShareOrder, bound, check_head, check_signed
+from ceremony.record.order import MOST_DAYS, NAMESPACE, OrderKind, ShareOrder, bound, check_signed
 from ceremony.record.register import Register
 from ceremony.record.signed import MOST_BYTES, read_signed
 from ceremony.screen.documents import Verdict, order_screen, verdicts
-from transfer.authorization import check_valid
+from transfer.authorization import check_head, check_valid
 from transfer.limits import moment, written
 
 _LINE = 200

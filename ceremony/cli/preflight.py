@@ -10,7 +10,7 @@ import click
 from ceremony.base.control import Refused
 from ceremony.base.data import Malformed
 from ceremony.base.files import read_file
-from ceremony.cli import papers
+from ceremony.cli import papers, pins
 from ceremony.machine import known_answers
 from ceremony.machine import preflight as machine
 from ceremony.record import charter as charters
@@ -20,7 +20,6 @@ from ceremony.screen.terminal import check_terminal
 from ceremony.script.preflight import check_image, no_image
 from ceremony.script.prepare import certificate_finding
 from ceremony.vault.process import Vault
-from ceremony.vault.protocol import Interrupted, WrongSecret
 from ceremony.vault.slots import find, unload
 from ceremony.vault.token import check_identity
 
@@ -84,16 +83,10 @@ def _protection(vault: Vault, charter: Charter) -> Judged:
 def _proven(vault: Vault, charter: Charter, module: str) -> tuple[str, ...]:
     """AIR-06, AIR-07: the HSM opens, no key lies in it, and a throw-away key goes the whole way in and out of it again."""
     wanted = charter.hsm
-    while True:
-        try:
-            opened = vault.open_token(module, wanted.label, wanted.serial, charter.pin_halves)
-            break
-        except Interrupted:
-            raise KeyboardInterrupt from None
-        except WrongSecret as wrong:
-            click.echo(str(wrong))
-            if not wrong.tries_left:
-                raise Malformed("the PIN of the HSM was wrong three times; let the person who keeps it look it up") from None
+    opened = pins.opened(
+        lambda: vault.open_token(module, wanted.label, wanted.serial, charter.pin_halves),
+        "the PIN of the HSM was wrong three times; let the person who keeps it look it up",
+    )
     proven = vault.try_import_path()
     objects = [f"{item.kind} {item.label}" for item in opened.objects] or ["nothing"]
     return (

@@ -8,13 +8,13 @@ from contextlib import contextmanager
 import click
 
 from ceremony.base.data import Malformed
-from ceremony.cli import papers
+from ceremony.cli import papers, pins
 from ceremony.cli.cold import check_ready
 from ceremony.screen import panels
 from ceremony.script.on_file import check_gone
 from ceremony.script.on_token import whose
 from ceremony.vault.custodian import CustodianToken
-from ceremony.vault.protocol import Interrupted, PresentToken, StoredShare, WrongSecret
+from ceremony.vault.protocol import PresentToken, StoredShare
 
 MINUTES = 10
 """How long the process that holds the PIN lives at most."""
@@ -72,18 +72,10 @@ def _opened(module: str, serial: str) -> Iterator[CustodianToken]:
         papers.show(
             (f"token {wanted.label}, serial {wanted.serial}", *(panels.listed("Protection that is not held:", lacking) if lacking else ()))
         )
-        while True:
-            try:
-                process.open(module, wanted.label, wanted.serial)
-                break
-            except Interrupted:
-                raise KeyboardInterrupt from None
-            except WrongSecret as wrong:
-                click.echo(str(wrong))
-                if not wrong.tries_left:
-                    raise Malformed(
-                        "the PIN of the token was wrong three times; nothing is lost, and the passphrase is another one"
-                    ) from None
+        pins.opened(
+            lambda: process.open(module, wanted.label, wanted.serial),
+            "the PIN of the token was wrong three times; nothing is lost, and the passphrase is another one",
+        )
         yield process
 
 

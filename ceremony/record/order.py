@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Literal
 
@@ -88,18 +88,6 @@ def verified(  # noqa: PLR0913, PLR0917 (the document, what signs it, what it mu
 def check_signed(order: ShareOrder, signed: Sequence[Signature], charter: Charter) -> None:
     """AUT-02: both officers of the charter signed it."""
     check_officers(order, signed, {member.person: member.key for member in charter.people}, NAMESPACE)
-
-
-def check_head(order: ShareOrder, heads: Collection[str], newest: str) -> None:
-    """AUD-10: the order was signed against a head that this register still has."""
-    if order.register_head not in heads:
-        refuse(
-            "AUD-10",
-            "the share order names a register head that this register does not have",
-            found=order.register_head,
-            expected=f"a head of this register, such as {newest}",
-            do="If the register is an old copy, get the newest one. Else draft and sign a new order.",
-        )
 
 
 def ordered(kind: str, positions: Sequence[str]) -> str:

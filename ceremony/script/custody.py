@@ -7,7 +7,6 @@ from pathlib import Path
 from ceremony.base import signatures
 from ceremony.base.control import refuse
 from ceremony.base.data import Malformed, load
-from ceremony.base.files import read_file, write_new
 from ceremony.base.lines import sha256
 from ceremony.base.signatures import Signature
 from ceremony.record import entries
@@ -37,11 +36,7 @@ def take(room: Room) -> Steps:
         room.screen.fresh(record_lines(found, room.charter, tuple(s.signer for s in signed)))
         room.screen.enter("administrator and witness: this goes into the register.")
         name = f"custody-{sha256(raw)[:16]}.json"
-        if name not in {file.name for file in room.state.all(entries.File)}:
-            kept = room.transcript.folder / name
-            if not (kept.exists() and read_file(kept) == raw):
-                write_new(kept, raw)
-            yield ("tool", entries.File(name=name, kind="custody", sha256=sha256(raw), size=len(raw)))
+        yield from room.keep_another(name, "custody", raw)
         yield from take_signatures(room, signed, NAMESPACE, "custody", name)
         yield ("tool", entries.Custody(file=name, record=found))
     cut_off = _cut_off(room)

@@ -9,13 +9,13 @@ from ceremony.base.signatures import Signature
 from ceremony.record import entries
 from ceremony.record.chain import stayed
 from ceremony.record.charter import OFFICERS
-from ceremony.record.order import NAMESPACE, ORDERS, ShareOrder, bound, check_head, check_signed
+from ceremony.record.order import NAMESPACE, ORDERS, ShareOrder, bound, check_signed
 from ceremony.record.register import Register
 from ceremony.record.signed import read_signed
 from ceremony.screen.documents import order_explained
 from ceremony.script.opening import constitution, take_signatures
 from ceremony.script.room import Room, Steps
-from transfer.authorization import check_valid
+from transfer.authorization import check_head, check_valid
 
 NAME = "share-order.json"
 _WHO = {"reseal": "witness"}

@@ -38,6 +38,7 @@ from transfer.authorization import (
     Authorized,
     Confirmation,
     check_confirmation,
+    check_head,
     check_officers,
     check_valid,
     signed_by,
@@ -199,14 +200,7 @@ def _check_of_this_register(book: Register, wanted: Authorization) -> None:
     bound(wanted, book.charter, book.policy, book.genesis)
     account(book.sets, wanted)
     heads = {book.genesis, *(c.head for c in book.ceremonies if c.state.closed is not None)}
-    if wanted.register_head not in heads:
-        refuse(
-            "AUD-10",
-            "the authorization names a register head that this register does not have",
-            found=wanted.register_head,
-            expected=f"a head of this register, such as {max(book.ceremonies, key=lambda c: c.number).prev}",
-            do="If the register is an old copy, get the newest one. Else draft and sign a new authorization.",
-        )
+    check_head(wanted, heads, book.ceremonies[-1].prev)
 
 
 def machine(room: Room) -> Steps:

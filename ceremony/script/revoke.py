@@ -6,7 +6,6 @@ from pathlib import Path
 
 from ceremony.base.control import refuse
 from ceremony.base.data import load
-from ceremony.base.files import read_file, write_new
 from ceremony.base.lines import sha256
 from ceremony.record import entries
 from ceremony.record.register import Register
@@ -43,11 +42,7 @@ def take(room: Room) -> Steps:
     if found.authorization in room.book.revoked:
         return
     name = f"{NAME}-{sha256(raw)[:16]}.json"
-    if name not in {file.name for file in room.state.all(entries.File)}:
-        kept = room.transcript.folder / name
-        if not (kept.exists() and read_file(kept) == raw):
-            write_new(kept, raw)
-        yield ("tool", entries.File(name=name, kind="revocation", sha256=sha256(raw), size=len(raw)))
+    yield from room.keep_another(name, "revocation", raw)
     yield from take_signatures(room, (own,), "revocation@cold-ceremony", "revocation", name)
     room.screen.show((*panels.field("REVOKED", found.identifier), *panels.field("by", f"{found.officer}: {found.reason}")))
 

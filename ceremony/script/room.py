@@ -159,11 +159,17 @@ class Room:
                 expected=listed.sha256,
                 do=f"Go on with the {kind} that was taken first, or void this ceremony.",
             )
-        path = self.transcript.folder / name
         if listed is None:
-            if not (path.exists() and read_file(path) == raw):
-                write_new(path, raw)
-            yield ("tool", entries.File(name=name, kind=kind, sha256=sha256(raw), size=len(raw)))
+            yield from self.keep_another(name, kind, raw)
+
+    def keep_another(self, name: str, kind: entries.FileKind, raw: bytes) -> Steps:
+        """One of several files of a kind: written whole and synced, then listed; once, however often it is given."""
+        if name in {file.name for file in self.state.all(entries.File)}:
+            return
+        path = self.transcript.folder / name
+        if not (path.exists() and read_file(path) == raw):
+            write_new(path, raw)
+        yield ("tool", entries.File(name=name, kind=kind, sha256=sha256(raw), size=len(raw)))
 
     def raw(self, kind: str) -> bytes:
         """The bytes of this ceremony's file of one kind, equal to what was recorded."""

@@ -12,12 +12,12 @@ from ceremony.base.control import Refused
 from ceremony.base.data import Malformed, dump, load
 from ceremony.record.charter import Charter
 from ceremony.record.keyrecord import KeyRecord
-from ceremony.record.order import NAMESPACE, ShareOrder, check_head, verified
+from ceremony.record.order import NAMESPACE, ShareOrder, verified
 from ceremony.record.register import Register
 from ceremony.script.ordered import check_wanted
 from tests.desk import ADDED, CUSTODIANS, HEAD, NOW, Desk
 from tests.record import sample
-from transfer.authorization import check_valid
+from transfer.authorization import check_head, check_valid
 
 GENESIS = "12" * 32
 

@@ -7,10 +7,10 @@ from collections.abc import Collection
 from ceremony.record import entries, signers
 from ceremony.record.charter import OFFICERS
 from ceremony.record.ledger import VOID, Ledger
-from ceremony.record.order import ORDERS, ShareOrder, bound, check_head, check_signed
+from ceremony.record.order import ORDERS, ShareOrder, bound, check_signed
 from ceremony.record.register import Ceremony, used
 from ceremony.record.rules.common import differs, equal
-from transfer.authorization import check_valid
+from transfer.authorization import check_head, check_valid
 
 BEGINS = (entries.Alone, entries.Armed, entries.Generated, entries.Unlocked, entries.Sealing)
 """Entries from which on something is done with shares: the order stands before them."""

@@ -147,13 +147,14 @@ def _listed(names: tuple[str, ...]) -> str:
 
 
 def entries_table(_: str) -> str:
-    """Every kind of transcript entry: type, what it says, its body's fields."""
+    """Every kind of transcript entry: type, what it says, its body's fields, and the only kinds of ceremonies that can have it."""
     from ceremony.record.entries import ALL  # noqa: PLC0415
+    from ceremony.record.rules.places import PLACES  # noqa: PLC0415
 
-    rows = ["| type | says | body |", "|---|---|---|"]
+    rows = ["| type | says | body | only in |", "|---|---|---|---|"]
     for name, cls in ALL.items():
         body = "; ".join(f"`{f}` {form}" for f, form in forms_of(cls).items())
-        rows.append(f"| `{name}` | {_cell(' '.join((cls.__doc__ or '').split()))} | {body} |")
+        rows.append(f"| `{name}` | {_cell(' '.join((cls.__doc__ or '').split()))} | {body} | {', '.join(PLACES.get(cls, ()))} |")
     return "\n".join(rows)
 
 

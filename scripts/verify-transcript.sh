@@ -331,7 +331,7 @@ def closed($b):
     elif $b.outcome == "receipt" then received else . end)
   | (if $b.outcome == "void" then . else bagged end)
   | if $b.outcome == "void" then need((.seen["signing"] or .seen["hsm-signed"]) | not; "BRD-06"; "void, but the HSM may have signed")
-      | need(.kind != "reshare" or (set_signed | not); "GEN-14"; "void, but everyone had signed the key record")
+      | need(.kind != "reshare" or (set_signed | not); "GEN-14"; "void, but everyone had signed the key record") | if .kind == "reshare" then .voided += [.made | values | .[:20]] else . end
       | .acted as $acted | need([.signed[] | select(.[0] == "phase" and .[2] >= $acted) | .[1]] | has_all(["administrator","witness"]); "AUD-02"; "administrator and witness did not sign that it is void")
     elif (.kind == "keygen" and $b.outcome == "key record signed") or (.kind == "reshare" and $b.outcome == "set reshared") then
       (if .kind == "keygen" then .formers += [.key_record | values] else . end) |
@@ -384,7 +384,7 @@ def body($e): $e.body as $b | $e.type as $t
     elif .kind == "reshare" and ($t | IN("alone","authorized","agreed","armed","imported","signing","hsm-signed","absent","checked","exported")) then broken("SIG-08"; "shares were opened for something else")
     elif $t == "resharing" then .armed = true | .seen["unlocked"] = false | .seen["recovered"] = false | .positions = $b.positions | examined
       | need(.kind == "reshare" and $b.key_record == .key_record and $b.order == .sums["share-order"]; "SIG-08"; "another set, or another order")
-    elif $t == "destroyed" then .newest = .seq | need(set_signed and $b.set_identifier == .key_record[:20]; "SEC-05"; "a share of a set that is not retired")
+    elif $t == "destroyed" then .newest = .seq | need(set_signed and ([$b.set_identifier] - [.key_record[:20], .voided[]] == []); "SEC-05"; "a share of a set that is not retired")
     elif $t == "revoked" or $t == "granted" then .told[$t] += [$b.person] | .number as $number | .out += ["N\t\($number)\tphase\t\($e.actor)"]
       | need($e.actor == (if $b.person == "administrator" then "witness" else "administrator" end); "STO-07"; "entered by its subject, or by nobody")
     elif $t == "proposed" then proposed($e)
@@ -439,13 +439,13 @@ def body($e): $e.body as $b | $e.type as $t
     elif $t == "closed" then closed($b) else . end
   | .kind as $kind | need(places[$t] == null or (places[$t] | index($kind)); "AUD-08"; "\($t) in a \($kind)");
 
-def opened($e): . as $old | fresh + {from: .at, key_record: .key_record, key_folder, formers, held: .held, bags, lies, safes, taken, looks, in_force, charter, rules, proposals, orders, epoch: .in_force, out: [], at: .at, seq: 1, time: .time,
+def opened($e): . as $old | fresh + {from: .at, key_record: .key_record, key_folder, formers, voided, held: .held, bags, lies, safes, taken, looks, in_force, charter, rules, proposals, orders, epoch: .in_force, out: [], at: .at, seq: 1, time: .time,
     number: ($e.body.ceremony | tonumber? // 0), kind: $e.body.kind, folder: "\(("000" + $e.body.ceremony)[-4:])-\($e.body.kind)"}
   | need($old.at == 0 or $old.closed; "AUD-08"; "the ceremony before has not ended")
   | need($e.body.mark == $mark and $e.body.genesis == $genesis; "AUD-03"; "of another genesis, or practice for production")
   | .out += ["O\t\(.folder)"];
 
-foreach inputs as $e (fresh + {at: 0, formers: [], held: [], out: [], number: 0, in_force: "0001-keygen", charter: $genesis, rules: "", proposals: {}, orders: []};
+foreach inputs as $e (fresh + {at: 0, formers: [], voided: [], held: [], out: [], number: 0, in_force: "0001-keygen", charter: $genesis, rules: "", proposals: {}, orders: []};
   (if ($e | type == "object") and $e.type == "opened" and ($e.body | type == "object") and ($e.body.ceremony | type == "string")
     then opened($e) else .out = [] | .seq += 1 end)
   | shape($e; $genesis; $mark) | if .out[-1:] | .[0] // "" | startswith("E") then . else body($e) end

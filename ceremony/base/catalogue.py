@@ -82,7 +82,9 @@ _GEN = {
     "GEN-03": Control("Every key that was imported signs a tagged random value, which must verify", ("imported",)),
     "GEN-04": Control("Sharing coefficients are taken as they come, zero included; a share at x = 0 is refused on input", ("refusal",)),
     "GEN-05": Control(
-        "A threshold of one or above the number of shares, and a secret of fewer than 256 bits, are refused", ("file", "generated")
+        "A threshold of one or above the number of shares, and a secret of fewer than 256 bits, are refused; every split has a set "
+        "identifier of its own, which is that of its key record",
+        ("file", "generated"),
     ),
     "GEN-06": Control(
         "What the SLIP-39 scheme splits, mnemonics of the standard give again; its 45 vectors behave as published", ("generated",)
@@ -151,6 +153,7 @@ _STO = {
     "STO-10": Control(
         "A share can be proven healthy by itself, without any other: opened, compared, locked again, never combined",
         ("alone", "proven", "healthy", "unhealthy"),
+        "at its custodian's own site it stays locked as it was: only the register gives sealing numbers",
     ),
 }
 
@@ -336,11 +339,15 @@ _SEC = {
         " is typed once more before it counts",
         ("sealing", "chosen", "proven", "removed"),
     ),
-    "SEC-02": Control("A new bag, two signatures, a hand-over and a return slip for each site", ("bag-closed", "signature")),
+    "SEC-02": Control(
+        "A new bag, two signatures, a hand-over and a return slip for each site",
+        ("bag-closed", "signature", "custody"),
+        "the slips are custody records, of each safe; a bag that is not back in one after 7 days is told as overdue, and stops nothing",
+    ),
     "SEC-03": Control("Every session object in the HSM is destroyed and its absence enumerated", ("absent",)),
     "SEC-04": Control(
         "The sanitisation of a medium is recorded: who, which, how",
-        ("removed",),
+        ("removed", "destroyed"),
         "old sealed shares are overwritten and removed, erased from a token, or torn before two people; media are not sanitised whole",
     ),
     "SEC-05": Control(

@@ -238,6 +238,12 @@ def check_voidable(room: Room) -> None:
     check_not_made(room.state)
 
 
+STILL_THE_KEY = (
+    "Enough of them are the key in use, with their passphrases: each counts as if it existed (SEC-05) until two people recorded that it "
+    "was destroyed: `ceremony custody destroyed`, with --set {}."
+)
+
+
 def _void(room: Room, reason: str) -> None:
     sealed = sorted(
         {f"{s.position}, sealing number {s.number}" for s in room.state.all(entries.Sealing)} if in_one_sitting(room.state) else ()
@@ -248,6 +254,9 @@ def _void(room: Room, reason: str) -> None:
         room.screen.show(
             panels.listed("Destroy these new sealed shares, wherever they lie, before two people; nothing else on a medium:", sealed)
         )
+    made = room.state.last(entries.Generated)
+    if sealed and made is not None and made.made == "recovered":
+        room.screen.show(panels.paragraph(STILL_THE_KEY.format(made.set_identifier)))
     if unbagged := [body.position for body in to_close(room.state)]:
         what = "In no bag now; each goes into a new one, and into its safe by a record (`ceremony custody in`):"
         room.screen.show(panels.listed(what, unbagged))

@@ -259,8 +259,10 @@ class Register:
     @property
     def retired(self) -> dict[str, str]:
         """SEC-05: set identifier -> in words which ceremony retired it, and when."""
+        voided = {each.identifier for each in self.sets.voided}
         return {
-            set_: f"retired by ceremony {number} on {self.ceremonies[number - 1].time[:10]}" for set_, number in self.sets.retired.items()
+            set_: f"{'voided in' if set_ in voided else 'retired by'} ceremony {number} on {self.ceremonies[number - 1].time[:10]}"
+            for set_, number in self.sets.retired.items()
         }
 
     @cached_property

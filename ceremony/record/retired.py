@@ -1,6 +1,7 @@
 """Retired sets: which of their shares may still exist, and whether those could still be the key (SEC-05). A fold, and plain counting.
 
-Mathematics knows no retirement: enough shares of any set of a key give the key. Only what was destroyed before two people is gone."""
+Mathematics knows no retirement: enough shares of any set of a key give the key. Only what was destroyed before two people is gone. A set
+of a resharing that was voided (GEN-14) counts like a retired one, by what was locked of it."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from ceremony.record import checkpoint, entries
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.register import Register
-from ceremony.record.sets import Sealed, Sets
+from ceremony.record.sets import KeySet, Sealed, Sets
 from ceremony.record.state import State
 
 
@@ -22,6 +23,8 @@ class Retired:
     ceremony: int
     time: str
     destroyed: frozenset[str]
+    locked: frozenset[str] | None = None
+    """Of a set that was voided: the positions whose share was locked by then; None of one that was in use."""
 
     @property
     def identifier(self) -> str:
@@ -31,7 +34,13 @@ class Retired:
     @property
     def may_exist(self) -> tuple[str, ...]:
         """The positions whose share of this set may still exist. However many copies of it there are, it counts once."""
-        return tuple(p for p in self.record.plan.positions if p not in self.destroyed)
+        locked = self.record.plan.positions if self.locked is None else sorted(self.locked)
+        return tuple(p for p in locked if p not in self.destroyed)
+
+    @property
+    def told(self) -> str:
+        """Which ceremony made it one of these."""
+        return f"ceremony {self.ceremony}" + ("" if self.locked is None else ", void")
 
     @property
     def enough(self) -> bool:
@@ -50,19 +59,25 @@ class Retired:
 
 
 def retired(book: Register) -> tuple[Retired, ...]:
-    """Every retired set of the key in use, oldest first."""
+    """Every retired set of the key in use, oldest first; then those that were voided and of which anything was locked."""
     founding, sets = book.sets.founding, book.sets
     destroyed = _destroyed(book)
-    return tuple(
+    found = tuple(
         Retired(
             each.record,
             sets.retired[each.identifier],
             book.ceremonies[sets.retired[each.identifier] - 1].time,
             frozenset(destroyed.get(each.identifier, ())),
+            _locked(sets, each) if each in sets.voided else None,
         )
-        for each in sets.all
+        for each in (*sets.all, *sets.voided)
         if founding is not None and each.ceremony >= founding.ceremony and each.identifier in sets.retired
     )
+    return tuple(each for each in found if each.locked is None or each.locked)
+
+
+def _locked(sets: Sets, voided: KeySet) -> frozenset[str]:
+    return frozenset(p for p in voided.record.plan.positions if sets.sealed(p, voided.identifier).begun)
 
 
 def gone(state: State, set_identifier: str, sets: Sets, *, signed: bool = True) -> frozenset[str]:

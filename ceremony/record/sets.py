@@ -65,12 +65,18 @@ class Sets:
     """Every set, oldest first, and every sealing; a fold over the ceremonies."""
 
     all: tuple[KeySet, ...] = ()
+    voided: tuple[KeySet, ...] = ()
+    """Of resharings that were voided: never in use (GEN-14), and shares of the very same key, wherever they were written by then."""
     sealings: Sealings = field(default_factory=dict)
 
     def after(self, number: int, state: State, key_record: Callable[[], KeyRecord]) -> Sets:
         """With one more ceremony, ended or not; `key_record` reads the one that it made."""
         found = replace(self, sealings=sealed_after(self.sealings, state.entries))
-        if state.closed is None or state.closed.outcome not in (KEY_MADE, RESHARED):
+        if state.closed is None:
+            return found
+        if state.closed.outcome == "void" and any(body.made == "recovered" for body in state.all(entries.Generated)):
+            return replace(found, voided=(*self.voided, KeySet(key_record(), number)))
+        if state.closed.outcome not in (KEY_MADE, RESHARED):
             return found
         return replace(found, all=(*self.all, KeySet(key_record(), number)))
 
@@ -103,9 +109,11 @@ class Sets:
 
     @property
     def retired(self) -> Mapping[str, int]:
-        """SEC-05: set identifier -> the ceremony that retired it: every set that another one of the same key follows."""
+        """SEC-05: set identifier -> the ceremony that retired it: every set that another one of the same key follows, and every one of
+        a resharing that was voided."""
         follows = {each.record.follows: each.ceremony for each in self.all}
-        return {each.identifier: follows[each.record.digest] for each in self.all if each.record.digest in follows}
+        found = {each.identifier: follows[each.record.digest] for each in self.all if each.record.digest in follows}
+        return {**found, **{each.identifier: each.ceremony for each in self.voided}}
 
     def sealed(self, position: str, set_identifier: str) -> Sealed:
         """One position's sealed shares of one set."""

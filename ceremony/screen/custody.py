@@ -124,7 +124,7 @@ def _needed(each: Former) -> str:
 
 def _existing(each: Retired) -> str:
     """SEC-05: what may still exist of a retired set, and what that means."""
-    return f"set {each.identifier}: {' '.join(each.may_exist) or 'nothing'} may still exist. {each.advice}"
+    return f"set {each.identifier} ({each.told}): {' '.join(each.may_exist) or 'nothing'} may still exist. {each.advice}"
 
 
 def _survived(told: tuple[str, ...]) -> Block:

@@ -104,13 +104,17 @@ def resplit(room: Room) -> Steps:
 
 
 def destroy_old(room: Room) -> Steps:
-    """SEC-05: who is here brings their old share, which is destroyed before two people; the others are counted, and told."""
+    """SEC-05: who is here brings their old share, and what a resharing that was voided left of another one: destroyed before two people;
+    the others are counted, and told."""
     old = room.book.key_record
-    here = [position for position in old.plan.positions if position in room.charter.custodians]
-    for position in here:
+    sets = {each.identifier: each.record.plan for each in room.book.sets.voided} | {old.set_identifier: old.plan}
+    for position in room.charter.custodians:
+        theirs = [identifier for identifier, plan in sets.items() if position in plan.positions]
+        if not theirs:
+            continue
         room.screen.fresh(
             (
-                *panels.field("RETIRED", f"set {old.set_identifier}"),
+                *(line for identifier in theirs for line in panels.field("RETIRED", f"set {identifier}")),
                 *panels.paragraph(
                     f"{position}: bring whatever holds a share of this set: your medium, every card and copy. It opens nothing any more, "
                     "but enough of them together are still the key. The witness watches."
@@ -118,7 +122,8 @@ def destroy_old(room: Room) -> Steps:
                 "",
             )
         )
-        yield from media.destroy_set(room, position, old.set_identifier)
+        for identifier in theirs:
+            yield from media.destroy_set(room, position, identifier)
     left = _retired(room)
     room.screen.fresh(told(left))
     room.screen.enter("witness: you saw these destroyed, and the screen says what is left.")

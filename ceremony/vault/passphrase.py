@@ -131,11 +131,16 @@ def _typed_back(prompt: Prompt, position: str, page: tuple[str, ...], offered: t
     """Each word is checked as it is typed; False if the custodian wants one of their own. A mistake shows the page afresh."""
     prompt.page(page)
     for number, word in enumerate(offered, 1):
-        while (typed := prompt.line(f"{position}, word {number} of {len(offered)}: ").strip()) != word:
+        while not _same(typed := prompt.line(f"{position}, word {number} of {len(offered)}: ").strip(), word):
             if number == 1 and typed == _OWN:
                 return False
             prompt.page((*page, f"That is not word {number}. Look again."))
     return True
+
+
+def _same(typed: str, word: str) -> bool:
+    """In constant time, as everything that is compared with a secret."""
+    return hmac.compare_digest(typed.encode("ascii"), word.encode("ascii"))
 
 
 def _own(prompt: Prompt, position: str, unlike: bytes | bytearray) -> bytearray:

@@ -4,6 +4,7 @@ a retired set."""
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -18,6 +19,7 @@ from ceremony.base.lines import sha256
 from ceremony.record import entries
 from ceremony.record.chain import Chain
 from ceremony.record.charter import Medium, Member
+from ceremony.record.custody import CustodyRecord
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.order import ShareOrder
 from ceremony.record.register import Register
@@ -25,6 +27,7 @@ from ceremony.record.report import report
 from ceremony.record.retired import Retired, retired
 from ceremony.record.standing import standing
 from ceremony.record.verify import verify
+from ceremony.screen.custody import status
 from ceremony.screen.status import screen
 from ceremony.script.ordered import left_behind
 from ceremony.script.reshare import check_possible
@@ -43,6 +46,11 @@ class Reshared(Sample):
     """A register whose newest set is the one of `made`, once there is one."""
 
     made: KeyRecord | None = None
+    scribe: sample.Scribe
+
+    def begin(self, *asked: Any, **more: Any) -> sample.Scribe:
+        self.scribe = super().begin(*asked, **more)
+        return self.scribe
 
     @property
     def key_record(self) -> KeyRecord:
@@ -81,11 +89,16 @@ def following(made: Sample, number: int) -> KeyRecord:
     )
 
 
+def started(number: int) -> str:
+    """When a ceremony of this number begins: the second one at START, then one on each day."""
+    return f"2026-11-{13 + number}T09:00:00Z"
+
+
 def reshare(made: Reshared, number: int, prev: str, record: dict[str, Any], signers: tuple[str, ...] = OFFICERS) -> str:
     """As `ceremony shares reshare` records it. `record`: fields of the new key record that are others (or what makes them of it)."""
-    scribe = made.begin(number, "reshare", "reshare", prev, START)
+    scribe = made.begin(number, "reshare", "reshare", prev, started(number))
     everyone = (*made.charter.custodians, "administrator", "witness")
-    said, old = order(made, prev), made.key_record
+    said, old = order(made, prev, identifier=f"s-20261114-{number}"), made.key_record
     scribe.keep("share-order.json", "share-order", dump(said))
     scribe.sign_file("share-order", "share-order.json", signers)
     scribe.add("tool", entries.Ordered(order=said.digest, identifier=said.identifier, kind=said.kind, positions=()))
@@ -113,10 +126,10 @@ def reshare(made: Reshared, number: int, prev: str, record: dict[str, Any], sign
     scribe.step("Recover and split anew")
     for position in made.charter.custodians:
         sealed = entries.Sealing(
-            position=position, number=2, set_identifier=made.made.set_identifier, sha256=sha256(f"{position} 2".encode())
+            position=position, number=number, set_identifier=made.made.set_identifier, sha256=sha256(f"{position} {number}".encode())
         )
         scribe.add(position, sealed)
-        scribe.add(position, entries.Proven(position=position, number=2, sha256=sealed.sha256))
+        scribe.add(position, entries.Proven(position=position, number=number, sha256=sealed.sha256))
     scribe.step("Lock, write, read back, open")
     scribe.add("tool", entries.Quorums(of_sites=12, whole=4, stand_for=108))
     scribe.step("Prove every quorum")
@@ -328,6 +341,92 @@ def test_each_rule_is_broken_once(name: str, tmp_path: Path) -> None:
     if also is not None:
         done = stock(anchor.register, anchor.genesis, anchor.head)
         assert (done.returncode, done.stderr.split(" ")[0]) == (1, also), done.stderr
+
+
+class _CutOff(Exception):
+    """There the resharing ends."""
+
+
+class Voided:
+    """A key generation, and a resharing that was voided when three sites had locked their new shares."""
+
+    def __init__(self, folder: Path, signers: tuple[str, ...] = OFFICERS) -> None:
+        self.left: dict[str, list[Entry]] = {}
+        folder.mkdir()
+        self.made = Reshared(FastDesk(folder.parent), folder, Play(change=self._change))
+        with suppress(_CutOff):
+            reshare(self.made, 2, self.made.keygen(), {}, signers)
+        assert self.made.made is not None
+        self.set, self.made.made = self.made.made.set_identifier, None
+        self.made.scribe.checkpoint("phase", ("administrator", "witness"))
+        self.made.scribe.add("tool", entries.Closed(outcome="void", reason="cut off"))
+
+    def _change(self, ceremony: str, actor: str, body: Any) -> Iterable[Entry]:
+        if ceremony == "reshare" and actor == "D1" and isinstance(body, entries.Sealing) and body.number == 2:
+            raise _CutOff
+        return [*self.left.pop(type(body).__name__, []), (actor, body)] if ceremony == "reshare" else [(actor, body)]
+
+    @property
+    def head(self) -> str:
+        return self.made.scribe.transcript.head
+
+    def burned(self, number: int) -> None:
+        """A1 burned their share of the set that was voided, before the witness."""
+        scribe = self.made.begin(number, "custody", "custody", self.head, started(number))
+        common: Any = {"mark": "practice", "genesis": self.made.founding.digest, "identifier": "c-1", "time": START, "reason": "void"}
+        said = CustodyRecord(
+            event="destroyed", positions=("A1",), people=("A1", "witness"), how="burned", set_identifier=self.set, **common
+        )
+        scribe.keep("custody-1.json", "custody", dump(said))
+        scribe.sign_file("custody", "custody-1.json", ("A1", "witness"))
+        scribe.add("tool", entries.Custody(file="custody-1.json", record=said))
+        for title in ("Custody records", "Close"):
+            scribe.step(title)
+        scribe.add("tool", entries.Closed(outcome="custody recorded", reason="destroyed"))
+
+    def both(self, folder: Path) -> Register:
+        assert verify(folder, self.made.founding.digest, self.head).word == "VERIFIED"
+        done = stock(folder, self.made.founding.digest, self.head)
+        assert (done.returncode, done.stderr) == (0, "")
+        return Register.open(folder)
+
+
+@pytest.mark.control("SEC-05")
+def test_what_a_voided_resharing_left_is_the_key_as_well(tmp_path: Path) -> None:
+    """Its shares are of the key in use: refused by name, counted, and destroyed before two people by a record or in the next one."""
+    folder = tmp_path / "register"
+    played = Voided(folder)
+    book = played.both(folder)
+    (left,) = retired(book)
+    assert (left.identifier, left.may_exist, left.enough) == (played.set, sample_of("ABC"), True)
+    assert book.retired[played.set].startswith("voided in ceremony 2 on ")
+    assert any("ENOUGH FOR THE KEY" in line for line in screen(standing(folder, START), START, "register"))
+    assert f"set {played.set} (ceremony 2, void): A1 A2 A3 B1" in _status(book)
+    played.burned(3)
+    (left,) = retired(played.both(folder))
+    assert left.may_exist == sample_of("ABC")[1:]
+    gone = entries.Destroyed(position="A2", set_identifier=played.set, numbers=(2,), **GONE)
+    played.left = {"Destroyed": [("A2", gone)]}
+    reshare(played.made, 4, played.head, {})
+    old, void = retired(played.both(folder))
+    assert (old.may_exist, void.may_exist) == (LEFT, sample_of("ABC")[2:])
+
+
+def sample_of(letters: str) -> tuple[str, ...]:
+    return tuple(f"{letter}{number}" for letter in letters for number in (1, 2, 3))
+
+
+def _status(book: Register) -> str:
+    blocks = status(book.custody, book.charter, START, retired(book))
+    return " ".join(" ".join(line for block in blocks for line in block).split())
+
+
+@pytest.mark.control("AUT-02")
+def test_one_officer_orders_no_resharing_that_is_voided(tmp_path: Path) -> None:
+    """The key was recovered and split: that it came to nothing excuses nobody."""
+    played = Voided(tmp_path / "register", signers=("cfo",))
+    with pytest.raises(Refused, match="AUT-02"):
+        verify(tmp_path / "register", played.made.founding.digest, played.head)
 
 
 @pytest.mark.control("AUT-02")

@@ -23,9 +23,11 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from mnemonic import Mnemonic
 
 from ceremony.base.data import dump
+from ceremony.machine import pdf
 from ceremony.record.keyrecord import KeyRecord
+from ceremony.screen import card as paper
 from ceremony.vault.accounts import seed_of
-from shares import commitment, envelope
+from shares import card, commitment, envelope
 from shares.envelope import Header
 from shares.plan import Plan, SitePlan, Terms
 from shares.schemes import Split
@@ -163,6 +165,22 @@ def test_the_procedure_quotes_what_the_script_says() -> None:
         parts = [re.escape(part.strip()) for part in re.sub(r"\bB2\b|\b0\b", "...", text).split("...")]
         assert re.search(".*".join(parts), SCRIPT.read_text()), text
     assert "Share (Enter when all are in):" in page
+
+
+def test_the_listing_for_a_paper_card_gives_the_sealed_share(sealed: Mapping[str, Path], tmp_path: Path) -> None:
+    """The commands of the page as they stand, in an empty environment: what a stranger types of a card's lines is the share, and fits."""
+    page = (ROOT / "docs" / "recovery.md").read_text()
+    listing = re.findall(r"```sh\n(cat >typed.*?)```", page, flags=re.DOTALL)
+    group = f"[{card.LETTERS}]{{4}}"
+    printed = " ".join(pdf.text(paper.pdf(sealed["A1"].read_bytes())).split())
+    lines = dict(re.findall(rf"\b([1-9]) ((?:{group} ){{4}}){group}\b", printed))
+    assert [*lines] == [*"123456789"]
+    typed = "".join(f"{line.strip().lower()}\n" for line in lines.values())
+    command = ["env", "-i", "PATH=/usr/bin:/bin", "sh", "-eu", "-c", *listing]
+    done = subprocess.run(command, cwd=tmp_path, input=typed, capture_output=True, text=True, check=True, timeout=60)
+    first, second = done.stdout.split("\n", 1)
+    assert first == "".join(second.split())
+    assert (tmp_path / "share-A1-0003.sealed").read_bytes() == sealed["A1"].read_bytes()
 
 
 # ---- gf256: what the tool made

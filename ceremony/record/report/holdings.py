@@ -127,7 +127,7 @@ def _retired(register: Register) -> Html:
     rows = [
         (
             el("code", each.identifier),
-            f"ceremony {each.ceremony}, {each.time[:10]}",
+            f"{each.told}, {each.time[:10]}",
             " ".join(p for p in each.record.plan.positions if p in each.destroyed) or "none",
             el("strong", " ".join(each.may_exist) or "none"),
             each.advice,

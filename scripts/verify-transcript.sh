@@ -149,7 +149,7 @@ def bag($e): $e.body as $b | "\($b.position) \($b.set_identifier)" as $share | .
       | .lies[$share] = $b.bag | .looked[$b.position] = "closed"
     else need([$b.set_identifier] - [(.key_record, (if .kind == "transfer" then .formers[] else empty end)) // "" | .[:20]] == []; "STO-01"; "a bag of a retired set")
       | need(if $b.state == "missing" then $b.bag == null else ($b.bag == .lies[$share]) == ($b.state != "replaced") end; "STO-01"; "not the bag that was closed last")
-      | .looked[$b.position] = (if $b.state == "missing" then "missing" else "open" end)
+      | .looked[$b.position] = (if $b.state == "missing" then "missing" else "open" end) | .bags += {($b.bag // ""): true}
       | .bagged[$b.position] = $b.set_identifier | if $b.state == "intact" or $b.set_identifier != (.key_record // "")[:20] then . else .cut = true | .excepted["STO-02"] = false end end;
 def bagged: need([.looked[] | select(. == "open")] == []; "SEC-02"; "a share lies in no bag at the end")
   | need(.kind != "transfer" or (.cut | not) or .excepted["STO-02"]; "STO-02"; "a bag was not intact, and nobody excepted that");

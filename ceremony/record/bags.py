@@ -24,7 +24,7 @@ class Bags:
     """What a register says of bags."""
 
     used: Mapping[str, str] = field(default_factory=dict)
-    """Number -> the position whose share was closed in it."""
+    """Number -> the position whose share was closed in it, or came in it."""
     closed: Mapping[Share, str] = field(default_factory=dict)
     """The bag that each share was put into last."""
 
@@ -34,6 +34,8 @@ class Bags:
         for body in (e.body for e in found):
             if isinstance(body, entries.BagClosed):
                 now = now.put((body.position, body.set_identifier), body.bag)
+            elif isinstance(body, entries.BagOpened) and body.bag is not None:  # also one that took the place of the right one
+                now = replace(now, used={**now.used, body.bag: body.position})
             elif isinstance(body, entries.Custody) and body.record.event == "in":
                 for position, bag in (body.record.bags or {}).items():
                     now = now.put((position, body.record.set_identifier or ""), bag)

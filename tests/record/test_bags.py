@@ -69,6 +69,17 @@ STATES = (
 )
 
 
+@pytest.mark.control("STO-01")
+def test_a_bag_that_took_the_place_of_the_right_one_is_used_as_well(tmp_path: Path) -> None:
+    opened = at("check", OPENED, "B3", STATES[1])
+    closed = at("check", CLOSED, "B3", lambda b: [replace(b, bag="XY-99")])
+
+    def change(where: str, actor: str, body: Any) -> Iterable[sample.Entry]:
+        return [entry for first in opened(where, actor, body) for entry in closed(where, *first)]
+
+    both(ended(tmp_path / "register", checked, change), "STO-01")
+
+
 @pytest.mark.control("STO-02")
 @pytest.mark.parametrize("what", STATES)
 def test_a_bag_that_is_not_intact_halts_a_transfer(what: Any, tmp_path: Path) -> None:

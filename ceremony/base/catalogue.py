@@ -342,7 +342,8 @@ _SEC = {
     "SEC-02": Control(
         "A new bag, two signatures, a hand-over and a return slip for each site",
         ("bag-closed", "signature", "custody"),
-        "the slips are custody records, of each safe; a bag that is not back in one after 7 days is told as overdue, and stops nothing",
+        "the slips are custody records, of each safe; a bag that is not back in one after 7 days is told as overdue, and stops nothing;"
+        " of a share that was checked with nobody else there the second signature is the safe's",
     ),
     "SEC-03": Control("Every session object in the HSM is destroyed and its absence enumerated", ("absent",)),
     "SEC-04": Control(

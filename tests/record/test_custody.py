@@ -291,6 +291,6 @@ def test_what_may_still_exist_of_a_retired_set_is_told(desk: Desk) -> None:
     now = "2026-11-20T12:00:00Z"
     old = Retired(desk.made.key_record, 5, now, frozenset({"A1", "A2"}))
     shown = "\n".join(line for block in status(desk.book.custody, desk.made.charter, now, (old,)) for line in block)
-    assert "A3 B1 B2 B3 C1 C2 C3 D1 D2 D3 may" in shown
+    assert "A3 B1 B2 B3 C1 C2 C3 D1 D2 D3 may still exist" in " ".join(shown.split())
     assert "ONLY A NEW KEY AND A SWEEP ARE SAFE (SEC-05)" in " ".join(shown.split())
     assert max(map(len, shown.splitlines())) <= 78

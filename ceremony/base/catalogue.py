@@ -57,7 +57,7 @@ _SET = {
     "SET-06": Control(
         "Steps are done in the order of the script and none is left out",
         ("step",),
-        "there is no form for an exception in this release: an order that differs is refused",
+        "an order that differs is refused: no exception leaves a step out, a form excepts one control (`x` at a prompt)",
     ),
     "SET-07": Control(
         "Nobody takes part whose identity check, background check, training or acknowledgement is missing or too old",
@@ -143,7 +143,7 @@ _STO = {
     "STO-08": Control(
         "Fewer sites than the threshold lie in one jurisdiction; which jurisdictions could freeze the funds is said",
         ("file",),
-        "the exception form is not in this release: more sites are refused",
+        "the exception stands in the charter, over its signatures; it has no form in a ceremony",
         excepted=True,
     ),
     "STO-09": Control(
@@ -362,7 +362,9 @@ _AUD = {
         "Any edited, dropped, moved, added, repeated or torn line, and any changed file, is refused by stock tools too", (EVERY,)
     ),
     "AUD-02": Control(
-        "Checkpoints are signed by administrator and witness at each phase's end, by everyone at opening and adjournment", ("signature",)
+        "Checkpoints are signed by administrator and witness at each phase's end, and over everything before a ceremony is void; by"
+        " everyone at opening and adjournment",
+        ("signature",),
     ),
     "AUD-03": Control("A ceremony continues the head of the one before it; a fork is refused", ("opened",)),
     "AUD-04": Control(
@@ -375,7 +377,11 @@ _AUD = {
         instead="the register and the report; no image hash, no HSM dump, no evidence map",
     ),
     "AUD-07": Control("Retention is stated, and a second write-once copy is receipted", instead="keep copies by your own rules"),
-    "AUD-08": Control("Ceremonies are numbered without a gap, one is open at most, and a void one stays visible", ("opened", "closed")),
+    "AUD-08": Control(
+        "Ceremonies are numbered without a gap, one is open at most, and a void one stays visible; what opens, makes or destroys shares,"
+        " uses the key or changes what counts stands only in a ceremony whose kind has a step for it",
+        ("opened", "closed"),
+    ),
     "AUD-09": Control("Genesis and head come from outside the folder; without both, no verifier says VERIFIED"),
     "AUD-10": Control(
         "A register older than a closing slip, an authorization or a card is refused as rolled back", ("authorized", "slip-read")

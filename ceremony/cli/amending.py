@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
+from typing import TypeVar, get_args
 
 import click
 
@@ -34,6 +35,8 @@ from shares.plan import SchemeName
 from transfer.authorization import Authorization
 
 __all__ = ["charter", "policy"]
+
+T = TypeVar("T")
 
 _HSM = ("label", "serial", "manufacturer", "model", "firmware")
 _register = click.option("--register", "folder", type=papers.FILE, required=True, help="A copy of the register.")
@@ -124,12 +127,24 @@ def _people(before: Charter, enrolments: tuple[Path, ...], removed: tuple[str, .
 @click.option("--against", type=papers.FILE, help="The charter before it: what changes is told, too.")
 def explain_charter(file: Path, against: Path | None) -> None:
     """Say in plain English who can do what under a charter. No signature is looked at."""
-    found = charters.read(file)
-    said = [charter_explained(found)]
+    _explained(file, against, charters.read, check_follows, charter_difference, charter_explained)
+
+
+def _explained(  # noqa: PLR0913, PLR0917 (two files, and what is done with their kind)
+    file: Path,
+    against: Path | None,
+    read: Callable[[Path], T],
+    follows: Callable[[T, T], None],
+    difference: Callable[[T, T], Sequence[str]],
+    explained: Callable[[T], Sequence[str]],
+) -> None:
+    """What changes against the one before it, if that was given; then the whole in plain English."""
+    found = read(file)
+    said = [explained(found)]
     if against is not None:
-        before = charters.read(against)
-        check_follows(before, found)
-        said.insert(0, charter_difference(before, found))
+        before = read(against)
+        follows(before, found)
+        said.insert(0, difference(before, found))
     papers.pages(*said)
 
 
@@ -204,13 +219,7 @@ def _succession(book: Register, proposal: Ceremony, now: str) -> Succession:
 @click.option("--against", type=papers.FILE, help="The policy before it: what changes is told, too.")
 def explain_policy(file: Path, against: Path | None) -> None:
     """Say in plain English what a policy allows and refuses, with exact amounts. No signature is looked at."""
-    found = policies.read(file)
-    said = [policy_explained(found)]
-    if against is not None:
-        before = policies.read(against)
-        policies.check_follows(found, before)
-        said.insert(0, policy_difference(before, found))
-    papers.pages(*said)
+    _explained(file, against, policies.read, lambda b, f: policies.check_follows(f, b), policy_difference, policy_explained)
 
 
 @policy.command("check")

@@ -19,7 +19,7 @@ from ceremony.record.sets import Sealed, sealed_after
 from ceremony.record.sweeping import account as spent_account
 from ceremony.record.sweeping import founded_on, opens
 from transfer.agree import check_fee, check_payment, check_place
-from transfer.authorization import Authorization, Confirmation, binds, check_confirmation, check_officers, check_valid
+from transfer.authorization import Authorization, Confirmation, binds, check_confirmation, check_head, check_officers, check_valid
 from transfer.bitcoin.reading import review
 from transfer.bitcoin.snapshot import Snapshot, checked
 from transfer.limits import Policy, check_limits, check_payees
@@ -101,8 +101,7 @@ def _check_authorization(ceremony: Ceremony, ledger: Ledger, known: Known, heads
     account = charter.account(wanted.account)
     bound = {"mark": charter.mark, "genesis": ledger.genesis, "charter": charter.digest, "policy": known.policy.digest}
     binds(wanted, {**bound, "chain": account.chain, "network": account.network})
-    if wanted.register_head not in heads:
-        differs("AUD-10", ceremony, "the head that its authorization names", wanted.register_head, "a head of this register, before it")
+    check_head(wanted, heads, ceremony.prev)
     keys = {member.person: member.key for member in charter.people}
     signers.signed_by(ceremony, "authorization", OFFICERS, "AUT-02")
     check_officers(wanted, ceremony.signatures("authorization"), keys)

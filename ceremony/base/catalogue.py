@@ -126,7 +126,8 @@ _STO = {
     "STO-03": Control("Access to a safe is recorded with full name, time, reason and management's approval", ("custody",)),
     "STO-04": Control(
         "A movement has its authorization, tracking and a signature at arrival; an overdue one raises an alarm",
-        ("custody",),
+        ("custody", "excepted"),
+        "a form of both officers lets in one record of a movement that lacks its authorization, the record before it, or its receiver",
         excepted=True,
     ),
     "STO-05": Control("A share at rest is encrypted and authenticated; a light profile is refused in production", ("sealing",)),

@@ -10,12 +10,13 @@ from typing import Any, TypeVar, get_args
 import click
 
 from ceremony.base import signatures
-from ceremony.base.control import Undecided, refuse
+from ceremony.base.control import Refused, Undecided, refuse
 from ceremony.base.data import Malformed, load
 from ceremony.base.files import read_file
 from ceremony.cli import papers
 from ceremony.cli.authorize import fresh_identifier
 from ceremony.record.custody import NAMESPACE, OFFICERS, BagState, CustodyRecord, Decision, Event
+from ceremony.record.exceptional import may_be_excepted
 from ceremony.record.former import formers
 from ceremony.record.register import Register
 from ceremony.record.retired import retired
@@ -65,12 +66,26 @@ def drafted(command: F) -> Callable[..., object]:
         )
         papers.made(found, "custody record")
         everybody = (*found.people, *OFFICERS)
-        check_record(book.custody, book.bags, book.sets.retired, found, everybody, now)
+        refused = _checked(book, found, everybody, now)
         papers.write(output, found)
-        told = (loss(book.custody, book.charter, found.positions),) if found.event == "lost" else ()
+        told = [loss(book.custody, book.charter, found.positions)] if found.event == "lost" else []
+        told += [papers.wrapped(refused)] if refused else []
         papers.pages(record_lines(found, book.charter), *told)
 
     return run
+
+
+def _checked(book: Register, found: CustodyRecord, signers: Sequence[str], now: str) -> Refused | None:
+    """A record that could come into the register: as it is, or, as the refusal that is returned says, by a form of both officers."""
+    known = (book.custody, book.bags, book.sets.retired, found, signers, now)
+    try:
+        check_record(*known)
+    except Refused as refused:
+        if not may_be_excepted(refused.identifier):
+            raise
+        check_record(*known, excepted=True)
+        return refused
+    return None
 
 
 def _event(event: Event, people: Sequence[str], **own: Any) -> dict[str, Any]:
@@ -175,7 +190,7 @@ def destroyed(positions: tuple[str, ...], how: str, identifier: str | None, peop
 @click.option("--decision", "decided", type=click.Choice(get_args(Decision)), required=True)
 @drafted
 def decision(positions: tuple[str, ...], decided: Decision) -> dict[str, Any]:
-    """What both officers make of a loss, a doubtful bag, or a custodian who was replaced (STO-07)."""
+    """What both officers make of a loss, a doubtful bag, a share that was not opened, or a custodian who was replaced (STO-07)."""
     return _event("decision", OFFICERS, positions=tuple(sorted(positions)), decision=decided)
 
 

@@ -75,6 +75,12 @@ def granted(state: State) -> frozenset[str]:
     return frozenset(body.control for body in state.all(entries.Excepted))
 
 
+def movement(state: State) -> bool:
+    """STO-04: whether both officers except the movement that the next custody record tells. A form counts for one record."""
+    since = state.since(entries.Custody)
+    return "STO-04" in granted(since if since.entries else state)
+
+
 def pending(state: State) -> entries.File | None:
     """The newest form that was written and is not granted yet, if there is one."""
     done = {body.file for body in state.all(entries.Excepted)}

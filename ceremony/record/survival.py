@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import combinations
 
-from shares.survival import Group, Survival
+from ceremony.record.whereabouts import WHERE, Custody, Share
+from shares.survival import Group, survival
 
 _MOST = 6
 """Groups that are told one by one; more are counted."""
 
 
-def survives(found: Survival) -> tuple[str, ...]:
-    """Each loss that the key survives, one sentence each; or that there is no quorum at all."""
+SURVIVES, NO_QUORUM = "Today the key survives the loss of", "NO QUORUM today"
+
+
+def survives(custody: Custody, lost: Collection[str] = ()) -> tuple[str, tuple[str, ...]]:
+    """A title, and each loss that the key survives once these shares are lost, too, one sentence each; or, where no quorum can be opened
+    today, that title, whether the key still exists, and what would bring a quorum back."""
+    plan, able = custody.of, custody.able - set(lost)
+    found = survival(plan, able)
     if not found.enough:
-        return ("NO QUORUM: too few shares can be opened. Nothing can be signed, and nobody can recover the key.",)
+        return NO_QUORUM, _without(custody, able, lost)
     told = []
     if found.sites:
         told.append(f"{_any(found.sites, 'whole site')}")
@@ -23,9 +30,34 @@ def survives(found: Survival) -> tuple[str, ...]:
     told += [f"{_any(sites, 'whole site')} and {_so_many(each, 'custodian')} at each of the others" for sites, each in found.both]
     if found.shares:
         told.append(f"{_any(found.shares, 'share')}, wherever {'they are' if found.shares > 1 else 'it is'}")
-    if not told:
-        return ("NOTHING more: whichever share is lost next, there may be no quorum left.",)
-    return tuple(told)
+    return SURVIVES, tuple(told or ("NOTHING more: whichever share is lost next, there may be no quorum left.",))
+
+
+def _without(custody: Custody, able: Collection[str], lost: Collection[str]) -> tuple[str, ...]:
+    """What can be opened today is not what exists: a share that moves, or whose passphrase is not known today, is not gone."""
+    plan, there = custody.of, custody.existing - set(lost)
+    gone = {p for p, share in custody.shares.items() if share.place == "destroyed"}
+    said = f"{len(plan.sites_open(able))} of the {plan.site_threshold} sites that are needed can open, so nothing can be signed."
+    if plan.enough(there):
+        left = "The key is not gone: enough of its shares exist."
+    elif plan.enough(set(plan.positions) - gone):
+        left = "Too few of its shares are known to exist: the key is gone unless lost ones are found."
+    else:
+        return said, "THE KEY IS GONE with this set: too many of its shares were destroyed."
+    ways = []
+    for site in plan.sites:
+        lacking = site.threshold - sum(p in able for p in site.positions)
+        waiting = [f"{p} ({_why(custody.shares[p], p in lost)})" for p in site.positions if p not in able and p not in gone]
+        if 0 < lacking <= len(waiting):
+            ways.append(f"Site {site.letter} opens again with {lacking} of: {', '.join(waiting)}.")
+    return said, left, *ways
+
+
+def _why(share: Share, lost: bool) -> str:
+    """Why a share cannot be opened today."""
+    if lost or share.place in ("lost", "moving"):
+        return WHERE["lost" if lost else share.place]
+    return "a former custodian's passphrase" if share.former else share.unopened
 
 
 def _any(count: int, what: str) -> str:

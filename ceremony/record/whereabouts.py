@@ -13,7 +13,7 @@ from typing import Literal, NoReturn
 from ceremony.base.control import control, refuse
 from ceremony.record import entries
 from ceremony.record.bags import INTACT, Bags
-from ceremony.record.custody import CustodyRecord, check_signers
+from ceremony.record.custody import BY_FORM, CustodyRecord, check_signers
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.state import Recorded, State
 from shares.plan import Plan
@@ -27,9 +27,6 @@ WHERE: Mapping[Place, str] = MappingProxyType(
 DECIDE, RETURN, PROVE = timedelta(days=14), timedelta(days=7), timedelta(days=4 * 92)
 """How long officers have for a decision, a share may be out of its safe, and a proof of a share is good (DRL-02: four drills)."""
 
-FAILED = "its check at its own site failed"
-"""STO-10: a question that a later proof answers, too."""
-
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -37,6 +34,8 @@ class Question:
 
     since: str
     what: str
+    proof: bool = False
+    """STO-10: whether a later proof of the share answers it, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,9 +80,20 @@ class Custody:
     """Identifiers of the records that are in the register."""
 
     @property
+    def of(self) -> Plan:
+        """The plan of the set in use, where there is a key."""
+        assert self.plan is not None  # noqa: S101 (who asks has looked that there is one)
+        return self.plan
+
+    @property
     def able(self) -> frozenset[str]:
         """Positions whose shares can be opened now."""
         return frozenset(p for p, share in self.shares.items() if share.able)
+
+    @property
+    def existing(self) -> frozenset[str]:
+        """Positions whose shares exist, as far as is known, whether they can be opened now or not."""
+        return frozenset(p for p, share in self.shares.items() if share.place not in ("lost", "destroyed"))
 
     @property
     def missing(self) -> frozenset[str]:
@@ -121,13 +131,12 @@ class Custody:
             return self._put(replace(share, bag=body.bag, since=time, told=f"closed in ceremony {number}", alone=few))
         if isinstance(body, entries.Proven | entries.Healthy):
             proven = body.at if isinstance(body, entries.Healthy) else time
-            left = tuple(question for question in share.questions if not question.what.startswith(FAILED))
+            left = tuple(question for question in share.questions if not question.proof)
             return self._put(replace(share, proven=proven, unopened="", questions=left))
         if isinstance(body, entries.Unhealthy):
-            wrong = Question(body.at, f"{FAILED}: {body.why}")
-            return self._put(replace(share, unopened=body.why, questions=(*share.questions, wrong)))
-        if isinstance(body, entries.SetAside) and "wrong passphrases" in body.reason:
-            return self._put(replace(share, unopened="three wrong passphrases"))
+            return self._put(_shut(share, body.at, body.why, "its check at its own site failed"))
+        if isinstance(body, entries.SetAside):
+            return self._put(_shut(share, time, body.reason, f"it could not be opened in ceremony {number}"))
         return self
 
     def _ordered(self, body: entries.Ordered, time: str) -> Custody:
@@ -173,6 +182,12 @@ class Custody:
         for position in found.positions:
             now = now._put(_moved(now.shares[position], found))
         return now
+
+
+def _shut(share: Share, since: str, why: str, what: str) -> Share:
+    """Its custodian could not open it: that is asked about, once, until it is proven or decided (STO-07, STO-10)."""
+    asked = () if any(question.proof for question in share.questions) else (Question(since, f"{what}: {why}", proof=True),)
+    return replace(share, unopened=why, questions=(*share.questions, *asked))
 
 
 def _moved(share: Share, found: CustodyRecord) -> Share:
@@ -230,11 +245,20 @@ def undecided(custody: Custody) -> tuple[tuple[str, Question], ...]:
 
 
 def check_record(  # noqa: PLR0913, PLR0917 (what the register says before it, the record, who signed it, and when)
-    custody: Custody, bags: Bags, retired: Collection[str], found: CustodyRecord, signers: Collection[str], now: str
+    custody: Custody,
+    bags: Bags,
+    retired: Collection[str],
+    found: CustodyRecord,
+    signers: Collection[str],
+    now: str,
+    *,
+    excepted: bool = False,
 ) -> None:
     """Everything that a record must hold to, against what the register says before it: signed as its event demands, new, of the set in
-    use, later than the last thing that is known of each share, and possible from there. Of a retired set shares can only be destroyed."""
-    check_signers(found, signers)
+    use, later than the last thing that is known of each share, and possible from there. Of a retired set shares can only be destroyed.
+
+    `excepted`: both officers except this movement (STO-04): it may lack its authorization, its hand-over, or its receiver."""
+    check_signers(found, signers, excepted=excepted)
     if found.identifier in custody.taken:
         _not_so("AUT-05", found, "it is in the register already", "a record that was not taken in before")
     if found.time > now:
@@ -250,12 +274,12 @@ def check_record(  # noqa: PLR0913, PLR0917 (what the register says before it, t
     for position in found.positions:
         share = custody.shares.get(position)
         if share is None:
-            _not_so("STO-04", found, position, "positions of the set in use")
+            _not_so("AUD-08", found, position, "positions of the set in use")
         if found.time < share.since:
             _not_so(
-                "STO-04", found, f"{position} at {found.time}", f"later than {share.since}, when it was {WHERE[share.place]} ({share.told})"
+                "AUD-08", found, f"{position} at {found.time}", f"later than {share.since}, when it was {WHERE[share.place]} ({share.told})"
             )
-        _check_possible(share, found)
+        _check_possible(share, found, excepted=excepted)
         _check_bag(bags, share, found)
         bags = bags.put((position, ""), found.bags[position]) if found.event == "in" and found.bags else bags
 
@@ -272,14 +296,28 @@ _FROM: Mapping[str, tuple[Place, ...]] = {
 """Event -> where a share can be before it."""
 
 
-def _check_possible(share: Share, found: CustodyRecord) -> None:
+MOVES, MOVABLE = ("hand-over", "arrived"), ("custodian", "safe", "moving")
+"""Movements, and where a share can be before one that both officers except: handed over or arrived without the record before it."""
+
+
+def _check_possible(share: Share, found: CustodyRecord, *, excepted: bool) -> None:
     if found.event == "decision":
         if not share.questions:
-            _not_so("STO-07", found, f"nothing is asked about {share.position}", "a share that is lost, doubtful, or somebody else's")
-    elif share.place not in _FROM[found.event]:
+            _not_so(
+                "STO-07",
+                found,
+                f"nothing is asked about {share.position}",
+                "a share that is lost, doubtful, not opened, or somebody else's",
+            )
+        return
+    moved = found.event in MOVES and share.place in MOVABLE
+    if moved and excepted:
+        return
+    if share.place not in _FROM[found.event]:
         where = f"{share.position} is {WHERE[share.place]} since {share.since[:10]} ({share.told})"
-        _not_so("STO-04", found, where, f"a share that is {' or '.join(WHERE[place] for place in _FROM[found.event])}")
-    elif found.event == "arrived" and found.people[0] != share.receiver:
+        from_there = f"a share that is {' or '.join(WHERE[place] for place in _FROM[found.event])}"
+        _not_so("STO-04" if moved else "AUD-08", found, where, from_there)
+    if found.event == "arrived" and found.people[0] != share.receiver:
         _not_so("STO-04", found, f"received by {found.people[0]}", f"by {share.receiver}, to whom it was sent")
 
 
@@ -315,5 +353,6 @@ def _not_so(identifier: str, found: CustodyRecord, what: str, expected: str) -> 
         f"custody record {found.identifier} ({found.event})",
         found=what,
         expected=expected,
-        do="Compare with `ceremony custody status`. What happened before is recorded and taken in first; else draft it again.",
+        do="Compare with `ceremony custody status`. What happened before is recorded and taken in first; else draft it again."
+        + (f" {BY_FORM}" if identifier == "STO-04" else ""),
     )

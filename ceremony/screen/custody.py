@@ -11,11 +11,10 @@ from ceremony.record.custody import APPROVED, CustodyRecord, must_sign
 from ceremony.record.drills import day
 from ceremony.record.former import Former
 from ceremony.record.retired import Retired
-from ceremony.record.survival import compel, freeze, survives
+from ceremony.record.survival import SURVIVES, compel, freeze, survives
 from ceremony.record.whereabouts import WHERE, Custody, Share, overdue, undecided
 from ceremony.screen.panels import WIDTH, Block, field
-from shares.plan import Plan
-from shares.survival import compelling, freezing, quorums, still_needed, survival
+from shares.survival import compelling, freezing, quorums, still_needed
 from transfer.limits import moment
 
 TOLD: Mapping[str, str] = MappingProxyType(
@@ -84,7 +83,7 @@ def grid(custody: Custody, charter: Charter, now: str) -> tuple[str, ...]:
     late = {each.position for each in overdue(custody, now)}
     places = {site.letter: f"{site.name}, {site.jurisdiction}" for site in charter.sites}
     rows = []
-    for site in _plan(custody).sites:
+    for site in custody.of.sites:
         cells = [f"{p} {letter(custody.shares[p])}{'!' if p in late else ' '}" for p in site.positions]
         can = sum(custody.shares[p].able for p in site.positions)
         state = f"{can} of {site.members} can open" + ("" if can >= site.threshold else f", needs {site.threshold}: SHUT")
@@ -93,21 +92,14 @@ def grid(custody: Custody, charter: Charter, now: str) -> tuple[str, ...]:
     return tuple(f"  {cells.ljust(wide)}  {state}"[:WIDTH].rstrip() for cells, state in rows)
 
 
-def _plan(custody: Custody) -> Plan:
-    assert custody.plan is not None  # noqa: S101 (who asks has looked that there is a key)
-    return custody.plan
-
-
 def status(custody: Custody, charter: Charter, now: str, old: Sequence[Retired] = (), before: Sequence[Former] = ()) -> tuple[Block, ...]:
     """The picture, what the key survives today, what is overdue; the former keys (`before`) whose shares are needed still, and the
     retired sets (`old`); then each position. Blocks that stay on one page."""
-    plan = _plan(custody)
-    told = survives(survival(plan, custody.able))
     head = f"{charter.mark.upper()}  custody of set {custody.set_identifier}"
     return (
         (head + f"{now[:16].replace('T', ' ')} UTC".rjust(WIDTH - len(head)), "".ljust(WIDTH, "=")),
         (*grid(custody, charter, now), *(f"  {line}" for line in LETTERS)),
-        _survived(told),
+        _survived(custody),
         *late_lines(custody, now),
         *(field(f"FORMER {each.key.identifier[:7]}", _needed(each)) for each in before if not each.empty),
         *(field(f"RETIRED {each.identifier[:6]}", _existing(each)) for each in old),
@@ -127,9 +119,9 @@ def _existing(each: Retired) -> str:
     return f"set {each.identifier} ({each.told}): {' '.join(each.may_exist) or 'nothing'} may still exist. {each.advice}"
 
 
-def _survived(told: tuple[str, ...]) -> Block:
-    lead = "Today the key survives the loss of:"
-    return (lead, *(line for each in told for line in _item(each)))
+def _survived(custody: Custody, lost: Sequence[str] = ()) -> Block:
+    title, told = survives(custody, lost)
+    return (f"{title}:", *(line for each in told for line in _item(each)))
 
 
 def _item(text: str, start: str = "  - ") -> tuple[str, ...]:
@@ -160,7 +152,7 @@ def _row(share: Share, now: str) -> Block:
 
 def loss(custody: Custody, charter: Charter, positions: tuple[str, ...]) -> tuple[str, ...]:
     """What the key survives once these shares are lost: quorums left, by site and country; and what whoever finds them needs more."""
-    plan, able = _plan(custody), custody.able - set(positions)
+    plan, able, there = custody.of, custody.able - set(positions), custody.existing - set(positions)
     places = {site.letter: site.jurisdiction for site in charter.sites}
     theirs = custody.missing | set(positions)
     needed = still_needed(plan, theirs)
@@ -174,11 +166,11 @@ def loss(custody: Custody, charter: Charter, positions: tuple[str, ...]) -> tupl
         f"{quorums(plan, able)} of {quorums(plan, plan.positions)} smallest quorums are left, at sites {' '.join(openable) or 'none'}.",
         finder,
         "A sealed share alone opens nothing: its passphrase can only be guessed (STO-05).",
-        *(compel(compelling(plan, places, able), tuple(places.values())) if able else ()),
+        *(compel(compelling(plan, places, there), tuple(places.values())) if there else ()),
         *freeze(freezing(plan, places, able), tuple(places.values())),
         "Both officers decide within 14 days: reshare, a new key and a sweep, or accept (`ceremony custody decision`).",
     )
-    return (*_survived(survives(survival(plan, able))), "", *(line for each in sentences for line in _item(each)))
+    return (*_survived(custody, positions), "", *(line for each in sentences for line in _item(each)))
 
 
 FINE = "nothing is overdue, nothing waits for a decision"
@@ -186,8 +178,8 @@ FINE = "nothing is overdue, nothing waits for a decision"
 
 def brief(custody: Custody, now: str) -> tuple[str, str]:
     """Two lines for the screen that everybody opens first: what the key survives, and what is overdue or to be decided."""
-    told = survives(survival(_plan(custody), custody.able))
+    title, told = survives(custody)
     late, asked = overdue(custody, now), undecided(custody)
     worst = [f"{each.position} {each.what}" for each in late] or [f"{p}: decide by {_by(q.since)}, {q.what}" for p, q in asked]
     more = f", and {len(worst) - 1} more" if len(worst) > 1 else ""
-    return ("; ".join(told), (worst[0] + more) if worst else FINE)
+    return ("; ".join(told) if title == SURVIVES else f"{title}: {told[0]}", (worst[0] + more) if worst else FINE)

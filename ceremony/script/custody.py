@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from ceremony.base import signatures
@@ -9,15 +11,14 @@ from ceremony.base.control import refuse
 from ceremony.base.data import Malformed, load
 from ceremony.base.lines import sha256
 from ceremony.base.signatures import Signature
-from ceremony.record import entries
+from ceremony.record import entries, exceptional
 from ceremony.record.charter import Charter
 from ceremony.record.custody import NAMESPACE, CustodyRecord
 from ceremony.record.register import Register
-from ceremony.record.signed import read_signed
 from ceremony.record.whereabouts import check_record
 from ceremony.screen.custody import record_lines
 from ceremony.script.opening import take_signatures
-from ceremony.script.room import Room, Steps, last_step
+from ceremony.script.room import Room, Steps, last_step, read_as
 
 FILES = "custody"
 """What the command line gave: the paths, one in a line."""
@@ -27,12 +28,10 @@ def take(room: Room) -> Steps:
     """STO-01, STO-03, STO-04, STO-09: each record is checked against everything before it, shown, and taken in with its signatures.
 
     After an interruption the same files are given once more; those that are in the record already are passed over."""
-    for path in _given(room):
-        raw, signed = read_signed(path)
-        found = load(CustodyRecord, raw, path.name)
+    for raw, signed, found in _given(room):
         if any(body.record == found for body in room.state.all(entries.Custody)):
             continue
-        check(room.book, found, raw, signed, room.clock())
+        check(room.book, found, raw, signed, room.clock(), excepted=exceptional.movement(room.state))
         room.screen.fresh(record_lines(found, room.charter, tuple(s.signer for s in signed)))
         room.screen.enter("administrator and witness: this goes into the register.")
         name = f"custody-{sha256(raw)[:16]}.json"
@@ -44,12 +43,12 @@ def take(room: Room) -> Steps:
         raise Malformed(f"{', '.join(cut_off)}: taken in half when this was interrupted; give it once more: `ceremony custody take FILE`")
 
 
-def _given(room: Room) -> tuple[Path, ...]:
-    if FILES not in room.given and room.state.last(entries.Custody) is not None and not _cut_off(room):
-        return ()
-    if FILES not in room.given:
-        return (room.path(FILES, "the signed custody record"),)
-    return tuple(Path(line) for line in room.given[FILES].split("\n"))
+def _given(room: Room) -> Iterator[tuple[bytes, tuple[Signature, ...], CustodyRecord]]:
+    parse = partial(load, CustodyRecord)
+    if FILES in room.given:
+        yield from (read_as(parse, Path(line)) for line in room.given[FILES].split("\n"))
+    elif room.state.last(entries.Custody) is None or _cut_off(room):
+        yield room.signed(FILES, "the signed custody record", parse)
 
 
 def _cut_off(room: Room) -> list[str]:
@@ -58,12 +57,14 @@ def _cut_off(room: Room) -> list[str]:
     return [file.name for file in room.state.all(entries.File) if file.kind == "custody" and file.name not in taken]
 
 
-def check(book: Register, found: CustodyRecord, raw: bytes, signed: tuple[Signature, ...], now: str) -> None:
+def check(  # noqa: PLR0913 (a record, its signatures, and what it is compared with)
+    book: Register, found: CustodyRecord, raw: bytes, signed: tuple[Signature, ...], now: str, *, excepted: bool
+) -> None:
     """A record as the cold host takes it: of this register, of people of the charter, by their own signatures, and possible by now."""
     check_own(found, book.charter, book.genesis)
     for signature in signed:
         signatures.verify(signature, raw, book.charter.key(signature.signer), NAMESPACE)
-    check_record(book.custody, book.bags, book.sets.retired, found, [s.signer for s in signed], now)
+    check_record(book.custody, book.bags, book.sets.retired, found, [s.signer for s in signed], now, excepted=excepted)
 
 
 def check_own(found: CustodyRecord, charter: Charter, genesis: str) -> None:

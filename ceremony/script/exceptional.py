@@ -5,7 +5,6 @@ Neither is a switch. A form counts when both officers have signed it; who does n
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 from ceremony.base import signatures
@@ -28,8 +27,8 @@ NAMESPACE: signatures.Namespace = "exception@cold-ceremony"
 SENTENCE = r"[ -~]{3,500}"
 LIFTS = (
     "A form for AIR-01, STO-02, DRL-01 or BRD-05 lets the ceremony that it refused go on; one for ASM-03 ends a pause without one "
-    "of the two. "
-    "STO-08 is excepted in the charter. Forms for the others are recorded and reported, and lift nothing here."
+    "of the two; one for STO-04 lets in the next record of a hand-over or an arrival, which may lack its authorization, the record before "
+    "it, or its receiver. STO-08 is excepted in the charter. A form for SET-07 is recorded and reported, and lifts nothing here."
 )
 
 
@@ -115,7 +114,8 @@ _CARRIED = (
 
 def _carried(room: Room, name: str, form: ExceptionForm) -> Steps:
     """Officers' signatures over exactly this form, from a file beside a copy of it."""
-    path = Path(room.screen.ask("Path of the signed exception form: ", "the path of an existing file"))
+    path = room.path("exception", "the signed exception form")
+    del room.given["exception"]
     raw, signed = read_signed(path)
     if raw != dump(form):
         raise Malformed(f"{path}: this is another form, SHA-256 {sha256(raw)}; expected that of this ceremony, {form.digest}")

@@ -12,6 +12,11 @@ from tests.ceremony import rehearsal
 from tests.ceremony.eyes import Eyes
 from tests.ceremony.test_exceptions import both_verify, page_one
 
+SENT = [
+    ("what the control expects here: ", "an officer's signature before it leaves"),
+    ("what happened: ", "the officers were on one flight, and the flood came nearer"),
+    ("what was decided, and why it is safe: ", "it was the right thing to do; the bag was never opened"),
+]
 FORM = [
     ("what the control expects here: ", "a bag that is intact"),
     ("what happened: ", "the bag was cut at the airport, before two officers of the customs"),
@@ -92,8 +97,14 @@ def test_a_safe_is_opened_by_its_two_people_and_with_an_approval(authorized: Sta
     shown, code = rehearsal.run_broken(set_, "kill-after:file", words(set_, "take", "office/in.json"))
     assert rehearsal.types(set_)[-1] == "file"
     set_.cast.papers = {**set_.cast.papers, "the signed custody record": "office/in.json"}
+    set_.cast.instead = [
+        ("Path of the signed custody record: ", "office/im.json"),
+        ("Path of the signed custody record: ", "office/charter.json"),
+    ]
     shown, code = rehearsal.run(set_, "resume", *words(set_)[1:])
-    assert code == 0, shown[-2000:]
+    assert (code, set_.cast.instead) == (0, []), shown[-2000:]
+    assert "There is nothing at that path." in shown
+    assert "charter.json: " in shown, "what was found instead"
 
     drafted(set_, "out", ("A1", "A2"), "out", "--site", "A", "--bag", f"A1:{bag}", *by("A1", "A2"))
     shown, code = rehearsal.run(set_, *words(set_, "show", "office/out.json"))
@@ -117,8 +128,9 @@ def test_a_share_travels_and_is_lost(authorized: Stage) -> None:
     drafted(set_, "sent", ("A1",), *sent)
     shown, code = rehearsal.run(set_, *words(set_, "show", "office/sent.json"))
     assert (code, "STO-04" in shown) == (1, True), shown[-2000:]
-    rehearsal.run(set_, *words(set_, "sign", "office/sent.json", "--as", "cfo", "--key", demonstration.key("cfo")))
+    set_.cast.instead = [("x fills in the form; Enter stops here: ", "x"), *SENT]
     taken(set_, "sent")
+    assert (set_.cast.instead, rehearsal.refusals(set_), rehearsal.types(set_)[-5]) == ([], ["STO-04"], "excepted")
     shown, code = rehearsal.run(set_, *words(set_, "status"))
     assert code == 0, shown[-2000:]
     assert "A1 M  | A2 C " in shown

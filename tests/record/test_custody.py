@@ -19,9 +19,10 @@ from ceremony.record.report import report
 from ceremony.record.retired import Retired, _destroyed
 from ceremony.record.state import Recorded, State
 from ceremony.record.verify import verify
-from ceremony.record.whereabouts import check_record, overdue, undecided
-from ceremony.screen.custody import letter, loss, status
+from ceremony.record.whereabouts import Custody, check_record, overdue, undecided
+from ceremony.screen.custody import brief, letter, loss, status
 from tests.record.sample import Anchor, FastDesk, Play, Sample
+from tests.record.test_exceptional import form_of
 from tests.record.test_verify_stock import run as stock
 
 DAY = "2026-11-{:02}T12:00:00Z"
@@ -51,11 +52,25 @@ class Desk:
         common = {"mark": "practice", "genesis": self.made.founding.digest, "identifier": f"c-{self.number}"}
         return CustodyRecord(event=event, **{"time": DAY.format(self.day), **common, **given, **fields})  # type: ignore[arg-type]
 
-    def take(self, record: CustodyRecord, signers: Sequence[str], said: Callable[[CustodyRecord], CustodyRecord] = lambda r: r) -> Desk:
+    def take(
+        self,
+        record: CustodyRecord,
+        signers: Sequence[str],
+        said: Callable[[CustodyRecord], CustodyRecord] = lambda r: r,
+        *,
+        excepted: bool = False,
+        then: CustodyRecord | None = None,
+    ) -> Desk:
+        """One record in a ceremony of its own, and a second one after it. `excepted`: both officers signed a form for STO-04 before."""
         scribe = self.made.begin(self.number, "custody", "custody", self.head, DAY.format(self.day).replace("T12", "T13"))
-        scribe.keep("custody-1.json", "custody", dump(record))
-        scribe.sign_file("custody", "custody-1.json", signers)
-        scribe.add("tool", entries.Custody(file="custody-1.json", record=said(record)))
+        if excepted:
+            scribe.keep("exception-1.json", "exception", dump(form_of(scribe, control="STO-04")))
+            scribe.sign_file("exception", "exception-1.json", ("cfo", "cto"))
+            scribe.add("tool", entries.Excepted(control="STO-04", file="exception-1.json"))
+        for number, each in enumerate((record, *((then,) if then else ())), start=1):
+            scribe.keep(f"custody-{number}.json", "custody", dump(each))
+            scribe.sign_file("custody", f"custody-{number}.json", signers)
+            scribe.add("tool", entries.Custody(file=f"custody-{number}.json", record=said(each)))
         scribe.step("Custody records")
         scribe.step("Close")
         scribe.add("tool", entries.Closed(outcome="custody recorded", reason=record.event))
@@ -96,6 +111,7 @@ def desk(tmp_path: Path) -> Desk:
 
 A1 = {"A1": "A1-0001"}
 SENT = {"carrier": "courier 17", "due": DAY.format(20), "people": ("A1", "D1")}
+BY_D3: dict[str, Any] = {"bags": A1, "state": "intact", "people": ("D3", "D2")}
 
 
 def test_a_share_travels_and_comes_back(desk: Desk) -> None:
@@ -154,22 +170,44 @@ def test_a_safe_that_nobody_recorded(desk: Desk) -> None:
     ("what", "stock_too"),
     [
         (lambda d: d.take(d.record("hand-over", bags=A1, **SENT), ("A1", "D1")), True),  # no officer
-        (lambda d: d.take(d.record("hand-over", bags=A1, **SENT), ("D1", "cfo")), True),  # who gives it does not say so
-        (lambda d: _sent(d).take(d.record("arrived", bags=A1, state="intact", people=("D1", "D2")), ("D2",)), True),
-        (
-            lambda d: _sent(d).take(d.record("arrived", bags=A1, state="intact", people=("D3", "D2")), ("D2", "D3")),
-            False,
-        ),  # not the receiver
+        (lambda d: d.take(d.record("hand-over", bags=A1, **SENT), ("D1", "cfo"), excepted=True), True),  # who gives it does not say so
+        (lambda d: _sent(d).take(d.record("arrived", bags=A1, state="intact", people=("D1", "D2")), ("D2",), excepted=True), True),
+        (lambda d: _sent(d).take(d.record("arrived", **BY_D3), ("D2", "D3")), False),  # not the receiver
+        (lambda d: d.take(d.record("arrived", **BY_D3), ("D2", "D3")), False),  # nobody sent it
         (lambda d: _sent(d).take(d.record("hand-over", bags=A1, **SENT), ("A1", "cfo")), False),  # it is on its way
-        (lambda d: d.take(d.record("found", positions=("A1",)), IN), False),  # it was not lost
-        (lambda d: d.take(d.record("out", site="A", bags={"A2": "A2-0001"}, time=DAY.format(12)), OUT), False),  # before it was put in
-        (lambda d: d.take(d.record("lost", positions=("E1",)), IN), False),  # nobody's
     ],
 )
 def test_a_movement_that_cannot_be(desk: Desk, what: Taken, stock_too: bool) -> None:
     desk.safe().take(desk.record("out", site="A", bags=A1), OUT)
     what(desk)
     desk.refused("STO-04", stock_too=stock_too)
+
+
+@pytest.mark.parametrize(
+    ("event", "signers", "fields"),
+    [
+        ("found", IN, {"positions": ("A1",)}),  # it was not lost
+        ("out", OUT, {"site": "A", "bags": {"A2": "A2-0001"}, "time": DAY.format(12)}),  # before it was put in
+        ("lost", IN, {"positions": ("E1",)}),  # nobody's
+    ],
+)
+def test_what_contradicts_the_register_no_form_lets_in(desk: Desk, event: str, signers: Sequence[str], fields: dict[str, Any]) -> None:
+    desk.safe().take(desk.record("out", site="A", bags=A1), OUT)
+    desk.take(desk.record(event, **fields), signers, excepted=True).refused("AUD-08", stock_too=False)
+
+
+@pytest.mark.control("STO-04")
+def test_both_officers_let_a_movement_in_that_really_was_so(desk: Desk) -> None:
+    """Carried by somebody else, without its authorization, and received by somebody else: a form for each record, and for no other."""
+    desk.safe().take(desk.record("out", site="A", bags=A1), OUT)
+    desk.take(desk.record("hand-over", bags=A1, **SENT), ("A1",), excepted=True)
+    desk.take(desk.record("arrived", **BY_D3), ("D2", "D3"), excepted=True)
+    desk.both()
+    assert desk.book.custody.shares["A1"].told == "arrived, with D3"
+    assert "STO-04" in report(desk.book, verify(desk.folder, desk.made.founding.digest, desk.head)).decode()
+    again, then = (desk.record("hand-over", bags=A1, identifier=name, **SENT) for name in ("c-91", "c-92"))
+    desk.take(again, ("A1",), excepted=True, then=then)
+    desk.refused("STO-04")
 
 
 def _sent(desk: Desk) -> Desk:
@@ -254,10 +292,55 @@ def test_what_the_key_survives_is_shown_as_a_picture(desk: Desk) -> None:
     desk.take(desk.record("lost", positions=("B1", "B2")), IN)
     assert letter(desk.book.custody.shares["B1"]) == "L"
     shown = "\n".join(line for block in status(desk.book.custody, desk.made.charter, "2026-12-01T12:00:00Z") for line in block)
-    assert "NO QUORUM" in shown
+    assert "NO QUORUM today:\n  - 2 of the 3 sites that are needed can open, so nothing can be signed.\n" in shown
+    assert "the key is gone unless lost ones are found" in " ".join(shown.split())
     assert max(map(len, shown.splitlines())) <= 78
     desk.take(desk.record("lost", positions=("C1", "C2")), IN)
     assert "THE SHARES THAT ARE MISSING ARE A QUORUM" in "\n".join(loss(desk.book.custody, desk.made.charter, ("A1",)))
+
+
+def test_a_share_that_cannot_be_opened_today_is_not_gone(desk: Desk) -> None:
+    """A share on its way, one whose passphrase nobody knew, a former custodian's: each of them can bring the quorum back."""
+    now, book = "2026-11-20T12:00:00Z", desk.book.custody
+
+    def shown(**changed: dict[str, Any]) -> tuple[tuple[str, str], str]:
+        custody = replace(book, shares={**book.shares, **{p: replace(book.shares[p], **fields) for p, fields in changed.items()}})
+        lines = [line for block in status(custody, desk.made.charter, now) for line in block]
+        assert max(map(len, lines)) <= 78
+        return brief(custody, now), " ".join(" ".join(lines).split())
+
+    moving, shut = {"place": "moving"}, {"unopened": "three wrong passphrases"}
+    (survives, _), page = shown(A1=moving, A2=moving, B1=shut, B2={"former": True})
+    assert survives.startswith("NO QUORUM today: 2 of the 3 sites that are needed can open, so nothing can be signed.")
+    assert "The key is not gone: enough of its shares exist. - Site A opens again with 1 of: A1 (on its way), A2 (on its way)." in page
+    assert "Site B opens again with 1 of: B1 (three wrong passphrases), B2 (a former custodian's passphrase)." in page
+    gone = {"place": "destroyed"}
+    (_, _), page = shown(A1=gone, A2=gone, B1=gone, B2=gone, C1=moving)
+    assert "THE KEY IS GONE with this set" in page
+    assert "opens again" not in page
+
+
+@pytest.mark.control("STO-07")
+def test_a_share_that_could_not_be_opened_is_asked_about_until_it_is_proven(desk: Desk) -> None:
+    def after(custody: Custody, *bodies: Any) -> Custody:
+        lines = [Line(n, DAY.format(12 + n), "cd" * 32, "x", "A1", encode(body)) for n, body in enumerate(bodies, start=1)]
+        return custody.after(9, State(tuple(map(Recorded, lines, bodies))), None)
+
+    aside = entries.SetAside(position="A1", reason="three wrong passphrases")
+    custody = after(desk.book.custody, aside, aside)
+    assert [(p, q.since, q.what) for p, q in undecided(custody)] == [
+        ("A1", DAY.format(13), "it could not be opened in ceremony 9: three wrong passphrases")
+    ]
+    assert "A1" not in custody.able
+    assert [each.control for each in overdue(custody, DAY.format(28)) if each.position == "A1"] == ["STO-07", "SEC-02"]
+    lost = custody.recorded(desk.record("lost", positions=("A1",)))
+    proven = after(lost, entries.Proven(position="A1", number=1, sha256="ab" * 32))
+    assert [q.what for _, q in undecided(proven)] == ["it is lost"], "a proof answers its own question alone"
+    decision = desk.record("decision", positions=("A1",), decision="reshare", people=("cfo", "cto"), time=DAY.format(20))
+    check_record(custody, desk.book.bags, (), decision, ("cfo", "cto"), DAY.format(21))
+    decided = custody.recorded(decision)
+    assert undecided(decided) == ()
+    assert len(undecided(after(decided, aside))) == 1, "the next time it is asked again"
 
 
 @pytest.mark.control("STO-07")

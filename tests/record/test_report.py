@@ -117,6 +117,7 @@ def test_what_did_not_go_as_planned_is_on_page_one_and_in_the_verdict(page: Page
     assert "REC-04 the share of C3. Found: another commitment. Expected: the recorded one." in page.text
     assert "kept aside: torn-50-abcd.bytes" in page.text
     assert "C3: three wrong passphrases" in page.text
+    assert "C3: both officers decide, it could not be opened in ceremony 2: three wrong passphrases" in page.text
     assert "opener: memory locked not held: Operation not permitted (ceremony 2)" in page.text
     assert "AIR-04 swap is on: /dev/sda2 (ceremony 1, 2)" in page.text
 

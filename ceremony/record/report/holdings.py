@@ -14,7 +14,6 @@ from ceremony.record.report.tell import onto
 from ceremony.record.retired import retired
 from ceremony.record.survival import survives
 from ceremony.record.whereabouts import WHERE, overdue, undecided
-from shares.survival import survival
 from transfer.limits import Policy
 
 
@@ -176,8 +175,9 @@ def _custody(register: Register) -> Html:
     late = [f"{each.position}: {each.control} {each.what}" for each in overdue(custody, now)]
     asked = [f"{position}: both officers decide, {question.what}" for position, question in undecided(custody)]
     safes = [f"site {site}: {' and '.join(people)}" for site, people in sorted(custody.safes.items())]
+    title, survived = survives(custody)
     told: list[tuple[str, Node]] = [
-        ("Survives the loss of", lines(survives(survival(custody.plan, custody.able)))),
+        (title, lines(survived)),
         ("Safes", lines(safes or ["none is recorded"])),
         ("Overdue", lines(late or ["nothing"])),
         ("To be decided", lines(asked or ["nothing"])),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ceremony.base.data import load
 from ceremony.base.files import read_file
-from ceremony.record import entries, whereabouts
+from ceremony.record import entries, exceptional, whereabouts
 from ceremony.record.custody import CustodyRecord
 from ceremony.record.ledger import VOID, Ledger
 from ceremony.record.register import Ceremony
@@ -21,8 +21,9 @@ def check(ceremony: Ceremony, ledger: Ledger) -> None:
         if ceremony.kind != "custody":
             differs("AUD-08", ceremony, "a custody record", f"in a {ceremony.kind}", "in a ceremony of its own kind")
         _check_file(ceremony, ledger, entry)
-        signers = State(state.entries[:at]).signers("custody", entry.body.file)
-        whereabouts.check_record(custody, bags, ledger.sets.retired, entry.body.record, signers, entry.line.time)
+        before, found = State(state.entries[:at]), entry.body.record
+        signers, excepted = before.signers("custody", entry.body.file), exceptional.movement(before)
+        whereabouts.check_record(custody, bags, ledger.sets.retired, found, signers, entry.line.time, excepted=excepted)
         custody, bags = custody.recorded(entry.body.record), bags.after((entry,))
     closed = state.closed
     if ceremony.kind != "custody" or closed is None or closed.outcome == VOID:

@@ -25,7 +25,6 @@ from ceremony.record.chain import (
 from ceremony.record.charter import Charter
 from ceremony.record.ledger import PROPOSED
 from ceremony.record.register import Register
-from ceremony.record.signed import read_signed
 from ceremony.screen import panels
 from ceremony.screen.explain import RESHARE, charter_difference, policy_difference
 from ceremony.script.opening import take_signatures
@@ -92,16 +91,14 @@ def _wanted(room: Room) -> tuple[str, ...]:
 
 def _charter(room: Room, book: Register) -> Taken:
     """The signed charter, which follows the one in force."""
-    raw, signed = read_signed(room.path("charter", "the signed charter"))
-    after = charters.parse(raw, "charter")
+    raw, signed, after = room.signed("charter", "the signed charter", charters.parse)
     lost = check_amendment(book.charter, after, signed)
     return Taken(SignedCharter(charter=raw, signatures=signed), book.charter, after, lost)
 
 
 def _succession(room: Room, book: Register) -> Taken:
     """The charter that an earlier ceremony took in as a proposal, with the succession that was signed after the cool-off."""
-    raw, signed = read_signed(room.path("succession", "the signed succession"))
-    said = parse_succession(raw, "succession")
+    raw, signed, said = room.signed("succession", "the signed succession", parse_succession)
     proposal = next((c for c in book.ceremonies if c.head == said.proposed and c.state.closed and c.state.closed.outcome == PROPOSED), None)
     if proposal is None:
         _refuse("the succession names no proposal of this register", said.proposed, "the head of the ceremony that took the charter in")
@@ -127,8 +124,7 @@ def _succession(room: Room, book: Register) -> Taken:
 
 def _policy(room: Room, book: Register, charter: Charter) -> Rules:
     """The signed policy, which follows the one in force, under the charter that is in force then."""
-    raw, signed = read_signed(room.path("policy", "the signed policy"))
-    after = policy.parse(raw, "policy")
+    raw, signed, after = room.signed("policy", "the signed policy", policy.parse)
     policy.check(after, charter, book.genesis)
     policy.check_follows(after, book.policy)
     policy.verify_all(signed, raw, charter)

@@ -6,10 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from ceremony.base.control import Refused
-from ceremony.base.data import Malformed
+from ceremony.base.data import Malformed, load
 from ceremony.base.files import write_new
 from ceremony.base.lines import sha256
 from ceremony.base.signatures import Signature
@@ -19,7 +20,7 @@ from ceremony.record.signed import read_signed
 from ceremony.screen import panels
 from ceremony.screen.status import decide
 from ceremony.script.opening import custodians, take_signatures
-from ceremony.script.room import Room, Steps, refusal
+from ceremony.script.room import Room, Steps, read_as, refusal
 
 BETWEEN = "\n"
 """Between the paths that the command line gave."""
@@ -29,10 +30,9 @@ def take(room: Room) -> Steps:
     """STO-10: each record is checked against the register as it stands, and what does not count is told, recorded as refused, and left
     out. Where nobody proves a share here, one at least must count."""
     trouble: Refused | None = None
-    for path in _paths(room):
-        raw, signed = read_signed(path)
+    for name, raw, signed in _given(room):
         try:
-            yield from _one(room, path.name, raw, signed)
+            yield from _one(room, name, raw, signed)
         except Refused as wrong:
             trouble = wrong
             room.screen.say(str(wrong))
@@ -46,15 +46,26 @@ def take(room: Room) -> Steps:
         room.screen.show(panels.paragraph(decide(position, body.at, body.why, room.clock())))
 
 
-def _paths(room: Room) -> tuple[Path, ...]:
+Given = tuple[str, bytes, tuple[Signature, ...]]
+"""A record's name, bytes and signatures."""
+
+
+def _given(room: Room) -> tuple[Given, ...]:
     """What the command line gave; or, where staff alone is here, or a record was cut off while it was taken in, what is asked for."""
     given = room.given.pop("records", "")
     if given:
-        return tuple(Path(each) for each in given.split(BETWEEN))
+        return tuple((Path(each).name, *read_signed(Path(each))) for each in given.split(BETWEEN))
     if _cut_off(room) or not (custodians(room) or _told(room)):
-        path = room.path("record", "a health record, or of a folder of them")
-        return tuple(sorted(path.glob("health-*.json"))) if path.is_dir() else (path,)
+        return room.read("record", "a health record, or of a folder of them", _there)
     return ()
+
+
+def _there(path: Path) -> tuple[Given, ...]:
+    """One record, or all that lie in a folder."""
+    found = tuple(sorted(path.glob("health-*.json"))) if path.is_dir() else (path,)
+    if not found:
+        raise Malformed(f"{path}: no health record lies in this folder")
+    return tuple((each.name, *read_as(partial(load, health.HealthRecord), each)[:2]) for each in found)
 
 
 def _told(room: Room) -> frozenset[str]:

@@ -51,16 +51,14 @@ def adjourn_keygen(room: Room) -> Steps:
 def carry_out(room: Room) -> Steps:
     """EXP-01, EXP-02: the outbound bundle and the QR frames of the signed transaction, each read back before it counts. A
     transaction above 20 kB goes on the stick alone."""
-    out = room.path("out", "a new folder for the outbound bundle")
+    out = room.read("out", "a new folder for the outbound bundle", partial(_where, room), new=True)
     if _written_already(room, out):
         return  # people paused, or were cut off, while they signed that it is done
     checked = room.state.last(entries.Checked)
     assert checked is not None  # noqa: S101 (signing is done)
     raw = bytes.fromhex(room.raw("transaction").decode("ascii").strip())
     with room.screen.working("write the bundle and read it back"):
-        written = bundle.write(
-            _fresh(out), _contents(room), mark=room.state.opened.mark, ceremony=room.here.number, head=room.transcript.head
-        )
+        written = bundle.write(out, _contents(room), mark=room.state.opened.mark, ceremony=room.here.number, head=room.transcript.head)
     frames = ur.encode(raw) if len(raw) <= ur.MAX_PAYLOAD else ()
     if frames:
         with room.screen.working(f"draw {len(frames)} QR frame(s), each read back by two readers"):
@@ -96,18 +94,21 @@ def check_out(room: Room) -> None:
     """Before anybody is asked for anything: the bundle that was named on the command line can be written where it was named."""
     if "out" not in room.given or room.state.last(entries.Exported) is not None:
         return
-    out = _fresh(Path(room.given["out"]))
+    _where(room, Path(room.given["out"]))
+
+
+def _where(room: Room, out: Path) -> Path:
+    """A folder where the bundle lies already, or that can be made for it. What an earlier, interrupted run wrote is another bundle (of a
+    shorter transcript): it must not be mistaken for this."""
+    if _written_already(room, out):
+        return out
+    for path in (out, _frames(out)):
+        if os.path.lexists(path):
+            raise Malformed(f"{path}: is there already; give a new folder for the outbound bundle")
     if not out.absolute().parent.is_dir():
         raise Malformed(f"{out}: its folder is not there; insert the medium, or make the folder")
     if room.register.resolve() in out.resolve().parents:
         raise Malformed(f"{out}: lies in the register, where no other file may lie; give a folder outside of it")
-
-
-def _fresh(out: Path) -> Path:
-    """A folder that an earlier, interrupted run wrote is another bundle (of a shorter transcript): it must not be mistaken for this."""
-    for path in (out, _frames(out)):
-        if os.path.lexists(path):
-            raise Malformed(f"{path}: is there already; give a new folder for the outbound bundle")
     return out
 
 

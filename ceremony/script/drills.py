@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from ceremony.base.control import Refused
@@ -19,7 +20,7 @@ from transfer.limits import moment
 def rehearsed(room: Room) -> Steps:
     """DRL-02: the practice register is verified whole against its own slip, and its transfers by this charter's people count."""
     if room.state.last(entries.Rehearsed) is None:
-        folder = room.path("evidence", "the practice register")
+        folder = room.read("evidence", "the practice register", _folder)
         genesis, head = (_digest(room, name) for name in ("genesis", "head"))
         with room.screen.working("verify the whole practice register"):
             verdict = verify(folder, genesis, head)
@@ -38,6 +39,12 @@ def rehearsed(room: Room) -> Steps:
         *panels.field("caught there", ", ".join(f"{name} {ATTACKS[name]}" for name in found.refused) or "no attack"),
     ))  # fmt: skip
     room.screen.enter("administrator and witness: this is what was practised.")
+
+
+def _folder(path: Path) -> Path:
+    if not path.is_dir():
+        raise Malformed(f"{path}: expected a register, which is a folder")
+    return path
 
 
 def _digest(room: Room, name: str) -> str:

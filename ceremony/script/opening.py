@@ -12,7 +12,6 @@ from ceremony.record import entries, policy
 from ceremony.record.charter import SIGNERS
 from ceremony.record.exceptional import declined, said_no_now
 from ceremony.record.rules.people import FILE, HARDWARE, OWN_SHARE, RECOGNISED, check_factors
-from ceremony.record.signed import read_signed
 from ceremony.screen import panels
 from ceremony.script.exceptional import answer, check_agreed
 from ceremony.script.room import Entry, Room, Steps
@@ -21,15 +20,13 @@ from transfer.limits import Policy
 
 def constitution(room: Room) -> Steps:
     """SET-04: charter and policy, checked and signed, lie in the register before anything else happens."""
-    raw, signed = read_signed(room.path("charter", "the signed charter"))
-    charter = charters.parse(raw, "charter")
+    raw, signed, charter = room.signed("charter", "the signed charter", charters.parse)
     charters.verify_all(signed, raw, SIGNERS, charter, "charter@cold-ceremony")
     before, amended = room.book.last_policy, room.state.opened.ceremony > 1 and room.charter.number > 0
     if not amended:
         yield from room.keep("charter.json", "charter", raw)
         yield from take_signatures(room, signed, "charter@cold-ceremony", "charter", "charter.json")
-    raw, signed = read_signed(room.path("policy", "the signed policy"))
-    rules = policy.parse(raw, "policy")
+    raw, signed, rules = room.signed("policy", "the signed policy", policy.parse)
     if not (amended and rules == before):  # what an amendment took in counts already, by the charter of then
         yield from _policy(room, raw, signed, rules, before)
     room.screen.show(panels.words("genesis", room.genesis))

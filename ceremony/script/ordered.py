@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from functools import partial
 
 from ceremony.base.data import load
 from ceremony.base.signatures import Signature
@@ -11,7 +11,6 @@ from ceremony.record.chain import stayed
 from ceremony.record.charter import OFFICERS
 from ceremony.record.order import NAMESPACE, ORDERS, ShareOrder, bound, check_signed
 from ceremony.record.register import Register
-from ceremony.record.signed import read_signed
 from ceremony.screen.documents import order_explained
 from ceremony.script.opening import constitution, take_signatures
 from ceremony.script.room import Room, Steps
@@ -25,8 +24,7 @@ _WHO = {"reseal": "witness"}
 def take(room: Room) -> Steps:
     """AUT-01 to AUT-05: the order is of this register, charter and set, signed by both officers, valid now and unused. What an
     interruption left of it in the record is read from there."""
-    raw, signed = _given(room)
-    wanted = load(ShareOrder, raw, NAME)
+    raw, signed, wanted = _given(room)
     signed = tuple(s for s in signed if s.signer in OFFICERS)
     if room.state.last(entries.Ordered) is None:
         check_wanted(room.book, wanted, signed, room.state.opened.kind, room.clock())
@@ -80,8 +78,8 @@ def check_wanted(book: Register, wanted: ShareOrder, signed: tuple[Signature, ..
     check_valid(wanted, now)
 
 
-def _given(room: Room) -> tuple[bytes, tuple[Signature, ...]]:
+def _given(room: Room) -> tuple[bytes, tuple[Signature, ...], ShareOrder]:
     """The order that was taken in whole before an interruption, or the one of the command line."""
     if set(room.state.signers("share-order", NAME)) >= set(OFFICERS):
-        return room.raw("share-order"), room.here.signatures("share-order")
-    return read_signed(Path(room.path("order", "the signed share order")))
+        return room.raw("share-order"), room.here.signatures("share-order"), room.here.load(ShareOrder, "share-order")
+    return room.signed("order", "the signed share order", partial(load, ShareOrder))

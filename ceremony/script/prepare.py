@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterator, Sequence
 from datetime import timedelta
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -21,7 +22,6 @@ from ceremony.record.exceptional import granted
 from ceremony.record.policy import bound
 from ceremony.record.register import Ceremony, Register
 from ceremony.record.sets import KeySet
-from ceremony.record.signed import read_signed
 from ceremony.record.sweeping import account, account_of, founded_on, opens, spent_by
 from ceremony.screen import panels
 from ceremony.script import preflight
@@ -64,9 +64,7 @@ FALLBACK_RATE = 2_000
 def authorization(room: Room) -> Steps:
     """AUT-01 to AUT-08: the authorization is signed, confirmed, of this register, unspent and within the policy; granted here."""
     book = room.book
-    path = room.path("authorization", "the signed authorization")
-    raw, signed = read_signed(path)
-    wanted = load(Authorization, raw, path.name)
+    raw, signed, wanted = room.signed("authorization", "the signed authorization", partial(load, Authorization))
     signed = tuple(s for s in signed if s.signer in OFFICERS)
     said, confirmed = _asked(room) if wanted.payments else (None, ())
     _check_wanted(room, book, wanted, signed)
@@ -89,9 +87,7 @@ def authorization(room: Room) -> Steps:
 
 def _asked(room: Room) -> tuple[Confirmation, tuple[Signature, ...]]:
     """AUT-08: what the payees said, and the checker's signature over it."""
-    path = room.path("confirmation", "the signed confirmation of the payee")
-    raw, signed = read_signed(path)
-    said = load(Confirmation, raw, path.name)
+    _, signed, said = room.signed("confirmation", "the signed confirmation of the payee", partial(load, Confirmation))
     return said, tuple(s for s in signed if s.signer == said.checker)
 
 
@@ -321,15 +317,18 @@ def end_vault(room: Room, reason: str) -> Iterator[tuple[str, entries.VaultEnded
         yield ("tool", entries.VaultEnded(reason=reason))
 
 
+def _snapshot(path: Path) -> tuple[bytes, Snapshot]:
+    raw = read_file(path)
+    return raw, load(Snapshot, raw, path.name)
+
+
 def request(room: Room) -> Steps:
     """TXN-01, TXN-09: the snapshot is checked against itself, the signing request built once, and read by two readers."""
     book, here = room.book, room.here
     wanted = here.load(Authorization, "authorization")
     ours = spent_by(book, here)
     if room.state.file("request") is None:
-        path = room.path("snapshot", "the snapshot from the online host")
-        raw = read_file(path)
-        snapshot = load(Snapshot, raw, path.name)
+        raw, snapshot = room.read("snapshot", "the snapshot from the online host", _snapshot)
         _check_clock(room.clock(), snapshot)
         check_key(book, snapshot, wanted)
         built = _build(book, here.number, ours, snapshot, wanted)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from ceremony.base import signatures
 from ceremony.base.amounts import grouped
@@ -13,7 +14,6 @@ from ceremony.record import entries, exceptional
 from ceremony.record.charter import Charter
 from ceremony.record.claims import Claims, check_settlement, settles
 from ceremony.record.register import Ceremony, Register
-from ceremony.record.signed import read_signed
 from ceremony.record.sweeping import spent_by
 from ceremony.screen import panels
 from ceremony.script.opening import take_signatures
@@ -30,9 +30,7 @@ def take(room: Room) -> Steps:
     if WITHOUT in room.given or exceptional.pending(room.state) is not None or room.excepted("BRD-05"):
         _check_excepted(room)
         return
-    path = room.path("receipt", "the signed receipt")
-    raw, signed = read_signed(path)
-    receipt = load(Receipt, raw, path.name)
+    raw, signed, receipt = room.signed("receipt", "the signed receipt", partial(load, Receipt))
     check_receipt(room.book, receipt)
     claims = {claim.number: claim for claim in room.book.claims(room.here.number)}
     check_settlement(claims, receipt.txid, receipt.confirmations)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ceremony.base import signatures
 from ceremony.base.control import Refused, control, refuse
@@ -14,13 +16,14 @@ from ceremony.base.data import Malformed, printable
 from ceremony.base.files import read_file, write_new
 from ceremony.base.lines import sha256
 from ceremony.base.mark import permits
-from ceremony.base.signatures import Namespace
+from ceremony.base.signatures import Namespace, Signature
 from ceremony.machine.usb import ASKED, Watch
 from ceremony.record import entries, exceptional, sweeping
 from ceremony.record.charter import Charter
 from ceremony.record.checkpoint import statement
 from ceremony.record.register import Ceremony, Register
 from ceremony.record.sets import Carrier, KeySet
+from ceremony.record.signed import read_signed
 from ceremony.record.state import State
 from ceremony.record.transcript import Transcript
 from ceremony.screen.terminal import Terminal
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
 Entry = tuple[str, Any]
 """Who acted (a person or `tool`), and the entry's body (record/entries.py)."""
 Steps = Iterator[Entry]
+T = TypeVar("T")
 
 TRIES = 3
 """Times that a person may insert a medium, or a medium may be written, before the ceremony stands still."""
@@ -54,6 +58,12 @@ def last_step(room: Room) -> Steps:
     last = SCRIPTS[room.state.opened.kind][-1]
     if not room.state.done(last.number):
         yield ("tool", entries.Step(number=last.number, title=last.title))
+
+
+def read_as(parse: Callable[[bytes, str], T], path: Path) -> tuple[bytes, tuple[Signature, ...], T]:
+    """A signed document in a file: its bytes, its signatures, and what it is."""
+    raw, signed = read_signed(path)
+    return raw, signed, parse(raw, path.name)
 
 
 def _is_folder(path: Path) -> bool:
@@ -129,11 +139,35 @@ class Room:
         """Who can open a share of that set: its positions that the charter in force has, too."""
         return tuple(p for p in self.charter.custodians if p in self.plan.positions)
 
-    def path(self, name: str, what: str) -> Path:
-        """A path that the command line gave, or that is asked for now."""
-        if name not in self.given:
-            self.given[name] = self.screen.ask(f"Path of {what}: ", "the path of an existing file or folder")
+    def path(self, name: str, what: str, *, new: bool = False) -> Path:
+        """A path that the command line gave; or that is asked for now, until something lies there (`new`: or something could)."""
+        while name not in self.given:
+            typed = self.screen.ask(f"Path of {what}: ", "a path" if new else "the path of an existing file or folder")
+            if new or os.path.lexists(typed):
+                self.given[name] = typed
+            else:
+                self.screen.wipe()  # it may have been a passphrase, typed a prompt too early (GEN-09)
+                self.screen.say("There is nothing at that path. Look how the file is called, and type its path once more.")
         return Path(self.given[name])
+
+    def read(self, name: str, what: str, read: Callable[[Path], T], *, new: bool = False) -> T:
+        """What `read` makes of a path that the command line gave; one that is typed here, and is of something else, is asked for anew."""
+        while True:
+            typed = name not in self.given
+            path = self.path(name, what, new=new)
+            try:
+                return read(path)
+            except (Refused, Malformed) as wrong:
+                if not typed:
+                    raise
+                del self.given[name]
+                self.screen.say(str(wrong))
+                if isinstance(wrong, Refused):
+                    self.noted.append(("tool", refusal(wrong)))
+
+    def signed(self, name: str, what: str, parse: Callable[[bytes, str], T]) -> tuple[bytes, tuple[Signature, ...], T]:
+        """A signed document, likewise: its bytes, its signatures, and what it is. Nothing is verified here."""
+        return self.read(name, what, partial(read_as, parse))
 
     def medium(self, person: str) -> Path:
         """The folder of one person's own medium, asked for once in each run; media and keys may be connected from here on (AIR-03)."""

@@ -199,7 +199,7 @@ def found_charter(set_: Stage, serial: str) -> None:
     ]
     sites = [word for letter, name, country in set_.plot.sites for word in ("--site", f"{letter}:{name}:{country}:2")]
     new = (
-        "charter", "new", *enrolments, "--organisation", "Example Desk", "--mark", "practice", *sites,
+        "charter", "new", *enrolments, "--organisation", "Example Desk", "--room", "Bern, the cold room", "--mark", "practice", *sites,
         "--site-threshold", str(set_.plot.site_threshold),
         "--account", f"{ACCOUNT}:bitcoin:regtest:m/84h/1h/0h", "--hsm-label", LABEL, "--hsm-serial", serial,
         "--hsm-manufacturer", "SoftHSM project", "--hsm-model", "SoftHSM v2", "--hsm-firmware", "2.6",

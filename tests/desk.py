@@ -78,6 +78,7 @@ class Desk:
                 mark="practice",
                 number=0,
                 organisation="Desk Ltd",
+                room="Bern, the cold room",
                 issued=ADDED,
                 scheme="gf256",
                 kdf="light",

@@ -132,8 +132,9 @@ _STO = {
     ),
     "STO-05": Control("A share at rest is encrypted and authenticated; a light profile is refused in production", ("sealing",)),
     "STO-06": Control(
-        "The map of shares proves distinct sites, backups away from the place of use, and one share for each person",
-        instead="the charter has distinct positions, people and keys (SET-05); where things lie is not recorded",
+        "Each site is a place of its own, and none is the room of the ceremonies; a safe holds its own site's shares; a person has one",
+        ("file", "custody"),
+        "places are compared as the charter names them, people and keys by SET-05; how far apart places are nobody here sees",
     ),
     "STO-07": Control(
         "A charter that grants or revokes is signed as its predecessor demands, never by its subject alone; it is entered and signed by"

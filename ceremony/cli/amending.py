@@ -49,6 +49,7 @@ _register = click.option("--register", "folder", type=papers.FILE, required=True
 @click.option("--remove", "removed", multiple=True, metavar="POSITION", help="A position that is no more: repeatable.")
 @click.option("--site", "sites", multiple=True, metavar="A:NAME:CC:N", help="All sites, instead of those before: repeatable.")
 @click.option("--site-threshold", type=int)
+@click.option("--room", help="Where ceremonies are held and the cold host stands; none of the sites.")
 @click.option("--scheme", type=click.Choice(get_args(SchemeName)), help="How the next key is shared; the one in use stays as it is.")
 @click.option("--account", "accounts", multiple=True, metavar="NAME:CHAIN:NETWORK:PATH", help="All accounts of the next key: repeatable.")
 @click.option("--hsm-label")

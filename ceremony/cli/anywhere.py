@@ -69,6 +69,7 @@ def enrol(person: str, name: str, key: Path, output: Path) -> None:
 @charter.command()
 @click.argument("enrolments", nargs=-1, required=True, type=papers.FILE)
 @click.option("--organisation", required=True)
+@click.option("--room", required=True, help="Where ceremonies are held and the cold host stands; none of the sites (STO-06).")
 @click.option("--mark", required=True, type=click.Choice(["practice", "production"]))
 @click.option("--site", "sites", multiple=True, required=True, metavar="A:NAME:CH:2", help="Letter, name, country, threshold; repeatable.")
 @click.option("--site-threshold", type=int, required=True)

@@ -157,6 +157,8 @@ class Charter:
     number: int
     previous: Digest | None = None
     organisation: Text
+    room: Text
+    """Where ceremonies are held, and the cold host stands."""
     issued: Time
     scheme: SchemeName
     kdf: Literal["standard", "strong", "light"]
@@ -222,6 +224,7 @@ def check(charter: Charter) -> None:
     _check_ranges(charter)
     _check_roles(charter)
     _check_plan(charter)
+    _check_places(charter)
     _check_machine(charter)
     _check_jurisdictions(charter)
     _check_mark(charter)
@@ -304,6 +307,22 @@ def _check_plan(charter: Charter) -> None:
         if numbers != [str(n) for n in range(1, len(numbers) + 1)]:
             raise Malformed(f"charter: the custodians of site {site.letter} are not numbered 1, 2, 3 ...")
     check_plan(charter.plan)
+
+
+@control("STO-06")
+def _check_places(charter: Charter) -> None:
+    """STO-06: every site is a place of its own, and none is the room where ceremonies are held: with one place at most one site's shares
+    are lost, and none with the room. (Nobody has two shares: SET-05.)"""
+    places = [*((f"site {site.letter}", _folded(site.name)) for site in charter.sites), ("the room", _folded(charter.room))]
+    for name, count in Counter(name for _, name in places).items():
+        if count > 1:
+            refuse(
+                "STO-06",
+                "one place stands for two",
+                found=f"{name[:60]} as {', '.join(what for what, here in places if here == name)}",
+                expected="each site at a place of its own, and the room of the ceremonies at another one",
+                do="Name each place so that it is told from the others (town, street). Move the site's safe if it is the same one.",
+            )
 
 
 @control("STO-08")

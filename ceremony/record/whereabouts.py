@@ -333,10 +333,14 @@ def _check_bag(bags: Bags, share: Share, found: CustodyRecord) -> None:
 
 @control("STO-09")
 def check_safe(custody: Custody, found: CustodyRecord) -> None:
-    """STO-09: a safe has two people, and is opened by both of them together, never by one."""
+    """STO-09: a safe has two people, and is opened by both of them together, never by one. STO-06: it holds its own site's shares."""
     letters = custody.plan.letters if custody.plan else ()
     if found.site not in letters:
         _not_so("STO-09", found, f"a safe at site {found.site}", f"at a site of the plan: {', '.join(letters)}")
+    if found.event == "in" and (strays := [p for p in found.positions if p[0] != found.site]):
+        _not_so(
+            "STO-06", found, f"{' '.join(strays)} in the safe of site {found.site}", "each site's shares in its own safe, and no others"
+        )
     two = custody.safes.get(found.site or "")
     if found.event != "safe" and (two is None or set(two) != set(found.people)):
         _not_so(

@@ -70,6 +70,7 @@ def machine_screen(charter: Charter) -> tuple[str, ...]:
     rows = [f"  {d.vendor}:{d.product}  {d.what:<9}{d.when:<7} serial {d.serial}" for d in charter.devices]
     return (
         f"{charter.mark.upper()}  charter {charter.number}: the cold host",
+        *field("it stands at", f"{charter.room}, where ceremonies are held"),
         "boot image, its SHA-256 taken on another machine:",
         *image,
         "USB devices (any other is refused; `asked`: only while a step asks for it):",

@@ -140,6 +140,7 @@ def _holds(charter: Charter) -> tuple[str, ...]:
         "The PIN of the HSM is typed in two halves, by administrator and witness."
         if charter.pin_halves == "yes"
         else "One person types the whole PIN of the HSM.",
+        f"Ceremonies are held at another place than any site's: {charter.room}.",
         f"The cold host: {'its boot image is fixed' if charter.boot else 'no boot image is fixed'}, and {devices}; any other is refused.",
         _SCHEMES[charter.scheme],
         f"Each share is locked under its custodian's own passphrase (profile {charter.kdf}). No share is open "

@@ -52,6 +52,7 @@ def good(desk: Desk) -> Desk:
 def charter_new(desk: Desk, output: Path, run: Callable[..., Any] = ceremony, **changes: Any) -> Any:
     options = {
         "organisation": "Desk Ltd",
+        "room": "Bern, the cold room",
         "mark": "practice",
         "site": ["A:Geneva:CH:2", "B:Zurich:CH:2", "C:Oslo:NO:2", "D:Lisbon:PT:2"],
         "site-threshold": 3,

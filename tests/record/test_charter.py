@@ -74,6 +74,14 @@ def test_a_key_has_one_spelling(desk: Desk) -> None:
             charters.fingerprint(other)
 
 
+@pytest.mark.control("STO-06")
+@pytest.mark.parametrize(("names", "room"), [(("North", "east", "South", " EAST"), "Bern"), (("North", "East", "South", "West"), "north")])
+def test_no_place_stands_for_two(desk: Desk, names: tuple[str, ...], room: str) -> None:
+    charter = desk.charter(room=room)
+    sites = tuple(replace(site, name=name) for site, name in zip(charter.sites, names, strict=True))
+    assert refusal(lambda: charters.check(replace(charter, sites=sites))).identifier == "STO-06"
+
+
 @pytest.mark.control("STO-08")
 @pytest.mark.parametrize(("countries", "passes"), [("CH CH NO PT", True), ("CH CH CH PT", False), ("NO CH NO NO", False)])
 def test_no_jurisdiction_compels_a_quorum(desk: Desk, countries: str, passes: bool) -> None:

@@ -159,6 +159,12 @@ def test_a_safe_is_opened_by_its_two_people(desk: Desk, event: str) -> None:
     desk.refused("STO-09")
 
 
+@pytest.mark.control("STO-06")
+def test_a_safe_holds_the_shares_of_its_own_site(desk: Desk) -> None:
+    desk.safe().take(desk.record("in", site="A", bags={"B1": "B1-0001"}), IN)
+    desk.refused("STO-06", stock_too=False)
+
+
 @pytest.mark.control("STO-09")
 def test_a_safe_that_nobody_recorded(desk: Desk) -> None:
     desk.take(desk.record("in", site="B", bags={"B1": "B1-0001"}, people=("B1", "B2")), ("B1", "B2"))

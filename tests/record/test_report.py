@@ -252,8 +252,8 @@ class _Hostile(FastDesk):
     def charter(self, **changes: Any) -> Charter:
         made = super().charter(**changes)
         people = tuple(replace(member, name=f"{member.person} {HOSTILE}") for member in made.people)
-        sites = tuple(replace(site, name=HOSTILE) for site in made.sites)
-        return replace(made, organisation=HOSTILE, people=people, sites=sites)
+        sites = tuple(replace(site, name=f"{site.letter} {HOSTILE}") for site in made.sites)
+        return replace(made, organisation=HOSTILE, room=HOSTILE, people=people, sites=sites)
 
     def authorization(self, **changes: Any) -> Authorization:
         return super().authorization(**{"purpose": HOSTILE, "reference_value": HOSTILE, **changes})

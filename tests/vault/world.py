@@ -78,6 +78,7 @@ class World:
             mark="practice",
             number=0,
             organisation="A small desk",
+            room="The cold room",
             issued="2026-01-01T00:00:00Z",
             scheme=self.scheme,
             kdf="light",

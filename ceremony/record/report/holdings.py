@@ -38,6 +38,7 @@ def _charter(charter: Charter, path: str) -> Html:
         ("Charter", join(f"number {charter.number} ", digest(charter.digest), check(commands.sha256_is(path, charter.digest)))),
         ("Quorum", f"{charter.site_threshold} of {len(charter.sites)} sites, each by its own threshold"),
         ("Sites", lines(sites)),
+        ("Ceremonies are held at", charter.room),
         ("Could freeze", f"{freezing} (jurisdictions without whose sites no quorum is left)"),
         ("Accounts", lines(accounts)),
         ("Vault ends after", f"{charter.vault_minutes} minutes, whatever happens"),

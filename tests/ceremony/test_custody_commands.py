@@ -130,7 +130,8 @@ def test_a_share_travels_and_is_lost(authorized: Stage) -> None:
     assert (code, "STO-04" in shown) == (1, True), shown[-2000:]
     set_.cast.instead = [("x fills in the form; Enter stops here: ", "x"), *SENT]
     taken(set_, "sent")
-    assert (set_.cast.instead, rehearsal.refusals(set_), rehearsal.types(set_)[-5]) == ([], ["STO-04"], "excepted")
+    assert (set_.cast.instead, rehearsal.refusals(set_)) == ([], ["STO-04"])
+    assert "excepted" in rehearsal.types(set_)
     shown, code = rehearsal.run(set_, *words(set_, "status"))
     assert code == 0, shown[-2000:]
     assert "A1 M  | A2 C " in shown

@@ -238,6 +238,7 @@ def check_voidable(room: Room) -> None:
     check_not_made(room.state)
 
 
+DESTROY = "Destroy these new sealed shares, wherever they lie, before two people, and nothing else on a medium:"
 STILL_THE_KEY = (
     "Enough of them are the key in use, with their passphrases: each counts as if it existed (SEC-05) until two people recorded that it "
     "was destroyed: `ceremony custody destroyed`, with --set {}."
@@ -245,21 +246,18 @@ STILL_THE_KEY = (
 
 
 def _void(room: Room, reason: str) -> None:
-    sealed = sorted(
-        {f"{s.position}, sealing number {s.number}" for s in room.state.all(entries.Sealing)} if in_one_sitting(room.state) else ()
-    )
+    locked = {(s.position, s.number) for s in room.state.all(entries.Sealing)} if in_one_sitting(room.state) else ()
+    sealed = [f"{position} number {number}" for position, number in sorted(locked)]
     room.screen.screen((f"{room.state.opened.mark.upper()}  end ceremony {room.state.opened.ceremony} as void", ""))
     room.screen.show(panels.field("reason", reason))
     if sealed:
-        room.screen.show(
-            panels.listed("Destroy these new sealed shares, wherever they lie, before two people; nothing else on a medium:", sealed)
-        )
+        room.screen.show(panels.paragraph(f"{DESTROY} {', '.join(sealed)}."))
     made = room.state.last(entries.Generated)
     if sealed and made is not None and made.made == "recovered":
         room.screen.show(panels.paragraph(STILL_THE_KEY.format(made.set_identifier)))
     if unbagged := [body.position for body in to_close(room.state)]:
         what = "In no bag now; each goes into a new one, and into its safe by a record (`ceremony custody in`):"
-        room.screen.show(panels.listed(what, unbagged))
+        room.screen.show(panels.paragraph(f"{what} {' '.join(unbagged)}."))
     room.screen.word("VOID", "It can never be taken up again.")
     text = room.statement()
     for person in ("administrator", "witness"):

@@ -47,16 +47,16 @@ def _without(custody: Custody, able: Collection[str], lost: Collection[str]) -> 
     ways = []
     for site in plan.sites:
         lacking = site.threshold - sum(p in able for p in site.positions)
-        waiting = [f"{p} ({_why(custody.shares[p], p in lost)})" for p in site.positions if p not in able and p not in gone]
+        waiting = [f"{p} ({'lost' if p in lost else why(custody.shares[p])})" for p in site.positions if p not in able and p not in gone]
         if 0 < lacking <= len(waiting):
             ways.append(f"Site {site.letter} opens again with {lacking} of: {', '.join(waiting)}.")
     return said, left, *ways
 
 
-def _why(share: Share, lost: bool) -> str:
-    """Why a share cannot be opened today."""
-    if lost or share.place in ("lost", "moving"):
-        return WHERE["lost" if lost else share.place]
+def why(share: Share) -> str:
+    """Why a share cannot be opened today, in a few words."""
+    if share.place not in ("custodian", "safe"):
+        return WHERE[share.place]
     return "a former custodian's passphrase" if share.former else share.unopened
 
 
@@ -85,7 +85,7 @@ def compel(groups: Sequence[Group], names: Sequence[str]) -> tuple[str, ...]:
 def freeze(groups: Sequence[Group], names: Sequence[str]) -> tuple[str, ...]:
     """STO-08: without whose sites no quorum is left."""
     if groups and not groups[0]:
-        return ("There is no quorum to freeze.",)
+        return ("No quorum can be opened, so there is none to freeze.",)
     alone = [name for group in groups if len(group) == 1 for name in group]
     more = [group for group in groups if len(group) > 1]
     told = [

@@ -22,6 +22,7 @@ from ceremony.record.exceptional import granted
 from ceremony.record.policy import bound
 from ceremony.record.register import Ceremony, Register
 from ceremony.record.sets import KeySet
+from ceremony.record.survival import why
 from ceremony.record.sweeping import account, account_of, founded_on, opens, spent_by
 from ceremony.screen import panels
 from ceremony.script import preflight
@@ -81,7 +82,7 @@ def authorization(room: Room) -> Steps:
     check_granted(room.register, room.here.number, wanted.digest)
     for position, share in sorted(book.custody.shares.items()):
         if not share.able:
-            room.screen.say(f"{position} cannot open their share: {share.unopened or share.place}, {share.told}. Do not count on them.")
+            room.screen.say(f"{position} cannot open their share: {why(share)}, {share.told}. Do not count on them.")
     room.screen.enter("administrator and witness: this is the transfer that you prepare.")
 
 

@@ -12,7 +12,7 @@ from ceremony.record.drills import day
 from ceremony.record.former import Former
 from ceremony.record.retired import Retired
 from ceremony.record.survival import SURVIVES, compel, freeze, survives
-from ceremony.record.whereabouts import WHERE, Custody, Share, overdue, undecided
+from ceremony.record.whereabouts import WHERE, Custody, Late, Question, Share, overdue, undecided
 from ceremony.screen.panels import WIDTH, Block, field
 from shares.survival import compelling, freezing, quorums, still_needed
 from transfer.limits import moment
@@ -131,10 +131,16 @@ def _item(text: str, start: str = "  - ") -> tuple[str, ...]:
 
 def late_lines(custody: Custody, now: str) -> tuple[Block, ...]:
     """What is overdue, and what waits for a decision; one block each."""
-    late = [_item(f"{each.position} {each.control} {each.what}", "  OVERDUE ") for each in overdue(custody, now)]
-    done = {(each.position, each.what.partition(": ")[2]) for each in overdue(custody, now)}
-    asked = [_item(f"{p} by {_by(q.since)}: {q.what}", "  DECIDE  ") for p, q in undecided(custody) if (p, q.what) not in done]
-    return (*late, *asked)
+    late, asked = _due(custody, now)
+    passed = [_item(f"{each.position} {each.control} {each.what}", "  OVERDUE ") for each in late]
+    return (*passed, *(_item(f"{p} by {_by(q.since)}: {q.what}", "  DECIDE  ") for p, q in asked))
+
+
+def _due(custody: Custody, now: str) -> tuple[Sequence[Late], Sequence[tuple[str, Question]]]:
+    """What is overdue, and the questions that officers still have time for."""
+    late = overdue(custody, now)
+    done = {(each.position, each.what.partition(": ")[2]) for each in late}
+    return late, [(p, question) for p, question in undecided(custody) if (p, question.what) not in done]
 
 
 def _by(since: str) -> str:
@@ -179,7 +185,9 @@ FINE = "nothing is overdue, nothing waits for a decision"
 def brief(custody: Custody, now: str) -> tuple[str, str]:
     """Two lines for the screen that everybody opens first: what the key survives, and what is overdue or to be decided."""
     title, told = survives(custody)
-    late, asked = overdue(custody, now), undecided(custody)
-    worst = [f"{each.position} {each.what}" for each in late] or [f"{p}: decide by {_by(q.since)}, {q.what}" for p, q in asked]
+    late, asked = _due(custody, now)
+    decisions = [f"{each.position} {each.what}" for each in late if each.control == "STO-07"]
+    decisions += [f"{p}: decide by {_by(q.since)}, {q.what}" for p, q in asked]
+    worst = [*decisions, *(f"{each.position} {each.what}" for each in late if each.control != "STO-07")]
     more = f", and {len(worst) - 1} more" if len(worst) > 1 else ""
     return ("; ".join(told) if title == SURVIVES else f"{title}: {told[0]}", (worst[0] + more) if worst else FINE)

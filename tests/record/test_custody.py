@@ -338,6 +338,8 @@ def test_a_share_that_could_not_be_opened_is_asked_about_until_it_is_proven(desk
         ("A1", DAY.format(13), "it could not be opened in ceremony 9: three wrong passphrases")
     ]
     assert "A1" not in custody.able
+    (_, asked) = brief(custody, DAY.format(20))
+    assert asked.startswith("A1: decide by 2026-11-27, it could not be opened in ceremony 9"), "before what is only late"
     assert [each.control for each in overdue(custody, DAY.format(28)) if each.position == "A1"] == ["STO-07", "SEC-02"]
     lost = custody.recorded(desk.record("lost", positions=("A1",)))
     proven = after(lost, entries.Proven(position="A1", number=1, sha256="ab" * 32))

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ceremony.base.control import Refused
 from ceremony.base.data import dump
 from ceremony.record import charter as charters
+from ceremony.record import entries
 from ceremony.record.chain import Chain, check_follows
 from ceremony.record.charter import Medium
 from ceremony.record.ledger import Ledger
 from ceremony.record.register import Register
 from ceremony.record.rules import media
+from ceremony.record.verify import verify
 from ceremony.screen.explain import charter_difference, charter_explained
 from tests.desk import Desk
 from tests.record import sample
-from tests.record.sample import Play
+from tests.record.sample import Change, Entry, Play
 
 
 @pytest.fixture(scope="module")
@@ -56,3 +60,35 @@ def test_a_lock_onto_a_medium_that_the_charter_does_not_allow_is_refused(tmp_pat
         media.check(generated, replace(allowed, chain=Chain((replace(book.charters[0], media=("file", "card")),))))
     assert caught.value.identifier == "GEN-10"
     assert "on a token" in caught.value.found
+
+
+def locked(position: str, **other: Any) -> Change:
+    """This position's share is locked onto something else."""
+
+    def change(ceremony: str, actor: str, body: Any) -> Iterable[Entry]:
+        return [(actor, replace(body, **other) if isinstance(body, entries.Sealing) and actor == position else body)]
+
+    return change
+
+
+def unopened(ceremony: str, actor: str, body: Any) -> Iterable[Entry]:
+    """No process asked for the PIN of C1's token."""
+    return [] if isinstance(body, entries.CustodianToken) and actor == "C1" else [(actor, body)]
+
+
+@pytest.mark.control("GEN-10")
+@pytest.mark.control("REC-10")
+@pytest.mark.parametrize(
+    ("change", "control"),
+    [
+        (locked("C2", token=sample.ONTO["C1"][1]), "GEN-10"),  # two people's shares on one token
+        (locked("C1", token=None), "GEN-10"),
+        (locked("A1", token=sample.ONTO["C1"][1]), "GEN-10"),  # a file that names one
+        (unopened, "REC-10"),
+    ],
+)
+def test_a_token_is_its_own_custodians_alone(change: Change, control: str, tmp_path: Path) -> None:
+    made = sample.write(tmp_path / "register", Play(change=change), receipt=False)
+    with pytest.raises(Refused) as caught:
+        verify(made.register, made.genesis, made.head)
+    assert caught.value.identifier == control

@@ -32,6 +32,9 @@ by = click.option("--by", "people", multiple=True, required=True, help="Who did 
 reason = click.option("--reason", required=True, help="Why, or how it came: it is recorded.")
 bags = click.option("--bag", "bags", multiple=True, required=True, metavar="POSITION:NUMBER", help="Each bag, by its number. Repeatable.")
 at = click.option("--at", "time", metavar="TIME", help="When it happened, such as 2026-11-20T09:30:00Z; now, if not given.")
+of_set = click.option(
+    "--set", "identifier", metavar="HEX", help="The set on the card, of a former key's share; if not given, the one in use."
+)
 site = click.option("--site", required=True, help="The site whose safe it is: its letter.")
 
 
@@ -46,12 +49,14 @@ def drafted(command: F) -> Callable[..., object]:
     @register_option
     @papers.genesis_digest
     @at
+    @of_set
     @reason
     @papers.out
     @wraps(command)
-    def run(folder: Path, genesis: str | None, time: str | None, reason: str, output: Path, **given: Any) -> None:
+    def run(folder: Path, genesis: str | None, output: Path, time: str | None, **given: Any) -> None:
         papers.check_new(output)
         book = _book(folder, genesis)
+        identifier, reason = given.pop("identifier"), given.pop("reason")
         own: dict[str, Any] = command(**given)  # type: ignore[assignment]
         if "people" in own and len(set(own["people"])) != 2:
             raise Malformed("--by: expected two people, each once; nobody records anything about their own share alone")
@@ -62,22 +67,23 @@ def drafted(command: F) -> Callable[..., object]:
             identifier=fresh_identifier("c", now),
             time=time or now,
             reason=reason,
-            **{"set_identifier": None if own["event"] == "safe" else book.key_record.set_identifier, **own},
+            set_identifier=None if own["event"] == "safe" else identifier or book.key_record.set_identifier,
+            **own,
         )
         papers.made(found, "custody record")
         everybody = (*found.people, *OFFICERS)
         refused = _checked(book, found, everybody, now)
         papers.write(output, found)
-        told = [loss(book.custody, book.charter, found.positions)] if found.event == "lost" else []
+        told = [_loss(book, found)] if found.event == "lost" else []
         told += [papers.wrapped(refused)] if refused else []
-        papers.pages(record_lines(found, book.charter), *told)
+        papers.pages(record_lines(found, book.charter, book.whereabouts), *told)
 
     return run
 
 
 def _checked(book: Register, found: CustodyRecord, signers: Sequence[str], now: str) -> Refused | None:
     """A record that could come into the register: as it is, or, as the refusal that is returned says, by a form of both officers."""
-    known = (book.custody, book.bags, book.sets.retired, found, signers, now)
+    known = (book.whereabouts, book.bags, found, signers, now)
     try:
         check_record(*known)
     except Refused as refused:
@@ -86,6 +92,13 @@ def _checked(book: Register, found: CustodyRecord, signers: Sequence[str], now: 
         check_record(*known, excepted=True)
         return refused
     return None
+
+
+def _loss(book: Register, found: CustodyRecord) -> tuple[str, ...]:
+    """What is left; by the sites that the set has, which a later charter may not."""
+    each = next(each for each in book.sets.all if each.identifier == found.set_identifier)
+    charter = book.charter if book.charter.plan == each.record.plan else book.chain.named(each.record.charter, "the key record")
+    return loss(book.whereabouts.of(each.identifier), charter, found.positions, former=each is not book.sets.in_use)
 
 
 def _event(event: Event, people: Sequence[str], **own: Any) -> dict[str, Any]:
@@ -176,13 +189,11 @@ def found(positions: tuple[str, ...], people: tuple[str, ...]) -> dict[str, Any]
 @custody.command()
 @positions_argument
 @click.option("--how", required=True, help="How: shredded, burned, ...")
-@click.option("--set", "identifier", help="The set identifier on an old card; the set in use, if not given.")
 @by
 @drafted
-def destroyed(positions: tuple[str, ...], how: str, identifier: str | None, people: tuple[str, ...]) -> dict[str, Any]:
-    """Shares were destroyed before two people: of the set in use, or of a retired one (SEC-05)."""
-    own = {"set_identifier": identifier} if identifier else {}
-    return _event("destroyed", people, positions=tuple(sorted(positions)), how=how, **own)
+def destroyed(positions: tuple[str, ...], how: str, people: tuple[str, ...]) -> dict[str, Any]:
+    """Shares were destroyed before two people: of the set in use, of a former key's, or of a retired one (SEC-05)."""
+    return _event("destroyed", people, positions=tuple(sorted(positions)), how=how)
 
 
 @custody.command()
@@ -204,10 +215,10 @@ def show(file: Path, folder: Path, genesis: str | None) -> None:
     raw, signed = read_signed(file)
     record = load(CustodyRecord, raw, file.name)
     _of_this_register(record, book)
-    papers.pages(record_lines(record, book.charter, papers.signers(signed)))
+    papers.pages(record_lines(record, book.charter, book.whereabouts, papers.signers(signed)))
     for signature in signed:
         signatures.verify(signature, raw, book.charter.key(signature.signer), NAMESPACE)
-    check_record(book.custody, book.bags, book.sets.retired, record, papers.signers(signed), papers.now())
+    check_record(book.whereabouts, book.bags, record, papers.signers(signed), papers.now())
     click.echo("It can be taken in: `ceremony custody take`.")
 
 
@@ -223,7 +234,7 @@ def sign(file: Path, person: str, key: Path, folder: Path, genesis: str | None) 
     record = load(CustodyRecord, read_file(file, MOST_BYTES), file.name)
     _of_this_register(record, book)
     book.charter.member(person)
-    papers.pages(record_lines(record, book.charter, papers.signers(read_signed(file)[1])))
+    papers.pages(record_lines(record, book.charter, book.whereabouts, papers.signers(read_signed(file)[1])))
     papers.sign(file, person, key, NAMESPACE, book.charter)
 
 
@@ -254,7 +265,7 @@ def status_(folder: Path, genesis: str | None, time: str | None) -> None:
     book = Register.open(folder)
     if book.custody.plan is None:
         raise Undecided("This register has no key yet; `ceremony keygen` makes one.")
-    blocks = status(book.custody, book.charter, time or papers.now(), retired(book), formers(book))
+    blocks = status(book.whereabouts, book.charter, time or papers.now(), retired(book), formers(book))
     papers.pages(*_pages(blocks))
     if genesis is None:
         raise Undecided("Not anchored: give --genesis, from your closing slip.")

@@ -16,7 +16,7 @@ NAMESPACE: Namespace = "custody@cold-ceremony"
 BagNumber = Annotated[str, Pattern(r"[A-Z0-9][A-Z0-9-]{3,19}", "a bag's number: 4 to 20 capital letters, digits and hyphens")]
 BagState = Literal["intact", "cut", "damaged", "wet", "replaced", "missing"]
 Event = Literal["safe", "out", "in", "hand-over", "arrived", "lost", "found", "destroyed", "decision"]
-Decision = Literal["reshare", "rekey", "accept"]
+Decision = Literal["reshare", "rekey", "sweep", "accept"]
 Letter = Annotated[str, Pattern(r"[A-I]", "a site letter, A to I")]
 
 _FIELDS: Mapping[str, tuple[str, ...]] = MappingProxyType(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ceremony.record import entries
+from ceremony.record.charter import Charter
 from ceremony.record.register import Ceremony, Register
 from ceremony.record.sets import KeySet
 from ceremony.record.sweeping import spent_by
@@ -19,6 +20,8 @@ class Former:
     """A key that is no longer in use, by its newest set."""
 
     key: KeySet
+    charter: Charter
+    """The one that its key record names: its sites, and the people who locked its shares."""
     sweep: int = 0
     """The newest transfer that swept it and was carried out; 0 if none was."""
     time: str = ""
@@ -42,12 +45,13 @@ def formers(book: Register) -> tuple[Former, ...]:
 def _former(book: Register, key: KeySet) -> Former:
     of_key = {each.record.digest for each in book.sets.all if _same(each, key)}
     swept = [c for c in book.ceremonies if any(body.key_record in of_key for body in c.state.all(entries.Authorized)) and _carried_out(c)]
+    charter = book.chain.named(key.record.charter, "a former key's record")
     if not swept:
-        return Former(key)
+        return Former(key, charter)
     last = swept[-1]
     claims = {claim.number: claim for claim in book.claims(0)}
     settled = all(claims[each.number].settled for each in swept)
-    return Former(key, last.number, last.time, settled, _stays(book, last))
+    return Former(key, charter, last.number, last.time, settled, _stays(book, last))
 
 
 def _same(one: KeySet, other: KeySet) -> bool:

@@ -5,7 +5,7 @@ A failed look is a record as well: it asks for a decision, and does not go away 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Literal, NoReturn
@@ -92,7 +92,9 @@ class Health:
     proven: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """Position and set -> when that share was last proven."""
     failed: Mapping[str, Failure] = field(default_factory=dict)
-    """Positions whose newest look failed."""
+    """Positions whose newest look failed, at their share of the set in use."""
+    in_use: str = ""
+    """The set in use, of which every share was proven when it was made."""
     taken: frozenset[str] = frozenset()
     """SHA-256 of every health record that was taken in."""
     heads: Mapping[str, str] = field(default_factory=dict)
@@ -106,12 +108,20 @@ class Health:
             for entry in state.entries:
                 if not isinstance(entry.body, entries.SetAside) or state.last(entries.Alone) is not None:
                     now = now.then(entry, ceremony.number)
+        made = state.last(entries.Generated)
+        if made is not None and state.closed is not None and not void:
+            now = replace(now, failed={}, in_use=made.set_identifier)
         heads = {ceremony.head: ceremony.time} if state.closed is not None else {}
         return replace(now, heads={**self.heads, **heads})
 
     def last(self, position: str, set_identifier: str) -> str:
         """When a position's share of one set was last proven; empty if it never was."""
         return self.proven.get((position, set_identifier), "")
+
+    def _answered(self, positions: Collection[str], set_identifier: str) -> Health:
+        """Of these positions nothing is asked any more; unless it was a share of another set than the one in use."""
+        left = {p: failure for p, failure in self.failed.items() if p not in positions}
+        return replace(self, failed=left) if set_identifier == self.in_use else self
 
     def then(self, entry: Recorded, number: int) -> Health:
         """With one more entry of the ceremony of this number."""
@@ -122,14 +132,12 @@ class Health:
             return replace(self, sealed={**self.sealed, (body.position, body.number): body.set_identifier})
         if isinstance(body, entries.Proven | entries.Healthy):
             at = body.at if isinstance(body, entries.Healthy) else entry.line.time
-            others = {p: failure for p, failure in self.failed.items() if p != body.position}
             share = (body.position, self.sealed.get((body.position, body.number), ""))
-            return replace(self, proven={**self.proven, share: at}, failed=others)
+            return replace(self._answered((body.position,), share[1]), proven={**self.proven, share: at})
         if isinstance(body, entries.Unhealthy):
             return replace(self, failed={**self.failed, body.position: Failure(body.at, body.why, number)})
         if isinstance(body, entries.Custody) and body.record.event == "decision":
-            left = {p: failure for p, failure in self.failed.items() if p not in body.record.positions}
-            return replace(self, failed=left)
+            return self._answered(body.record.positions, body.record.set_identifier or "")
         if isinstance(body, entries.SetAside):
             failure = Failure(entry.line.time, f"set aside: {body.reason}", number)
             return replace(self, failed={**self.failed, body.position: failure})

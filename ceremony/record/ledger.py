@@ -17,7 +17,7 @@ from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.register import Ceremony, used
 from ceremony.record.sets import KEY_MADE, Sets
 from ceremony.record.state import Recorded, State
-from ceremony.record.whereabouts import Custody
+from ceremony.record.whereabouts import Whereabouts
 from transfer.limits import Policy, Spent
 from transfer.outstanding import Claim
 
@@ -43,8 +43,8 @@ class Ledger:
     """Every set that exists, and every sealing."""
     bags: Bags = field(default_factory=Bags)
     """STO-01: every bag that was closed, and the one that each share lies in."""
-    custody: Custody = field(default_factory=Custody)
-    """Where every share of the set in use is."""
+    whereabouts: Whereabouts = field(default_factory=Whereabouts)
+    """Where every share of every set is."""
     health: Health = field(default_factory=Health)
     """STO-10: when each share was last proven, and whose newest look failed."""
     claims: Claims = field(default_factory=lambda: NONE)
@@ -105,8 +105,7 @@ class Ledger:
         if outcome == PROPOSED:
             kept = replace(kept, proposals={**self.proposals, ceremony.head: ceremony})
         kept = replace(kept, sets=self.sets.after(ceremony.number, state, lambda: ceremony.load(KeyRecord, "key-record")))
-        made = kept.sets.in_use if len(kept.sets.all) > len(self.sets.all) else None
-        kept = replace(kept, custody=self.custody.after(ceremony.number, state, made.record if made else None))
+        kept = replace(kept, whereabouts=self.whereabouts.after(ceremony.number, state, kept.sets))
         kept = replace(kept, practised=_practised(self.practised, ceremony))
         if outcome in (KEY_MADE, DRILL_HELD):
             kept = replace(kept, drilled=ceremony.time)

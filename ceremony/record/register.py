@@ -26,7 +26,7 @@ from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.sets import KeySet, Sets
 from ceremony.record.state import State, fold
 from ceremony.record.transcript import MAX_TRANSCRIPT, NAME
-from ceremony.record.whereabouts import Custody
+from ceremony.record.whereabouts import Custody, Whereabouts
 from transfer.bitcoin import psbt
 from transfer.limits import Policy, Spent
 from transfer.outstanding import Claim
@@ -266,12 +266,17 @@ class Register:
         }
 
     @cached_property
-    def custody(self) -> Custody:
-        """Where every share of the set in use is, and what is asked about it; a fold."""
-        found, made = Custody(), {each.ceremony: each.record for each in self.sets.all}
+    def whereabouts(self) -> Whereabouts:
+        """Where every share of every set is, and what is asked about it; a fold."""
+        found = Whereabouts()
         for ceremony in self.ceremonies:
-            found = found.after(ceremony.number, ceremony.state, made.get(ceremony.number))
+            found = found.after(ceremony.number, ceremony.state, self.sets)
         return found
+
+    @property
+    def custody(self) -> Custody:
+        """Where every share of the set in use is."""
+        return self.whereabouts.in_use
 
     @property
     def in_use(self) -> KeySet:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ceremony.record import checkpoint, entries
+from ceremony.record.former import formers
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.register import Register
 from ceremony.record.sets import KeySet, Sealed, Sets
@@ -25,6 +26,8 @@ class Retired:
     destroyed: frozenset[str]
     locked: frozenset[str] | None = None
     """Of a set that was voided: the positions whose share was locked by then; None of one that was in use."""
+    former: bool = False
+    """Whether it is of a former key that is not empty: the new key is there already, and a sweep alone makes its shares worthless."""
 
     @property
     def identifier(self) -> str:
@@ -50,6 +53,11 @@ class Retired:
     @property
     def advice(self) -> str:
         """What it means for the money."""
+        if self.enough and self.former:
+            return (
+                "Old shares that may still exist could be enough to move what lies at this former key, with their passphrases: SWEEP IT "
+                "NOW to the key in use (SEC-05)."
+            )
         if self.enough:
             return (
                 "Old shares that may still exist could be enough to move everything, with their passphrases: ONLY A NEW KEY AND A SWEEP "
@@ -59,25 +67,21 @@ class Retired:
 
 
 def retired(book: Register) -> tuple[Retired, ...]:
-    """Every retired set of the key in use, oldest first; then those that were voided and of which anything was locked."""
-    founding, sets = book.sets.founding, book.sets
-    destroyed = _destroyed(book)
-    found = tuple(
-        Retired(
-            each.record,
-            sets.retired[each.identifier],
-            book.ceremonies[sets.retired[each.identifier] - 1].time,
-            frozenset(destroyed.get(each.identifier, ())),
-            _locked(sets, each) if each in sets.voided else None,
-        )
-        for each in (*sets.all, *sets.voided)
-        if founding is not None and each.ceremony >= founding.ceremony and each.identifier in sets.retired
-    )
+    """Every retired set of the key in use, and of each former key that is not empty, oldest first; then those that were voided and of
+    which anything was locked."""
+    sets = book.sets
+    waiting = (sets.in_use, *(each.key for each in formers(book) if not each.empty))
+    found = [_of(book, each) for each in (*sets.all, *sets.voided) if each.identifier in sets.retired and sets.newest(each) in waiting]
     return tuple(each for each in found if each.locked is None or each.locked)
 
 
-def _locked(sets: Sets, voided: KeySet) -> frozenset[str]:
-    return frozenset(p for p in voided.record.plan.positions if sets.sealed(p, voided.identifier).begun)
+def _of(book: Register, each: KeySet) -> Retired:
+    sets, identifier = book.sets, each.identifier
+    number, locked = sets.retired[identifier], None
+    if each in sets.voided:
+        locked = frozenset(book.whereabouts.of(identifier).shares)
+    time, former = book.ceremonies[number - 1].time, sets.newest(each) is not sets.in_use
+    return Retired(each.record, number, time, _destroyed(book, identifier), locked, former)
 
 
 def gone(state: State, set_identifier: str, sets: Sets, *, signed: bool = True) -> frozenset[str]:
@@ -104,18 +108,10 @@ def _covering(state: State, seq: int) -> set[str]:
     }
 
 
-def _destroyed(book: Register) -> dict[str, set[str]]:
+def _destroyed(book: Register, identifier: str) -> frozenset[str]:
     """By the entries of ceremonies, and by custody records, which two people have signed."""
-    found: dict[str, set[str]] = {}
-    for record in (body.record for c in book.ceremonies for body in c.state.all(entries.Custody)):
-        if record.event == "destroyed":
-            found.setdefault(record.set_identifier or "", set()).update(record.positions)
-    for state in _ended(book):
-        for name in {body.set_identifier for body in state.all(entries.Destroyed)}:
-            found.setdefault(name, set()).update(gone(state, name, book.sets))
-        for said in (body.record for body in state.all(entries.Custody) if body.record.event == "destroyed"):
-            found.setdefault(said.set_identifier or "", set()).update(said.positions)  # two people signed the record itself
-    return found
+    recorded = book.whereabouts.of(identifier).destroyed
+    return recorded.union(*(gone(state, identifier, book.sets) for state in _ended(book)))
 
 
 def _ended(book: Register) -> Iterator[State]:

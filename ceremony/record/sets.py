@@ -115,9 +115,18 @@ class Sets:
         found = {each.identifier: follows[each.record.digest] for each in self.all if each.record.digest in follows}
         return {**found, **{each.identifier: each.ceremony for each in self.voided}}
 
+    def newest(self, each: KeySet) -> KeySet:
+        """The newest set of the same key. `each`: one of them, or one of a resharing of it that was voided."""
+        then = max((at for at, known in enumerate(self.all) if known.ceremony <= each.ceremony), default=0)
+        return next(later for later in self.all[then:] if later.identifier not in self.retired)
+
     def sealed(self, position: str, set_identifier: str) -> Sealed:
         """One position's sealed shares of one set."""
         return self.sealings.get((position, set_identifier), Sealed())
+
+    def set_of(self, position: str, number: int) -> str:
+        """The set identifier of one sealed share: a position has each number once. Empty if none has it."""
+        return next((name for (place, name), had in self.sealings.items() if place == position and number in had.begun), "")
 
     def next_number(self, position: str) -> int:
         """The sealing number that this position's next sealed share gets, whatever its set."""

@@ -18,7 +18,6 @@ from ceremony.record.retired import Retired, reshare_due, retired
 from ceremony.record.sets import KEY_MADE
 from ceremony.record.signers import COPY
 from ceremony.record.verify import check_whole
-from ceremony.record.whereabouts import Custody
 from transfer.limits import Policy, moment
 
 
@@ -44,9 +43,7 @@ class Standing:
     reshare: tuple[str, ...]
     """Why the set in use must be made anew."""
     retired: tuple[Retired, ...]
-    """SEC-05: the sets of this key that were retired."""
-    custody: Custody | None
-    """Where every share is; None without a key."""
+    """SEC-05: the retired sets of the key in use, and of former keys that are not empty."""
     formers: tuple[Former, ...]
     """Keys that are no longer in use."""
     failed: tuple[tuple[str, Failure], ...]
@@ -79,7 +76,6 @@ def _standing(book: Register, now: str) -> Standing:
         coming=who_must_come(book) if keyed else None,
         reshare=reshare_due(book),
         retired=retired(book),
-        custody=book.custody if keyed else None,
         formers=formers(book),
         oldest=min(((p, shares.last(p, book.in_use.identifier)) for p in book.charter.custodians), key=lambda pair: pair[1])
         if keyed

@@ -57,7 +57,7 @@ def why(share: Share) -> str:
     """Why a share cannot be opened today, in a few words."""
     if share.place not in ("custodian", "safe"):
         return WHERE[share.place]
-    return "a former custodian's passphrase" if share.former else share.unopened
+    return "a former custodian's passphrase" if share.orphaned else share.unopened
 
 
 def _any(count: int, what: str) -> str:

@@ -18,6 +18,7 @@ from ceremony.base.lines import sha256
 from ceremony.record import entries, signers, whereabouts
 from ceremony.record.bags import not_intact
 from ceremony.record.chain import Chain
+from ceremony.record.former import formers
 from ceremony.record.ledger import VOID, Ledger
 from ceremony.record.register import Ceremony, Register
 from ceremony.record.rules import (
@@ -266,8 +267,11 @@ def _notes(register: Register, ledger: Ledger) -> tuple[str, ...]:
         ]
         notes += [f"{where}: {text}" for found, text in told if found]
         notes += [f"{where}: {found.officer} revoked {found.identifier}: {found.reason}" for _, found in ceremony.revocations()]
-    for position, question in whereabouts.undecided(ledger.custody):
-        notes.append(f"{position}: both officers decide, {question.what} ({question.since[:10]})")
+    waiting = [each.key.identifier for each in formers(register) if not each.empty]
+    for identifier in (*waiting, ledger.whereabouts.in_use.set_identifier):
+        of_key = " of the former key" if identifier in waiting else ""
+        for position, question in whereabouts.undecided(ledger.whereabouts.of(identifier)):
+            notes.append(f"{position}{of_key}: both officers decide, {question.what} ({question.since[:10]})")
     for claim in ledger.claims.values():
         if claim.outstanding:
             notes.append(f"{claim.number:04d}-transfer: no receipt yet of {claim.txid}")

@@ -1,4 +1,4 @@
-"""Where every share of the set in use is, since when, and what is asked about it: a fold over ceremonies and custody records.
+"""Where every share of every set is, since when, and what is asked about it: a fold over ceremonies and custody records.
 
 It holds no clock: what is overdue is asked for a time. A record is taken in before whatever it leads to, so that this is a chain."""
 
@@ -8,13 +8,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Literal, NoReturn
+from typing import Any, Literal, NoReturn
 
 from ceremony.base.control import control, refuse
 from ceremony.record import entries
 from ceremony.record.bags import INTACT, Bags
 from ceremony.record.custody import BY_FORM, CustodyRecord, check_signers
-from ceremony.record.keyrecord import KeyRecord
+from ceremony.record.sets import KeySet, Sets
 from ceremony.record.state import Recorded, State
 from shares.plan import Plan
 from transfer.limits import moment
@@ -30,7 +30,7 @@ DECIDE, RETURN, PROVE = timedelta(days=14), timedelta(days=7), timedelta(days=4 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What both officers must decide on: reshare, a new key, or accept."""
+    """What both officers must decide on: reshare, a new key, or accept; of a former key's share: sweep it, or accept."""
 
     since: str
     what: str
@@ -40,7 +40,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
-    """One position's share of the set in use. Times in our form; empty where there is none."""
+    """One position's share of one set. Times in our form; empty where there is none."""
 
     position: str
     place: Place = "custodian"
@@ -54,34 +54,35 @@ class Share:
     proven: str = ""
     unopened: str = ""
     """Why it could not be opened when it was last tried; empty if it could."""
-    former: bool = False
-    """Its custodian was replaced: who has the position now has no passphrase for it."""
+    former: str = ""
+    """When its custodian was replaced: somebody who left had it, and knows a passphrase of it."""
     alone: bool = False
     """Its newest bag was closed by its custodian alone: the second signature is the safe's."""
     questions: tuple[Question, ...] = ()
     decided: str = ""
 
     @property
+    def orphaned(self) -> bool:
+        """Whether its custodian was replaced, and who has the position now never opened it: the passphrase went with the one before."""
+        return bool(self.former) and self.proven < self.former
+
+    @property
     def able(self) -> bool:
         """Whether its custodian can be expected to open it now."""
-        return self.place in ("custodian", "safe") and not self.unopened and not self.former
+        return self.place in ("custodian", "safe") and not self.unopened and not self.orphaned
 
 
 @dataclass(frozen=True, slots=True)
 class Custody:
-    """Every share of the set in use, and every safe. Before the first key there is no share."""
+    """Every share of one set. Before the first key there is no share."""
 
     plan: Plan | None = None
     set_identifier: str = ""
     shares: Mapping[str, Share] = field(default_factory=dict)
-    safes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Site letter -> the two people of its safe (STO-09)."""
-    taken: frozenset[str] = frozenset()
-    """Identifiers of the records that are in the register."""
 
     @property
     def of(self) -> Plan:
-        """The plan of the set in use, where there is a key."""
+        """The plan of the set, where there is a key."""
         assert self.plan is not None  # noqa: S101 (who asks has looked that there is one)
         return self.plan
 
@@ -100,88 +101,163 @@ class Custody:
         """Positions whose shares somebody else may have."""
         return frozenset(p for p, share in self.shares.items() if share.place == "lost" or share.former)
 
-    def after(self, number: int, state: State, made: KeyRecord | None) -> Custody:
-        """With one more ceremony, ended or not. `made`: the key record of the set that it made, if it did."""
-        now = self
-        for entry in state.entries:
-            now = now._with(number, entry, state)
-        if state.closed is not None and state.closed.outcome == "amended":
-            for entry in state.entries:
-                now = now._replaced(entry)
-        return now if made is None else now._begun(number, state, made)
+    @property
+    def destroyed(self) -> frozenset[str]:
+        """Positions whose shares were destroyed, says a custody record."""
+        return frozenset(p for p, share in self.shares.items() if share.place == "destroyed")
 
-    def _with(self, number: int, entry: Recorded, state: State) -> Custody:
-        body, time = entry.body, entry.line.time
-        if isinstance(body, entries.Custody):
-            return self.recorded(body.record)
-        if isinstance(body, entries.Ordered) and body.kind != "reseal":
-            void = state.closed is not None and state.closed.outcome == "void"
-            return self if void else self._ordered(body, time)
-        share = self.shares.get(getattr(body, "position", ""))
-        if share is None or getattr(body, "set_identifier", self.set_identifier) != self.set_identifier:
-            return self
-        if isinstance(body, entries.BagOpened):
-            asked = () if body.state == INTACT else (Question(time, f"its bag was {body.state} in ceremony {number}"),)
-            unasked = share.place == "safe"
-            told = f"out for ceremony {number}" + (", without an access record (STO-03)" if unasked else "")
-            gone = "no bag came with it" if body.state == "missing" else ""
-            return self._put(replace(share, place="custodian", since=time, told=told, unopened=gone, questions=(*share.questions, *asked)))
-        if isinstance(body, entries.BagClosed):
-            few = len(state.actors(entries.Present)) == 1
-            return self._put(replace(share, bag=body.bag, since=time, told=f"closed in ceremony {number}", alone=few))
-        if isinstance(body, entries.Proven | entries.Healthy):
-            proven = body.at if isinstance(body, entries.Healthy) else time
-            left = tuple(question for question in share.questions if not question.proof)
-            return self._put(replace(share, proven=proven, unopened="", questions=left))
-        if isinstance(body, entries.Unhealthy):
-            return self._put(_shut(share, body.at, body.why, "its check at its own site failed"))
-        if isinstance(body, entries.SetAside):
-            return self._put(_shut(share, time, body.reason, f"it could not be opened in ceremony {number}"))
-        return self
+    def put(self, share: Share) -> Custody:
+        """With this share as it is now."""
+        return replace(self, shares={**self.shares, share.position: share})
 
-    def _ordered(self, body: entries.Ordered, time: str) -> Custody:
-        """STO-07: both officers ordered to reshare, or a new key: that is the decision on every question that was open until then;
-        as long as it is carried out: in a ceremony that was voided nothing became of it, and the questions stay."""
+    def decided(self, said: str) -> Custody:
+        """With every question answered that is open."""
         now = self
         for share in self.shares.values():
             if share.questions:
-                now = now._put(replace(share, questions=(), decided=f"{body.kind}, {time[:10]}: {body.identifier}"))
+                now = now.put(replace(share, questions=(), decided=said))
         return now
 
-    def _replaced(self, entry: Recorded) -> Custody:
-        """A custodian who was replaced: the share is locked under a passphrase that only the one before them knows."""
-        body, share = entry.body, self.shares.get(getattr(entry.body, "person", ""))
-        if not isinstance(body, entries.Revoked) or share is None or body.decision == "not needed":
-            return self
-        asked = () if body.decision != "undecided" else (Question(entry.line.time, "its custodian was replaced"),)
-        decided = share.decided if body.decision == "undecided" else f"{body.decision}, {entry.line.time[:10]}"
-        return self._put(replace(share, former=True, questions=(*share.questions, *asked), decided=decided))
 
-    def _begun(self, number: int, state: State, made: KeyRecord) -> Custody:
-        """A set that exists from now on: its shares are with their custodians, in the bags that they were closed in."""
-        identifier = made.set_identifier
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """Every set that there ever was, and every safe. The shares of a former key matter until it is empty (record/former.py)."""
+
+    sets: Mapping[str, Custody] = field(default_factory=dict)
+    """Set identifier -> its shares, oldest first."""
+    newest: str = ""
+    """The set in use; empty before the first key."""
+    retired: frozenset[str] = frozenset()
+    """Sets that another one of the same key follows, and those of resharings that were voided: their shares can only be destroyed."""
+    safes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Site letter -> the two people of its safe (STO-09)."""
+    taken: frozenset[str] = frozenset()
+    """Identifiers of the records that are in the register."""
+
+    @property
+    def in_use(self) -> Custody:
+        """The newest set."""
+        return self.of(self.newest)
+
+    def of(self, set_identifier: str) -> Custody:
+        """The shares of one set; none, if there is none of this identifier."""
+        return self.sets.get(set_identifier, Custody())
+
+    def after(self, number: int, state: State, sets: Sets) -> Whereabouts:
+        """With one more ceremony, ended or not. `sets`: with that ceremony in them."""
+        now = self
+        for entry in state.entries:
+            now = now._with(number, entry, state, sets)
+        if state.closed is not None and state.closed.outcome == "amended":
+            for entry in state.entries:
+                now = now._replaced(entry)
+        for each in sets.all:
+            if each.ceremony == number:
+                follows = {each.record.follows[:20]} if each.record.follows else set()
+                now = now._begun(each, state, each.record.plan.positions)
+                now = replace(now, newest=each.identifier, retired=now.retired | follows)
+        for each in sets.voided:
+            if each.ceremony == number:
+                locked = [p for p in each.record.plan.positions if sets.sealed(p, each.identifier).begun]
+                now = replace(now._begun(each, state, locked), retired=now.retired | {each.identifier})
+        return now
+
+    def _with(self, number: int, entry: Recorded, state: State, sets: Sets) -> Whereabouts:
+        body, time = entry.body, entry.line.time
+        if isinstance(body, entries.Custody):
+            return self.recorded(body.record)
+        if isinstance(body, entries.Ordered | entries.Authorized):
+            void = state.closed is not None and state.closed.outcome == "void"
+            return self if void else self._ordered(body, time)
+        custody = self.of(self._set_of(body, state, sets))
+        share = custody.shares.get(getattr(body, "position", ""))
+        if share is None:
+            return self
+        after = _after(share, body, time, number, state)
+        return self if after is share else self._put(custody.put(after))
+
+    def _set_of(self, body: Any, state: State, sets: Sets) -> str:
+        """The set whose share an entry is about: as it says, by its sealing number, or the one that the ceremony opens."""
+        if isinstance(body, entries.Proven | entries.Healthy):
+            return sets.set_of(body.position, body.number)
+        opened = next((each.key_record[:20] for each in state.all(entries.Authorized) if each.key_record), self.in_use.set_identifier)
+        return getattr(body, "set_identifier", opened)
+
+    def _ordered(self, body: entries.Ordered | entries.Authorized, time: str) -> Whereabouts:
+        """STO-07: both officers ordered to reshare, or a new key, or to sweep a former one: that is the decision on every question about
+        its shares that was open until then; as long as it is carried out: in a ceremony that was voided nothing became of it, and the
+        questions stay."""
+        if isinstance(body, entries.Ordered):
+            said = f"{body.kind}, {time[:10]}: {body.identifier}"
+            return self if body.kind == "reseal" else self._put(self.in_use.decided(said))
+        swept = self.sets.get(body.key_record[:20]) if body.key_record else None
+        return self._put(swept.decided(f"sweep, {time[:10]}: {body.identifier}")) if swept else self
+
+    def _replaced(self, entry: Recorded) -> Whereabouts:
+        """A custodian who was replaced: every share that was theirs is locked under a passphrase that only they know. What was decided
+        is of the set in use; a former key is swept, or its officers accept that it was not."""
+        body, now = entry.body, self
+        if not isinstance(body, entries.Revoked) or body.decision == "not needed":
+            return self
+        asked, said = Question(entry.line.time, "its custodian was replaced"), f"{body.decision}, {entry.line.time[:10]}"
+        for custody in self.sets.values():
+            share = custody.shares.get(body.person)
+            if share is None:
+                continue
+            after = replace(share, former=entry.line.time)
+            if body.decision == "undecided" or custody is not self.in_use:
+                after = replace(after, questions=(*share.questions, asked))
+            else:
+                after = replace(after, decided=said)
+            now = now._put(custody.put(after))
+        return now
+
+    def _begun(self, made: KeySet, state: State, positions: Sequence[str]) -> Whereabouts:
+        """A set that exists from now on, with these shares: they are with their custodians, in the bags that they were closed in."""
+        identifier = made.identifier
         bags = {b.position: b.bag for b in state.all(entries.BagClosed) if b.set_identifier == identifier}
         proven = {e.body.position: e.line.time for e in state.entries if isinstance(e.body, entries.Proven)}
         since = state.entries[-1].line.time
         shares = {
-            p: Share(position=p, since=since, told=f"made in ceremony {number}", bag=bags.get(p, ""), proven=proven.get(p, ""))
-            for p in made.plan.positions
+            p: Share(position=p, since=since, told=f"made in ceremony {made.ceremony}", bag=bags.get(p, ""), proven=proven.get(p, ""))
+            for p in positions
         }
-        return replace(self, plan=made.plan, set_identifier=identifier, shares=shares)
+        return self._put(Custody(made.record.plan, identifier, shares))
 
-    def _put(self, share: Share) -> Custody:
-        return replace(self, shares={**self.shares, share.position: share})
+    def _put(self, custody: Custody) -> Whereabouts:
+        return replace(self, sets={**self.sets, custody.set_identifier: custody})
 
-    def recorded(self, found: CustodyRecord) -> Custody:
+    def recorded(self, found: CustodyRecord) -> Whereabouts:
         """With one custody record, which was checked."""
         now = replace(self, taken=self.taken | {found.identifier})
         if found.event == "safe":
             return replace(now, safes={**now.safes, found.site or "": found.people})
-        if found.set_identifier != self.set_identifier:
-            return now
+        custody = now.sets[found.set_identifier or ""]
         for position in found.positions:
-            now = now._put(_moved(now.shares[position], found))
-        return now
+            custody = custody.put(_moved(custody.shares[position], found))
+        return now._put(custody)
+
+
+def _after(share: Share, body: Any, time: str, number: int, state: State) -> Share:
+    """One share after one entry of a ceremony."""
+    if isinstance(body, entries.BagOpened):
+        asked = () if body.state == INTACT else (Question(time, f"its bag was {body.state} in ceremony {number}"),)
+        unasked = share.place == "safe"
+        told = f"out for ceremony {number}" + (", without an access record (STO-03)" if unasked else "")
+        gone = "no bag came with it" if body.state == "missing" else ""
+        return replace(share, place="custodian", since=time, told=told, unopened=gone, questions=(*share.questions, *asked))
+    if isinstance(body, entries.BagClosed):
+        few = len(state.actors(entries.Present)) == 1
+        return replace(share, bag=body.bag, since=time, told=f"closed in ceremony {number}", alone=few)
+    if isinstance(body, entries.Proven | entries.Healthy):
+        proven = body.at if isinstance(body, entries.Healthy) else time
+        left = tuple(question for question in share.questions if not question.proof)
+        return replace(share, proven=proven, unopened="", questions=left)
+    if isinstance(body, entries.Unhealthy):
+        return _shut(share, body.at, body.why, "its check at its own site failed")
+    if isinstance(body, entries.SetAside):
+        return _shut(share, time, body.reason, f"it could not be opened in ceremony {number}")
+    return share
 
 
 def _shut(share: Share, since: str, why: str, what: str) -> Share:
@@ -244,44 +320,49 @@ def undecided(custody: Custody) -> tuple[tuple[str, Question], ...]:
     return tuple((p, question) for p, share in sorted(custody.shares.items()) for question in share.questions)
 
 
-def check_record(  # noqa: PLR0913, PLR0917 (what the register says before it, the record, who signed it, and when)
-    custody: Custody,
-    bags: Bags,
-    retired: Collection[str],
-    found: CustodyRecord,
-    signers: Collection[str],
-    now: str,
-    *,
-    excepted: bool = False,
+def check_record(  # noqa: PLR0913 (what the register says before it, the record, who signed it, and when)
+    before: Whereabouts, bags: Bags, found: CustodyRecord, signers: Collection[str], now: str, *, excepted: bool = False
 ) -> None:
-    """Everything that a record must hold to, against what the register says before it: signed as its event demands, new, of the set in
-    use, later than the last thing that is known of each share, and possible from there. Of a retired set shares can only be destroyed.
+    """Everything that a record must hold to, against what the register says before it: signed as its event demands, new, of a set that
+    matters, later than the last thing that is known of each share, and possible from there.
 
     `excepted`: both officers except this movement (STO-04): it may lack its authorization, its hand-over, or its receiver."""
     check_signers(found, signers, excepted=excepted)
-    if found.identifier in custody.taken:
+    if found.identifier in before.taken:
         _not_so("AUT-05", found, "it is in the register already", "a record that was not taken in before")
     if found.time > now:
         _not_so("ASM-04", found, f"happened at {found.time}", f"a time up to now, {now}")
     if found.event in ("safe", "out", "in"):
-        check_safe(custody, found)
+        check_safe(before, found)
     if found.event == "safe":
         return
-    if found.event == "destroyed" and found.set_identifier in retired:
-        return
-    if found.set_identifier != custody.set_identifier:
-        _not_so("SEC-05", found, f"shares of the set {found.set_identifier}", f"shares of the set in use, {custody.set_identifier}")
+    custody = _tracked(before, found)
     for position in found.positions:
         share = custody.shares.get(position)
         if share is None:
-            _not_so("AUD-08", found, position, "positions of the set in use")
+            _not_so("AUD-08", found, position, f"positions of the set {custody.set_identifier}")
         if found.time < share.since:
             _not_so(
                 "AUD-08", found, f"{position} at {found.time}", f"later than {share.since}, when it was {WHERE[share.place]} ({share.told})"
             )
         _check_possible(share, found, excepted=excepted)
+        _check_decision(found, former=custody is not before.in_use)
         _check_bag(bags, share, found)
-        bags = bags.put((position, ""), found.bags[position]) if found.event == "in" and found.bags else bags
+        bags = bags.put((position, custody.set_identifier), found.bags[position]) if found.event == "in" and found.bags else bags
+
+
+def _tracked(before: Whereabouts, found: CustodyRecord) -> Custody:
+    """SEC-05: the set in use, or the newest one of a former key; of a retired set, which opens nothing, a share can only be destroyed."""
+    identifier = found.set_identifier or ""
+    if identifier not in before.sets or (identifier in before.retired and found.event != "destroyed"):
+        former = [each for each in before.sets if each not in (*before.retired, before.newest)]
+        _not_so(
+            "SEC-05",
+            found,
+            f"shares of the set {identifier}" + (", which is retired" if identifier in before.retired else ""),
+            f"shares of the set in use, {before.in_use.set_identifier}" + "".join(f", or of a former key's, {each}" for each in former),
+        )
+    return before.sets[identifier]
 
 
 _FROM: Mapping[str, tuple[Place, ...]] = {
@@ -321,6 +402,13 @@ def _check_possible(share: Share, found: CustodyRecord, *, excepted: bool) -> No
         _not_so("STO-04", found, f"received by {found.people[0]}", f"by {share.receiver}, to whom it was sent")
 
 
+def _check_decision(found: CustodyRecord, *, former: bool) -> None:
+    """STO-07: a former key is swept; shares made anew, or one key more, do nothing for what lies there."""
+    if found.event == "decision" and found.decision != "accept" and former != (found.decision == "sweep"):
+        possible = "sweep or accept: its key is a former one" if former else "reshare, rekey or accept"
+        _not_so("STO-07", found, f"{found.decision}, for a share of set {found.set_identifier}", possible)
+
+
 def _check_bag(bags: Bags, share: Share, found: CustodyRecord) -> None:
     """STO-01: the bag is the one that was closed last; a share may go into the safe in a new one."""
     bag = (found.bags or {}).get(share.position)
@@ -332,16 +420,16 @@ def _check_bag(bags: Bags, share: Share, found: CustodyRecord) -> None:
 
 
 @control("STO-09")
-def check_safe(custody: Custody, found: CustodyRecord) -> None:
+def check_safe(before: Whereabouts, found: CustodyRecord) -> None:
     """STO-09: a safe has two people, and is opened by both of them together, never by one. STO-06: it holds its own site's shares."""
-    letters = custody.plan.letters if custody.plan else ()
+    letters = sorted({letter for custody in before.sets.values() for letter in custody.of.letters})
     if found.site not in letters:
         _not_so("STO-09", found, f"a safe at site {found.site}", f"at a site of the plan: {', '.join(letters)}")
     if found.event == "in" and (strays := [p for p in found.positions if p[0] != found.site]):
         _not_so(
             "STO-06", found, f"{' '.join(strays)} in the safe of site {found.site}", "each site's shares in its own safe, and no others"
         )
-    two = custody.safes.get(found.site or "")
+    two = before.safes.get(found.site or "")
     if found.event != "safe" and (two is None or set(two) != set(found.people)):
         _not_so(
             "STO-09",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from textwrap import wrap
 from types import MappingProxyType
 
@@ -11,8 +11,8 @@ from ceremony.record.custody import APPROVED, CustodyRecord, must_sign
 from ceremony.record.drills import day
 from ceremony.record.former import Former
 from ceremony.record.retired import Retired
-from ceremony.record.survival import SURVIVES, compel, freeze, survives
-from ceremony.record.whereabouts import WHERE, Custody, Late, Question, Share, overdue, undecided
+from ceremony.record.survival import SURVIVES, compel, freeze, survives, why
+from ceremony.record.whereabouts import WHERE, Custody, Late, Question, Share, Whereabouts, overdue, undecided
 from ceremony.screen.panels import WIDTH, Block, field
 from shares.survival import compelling, freezing, quorums, still_needed
 from transfer.limits import moment
@@ -35,11 +35,12 @@ TOLD: Mapping[str, str] = MappingProxyType(
 
 def person(charter: Charter, name: str) -> str:
     """`A1 Ada Arnold`: who did something stands there by full name (STO-03)."""
-    return f"{name} {charter.member(name).name}"
+    names = {member.person: member.name for member in charter.people}
+    return f"{name} {names.get(name, '(in the charter no more)')}"
 
 
-def record_lines(found: CustodyRecord, charter: Charter, signers: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """One record whole, and who must sign it."""
+def record_lines(found: CustodyRecord, charter: Charter, where: Whereabouts, signers: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """One record whole, and who must sign it. `where`: says which key its set is of."""
     lacking = [p for p in must_sign(found) if p not in signers]
     if found.event in APPROVED and not {"cfo", "cto"} & set(signers) - set(must_sign(found)):
         lacking.append("cfo or cto, who approves")
@@ -56,11 +57,17 @@ def record_lines(found: CustodyRecord, charter: Charter, signers: tuple[str, ...
         "how": found.how,
         "DECISION": found.decision,
         "reason": found.reason,
-        "set": found.set_identifier,
+        "set": found.set_identifier and f"{found.set_identifier}, {_which(where, found.set_identifier)}",
         "to be signed by" if lacking else "signed by": ", ".join(lacking or signers),
     }
     head = f"{found.mark.upper()}  custody record {found.identifier}"
     return (head, "".ljust(WIDTH, "="), *(line for name, value in told.items() if value for line in field(name, value)))
+
+
+def _which(where: Whereabouts, identifier: str) -> str:
+    if identifier == where.in_use.set_identifier:
+        return "in use"
+    return "RETIRED" if identifier in where.retired else "of a FORMER KEY" if identifier in where.sets else "not known here"
 
 
 # --- where every share is ---------------------------------------------------------------------------------------------------
@@ -73,7 +80,7 @@ def letter(share: Share) -> str:
     """One letter for one share: the worst that is known of it."""
     if share.place in ("lost", "destroyed"):
         return _PLACES[share.place]
-    if share.former:
+    if share.orphaned:
         return "F"
     return "P" if share.unopened and share.place != "moving" else _PLACES[share.place]
 
@@ -92,26 +99,41 @@ def grid(custody: Custody, charter: Charter, now: str) -> tuple[str, ...]:
     return tuple(f"  {cells.ljust(wide)}  {state}"[:WIDTH].rstrip() for cells, state in rows)
 
 
-def status(custody: Custody, charter: Charter, now: str, old: Sequence[Retired] = (), before: Sequence[Former] = ()) -> tuple[Block, ...]:
-    """The picture, what the key survives today, what is overdue; the former keys (`before`) whose shares are needed still, and the
-    retired sets (`old`); then each position. Blocks that stay on one page."""
+def status(where: Whereabouts, charter: Charter, now: str, old: Sequence[Retired] = (), before: Sequence[Former] = ()) -> tuple[Block, ...]:
+    """The picture, what the key survives today, what is overdue; the same of each former key (`before`) until it is empty; the retired
+    sets (`old`); then each position. Blocks that stay on one page."""
+    custody = where.in_use
     head = f"{charter.mark.upper()}  custody of set {custody.set_identifier}"
     return (
         (head + f"{now[:16].replace('T', ' ')} UTC".rjust(WIDTH - len(head)), "".ljust(WIDTH, "=")),
         (*grid(custody, charter, now), *(f"  {line}" for line in LETTERS)),
         _survived(custody),
         *late_lines(custody, now),
-        *(field(f"FORMER {each.key.identifier[:7]}", _needed(each)) for each in before if not each.empty),
+        *(block for each in before for block in _former(each, where.sets[each.key.identifier], now)),
         *(field(f"RETIRED {each.identifier[:6]}", _existing(each)) for each in old),
         *(_row(share, now) for _, share in sorted(custody.shares.items())),
-        *(field(f"safe {site}", " and ".join(person(charter, p) for p in two)) for site, two in sorted(custody.safes.items())),
+        *(block for each in before if not each.empty for block in _former_rows(where.sets[each.key.identifier], now)),
+        *(field(f"safe {site}", " and ".join(person(charter, p) for p in two)) for site, two in sorted(where.safes.items())),
     )
 
 
-def _needed(each: Former) -> str:
-    """What still lies at a former key is moved by its shares alone, and nothing above counts those."""
+def _former(each: Former, custody: Custody, now: str) -> tuple[Block, ...]:
+    """What still lies at a former key is moved by its shares alone; once it is empty no more is asked than that they are destroyed."""
+    left = sorted(custody.shares.keys() - custody.destroyed)
+    if each.empty:
+        told = f"set {custody.set_identifier}: empty. {_MAY_GO}: {' '.join(left)}."
+        return (field("former key", told),) if left else ()
     state = "swept, not known to be empty" if each.sweep else "NOT SWEPT YET"
-    return f"key of set {each.key.identifier}: {state}. Keep its shares until it is empty; this page does not count them."
+    told = f"set {custody.set_identifier}: {state}. Its shares alone move what lies there: keep them until it is empty. Today:"
+    return ((*field("FORMER KEY", told), *grid(custody, each.charter, now)), _survived(custody, former=True), *late_lines(custody, now))
+
+
+_MAY_GO = "Once nobody pays to it any more, its shares may be destroyed (`ceremony custody destroyed --set ...`)"
+
+
+def _former_rows(custody: Custody, now: str) -> tuple[Block, ...]:
+    first, *more = (_row(share, now) for _, share in sorted(custody.shares.items()))
+    return ((f"Of the former key, set {custody.set_identifier}:", *first), *more)
 
 
 def _existing(each: Retired) -> str:
@@ -119,9 +141,14 @@ def _existing(each: Retired) -> str:
     return f"set {each.identifier} ({each.told}): {' '.join(each.may_exist) or 'nothing'} may still exist. {each.advice}"
 
 
-def _survived(custody: Custody, lost: Sequence[str] = ()) -> Block:
-    title, told = survives(custody, lost)
-    return (f"{title}:", *(line for each in told for line in _item(each)))
+def _survived(custody: Custody, *, former: bool = False, lost: Collection[str] = ()) -> Block:
+    """What can be lost yet, so that enough can be opened; and, if they alone are enough, the shares that somebody else may have."""
+    (title, told), theirs = survives(custody, lost), sorted(custody.missing | set(lost))
+    lines = [line for each in told for line in _item(each)]
+    if custody.of.enough(theirs):
+        safe = "only sweeping it now is safe" if former else "only a new key and a sweep are safe"
+        lines += _item(f"THE SHARES THAT ARE MISSING ARE A QUORUM ({' '.join(theirs)}): {safe} (SEC-05).", "  ! ")
+    return (f"{'Former key. ' if former else ''}{title}:", *lines)
 
 
 def _item(text: str, start: str = "  - ") -> tuple[str, ...]:
@@ -156,38 +183,56 @@ def _row(share: Share, now: str) -> Block:
     return tuple(wrap(text, WIDTH, subsequent_indent="   "))
 
 
-def loss(custody: Custody, charter: Charter, positions: tuple[str, ...]) -> tuple[str, ...]:
-    """What the key survives once these shares are lost: quorums left, by site and country; and what whoever finds them needs more."""
+def loss(custody: Custody, charter: Charter, positions: tuple[str, ...], *, former: bool = False) -> tuple[str, ...]:
+    """What the key survives once these shares are lost: quorums left, by site and country; and what whoever finds them needs more.
+
+    `charter`: one that has the sites of this set. `former`: it is of a former key."""
     plan, able, there = custody.of, custody.able - set(positions), custody.existing - set(positions)
     places = {site.letter: site.jurisdiction for site in charter.sites}
     theirs = custody.missing | set(positions)
     needed = still_needed(plan, theirs)
     openable = plan.sites_open(able)
-    finder = (
-        f"Whoever has {' '.join(sorted(theirs))} and their passphrases needs {needed} shares more for a quorum."
-        if needed
-        else f"THE SHARES THAT ARE MISSING ARE A QUORUM ({' '.join(sorted(theirs))}): only a new key and a sweep are safe (SEC-05)."
-    )
+    finder = f"Whoever has {' '.join(sorted(theirs))} and their passphrases needs {needed} shares more for a quorum."
+    decide = "sweep the former key, or accept" if former else "reshare, a new key and a sweep, or accept"
     sentences = (
         f"{quorums(plan, able)} of {quorums(plan, plan.positions)} smallest quorums are left, at sites {' '.join(openable) or 'none'}.",
-        finder,
+        *((finder,) if needed else ()),
         "A sealed share alone opens nothing: its passphrase can only be guessed (STO-05).",
         *(compel(compelling(plan, places, there), tuple(places.values())) if there else ()),
         *freeze(freezing(plan, places, able), tuple(places.values())),
-        "Both officers decide within 14 days: reshare, a new key and a sweep, or accept (`ceremony custody decision`).",
+        f"Both officers decide within 14 days: {decide} (`ceremony custody decision`).",
     )
-    return (*_survived(custody, positions), "", *(line for each in sentences for line in _item(each)))
+    return (*_survived(custody, former=former, lost=positions), "", *(line for each in sentences for line in _item(each)))
+
+
+def unable(custody: Custody, *, former: bool = False) -> tuple[str, ...]:
+    """Before anything is opened: who cannot open their share, why, and who else of their site can; a sentence for each."""
+    return tuple(_unable(custody, share, former=former) for _, share in sorted(custody.shares.items()) if not share.able)
+
+
+def _unable(custody: Custody, share: Share, *, former: bool) -> str:
+    site = custody.of.site(share.position[0])
+    others = [p for p in site.positions if custody.shares[p].able]
+    reason = f"{why(share)}, {share.told}"
+    if share.orphaned:
+        reason = "its custodian was replaced, and only they know its passphrase"
+    can = f"at site {site.letter} {' '.join(others) or 'nobody'} can, and {site.threshold} are needed"
+    return f"{share.position} cannot open their share{' of the former key' if former else ''}: {reason}. Do not count on them; {can}."
 
 
 FINE = "nothing is overdue, nothing waits for a decision"
 
 
-def brief(custody: Custody, now: str) -> tuple[str, str]:
-    """Two lines for the screen that everybody opens first: what the key survives, and what is overdue or to be decided."""
-    title, told = survives(custody)
-    late, asked = _due(custody, now)
-    decisions = [f"{each.position} {each.what}" for each in late if each.control == "STO-07"]
-    decisions += [f"{p}: decide by {_by(q.since)}, {q.what}" for p, q in asked]
-    worst = [*decisions, *(f"{each.position} {each.what}" for each in late if each.control != "STO-07")]
+def brief(where: Whereabouts, now: str, before: Sequence[Former] = ()) -> tuple[str, str]:
+    """Two lines for the screen that everybody opens first: what the key survives, and what is overdue or to be decided; of a former key,
+    too, until it is empty."""
+    title, told = survives(where.in_use)
+    decisions, others = list[str](), list[str]()
+    for whose, custody in (("", where.in_use), *(("former key, ", where.of(each.key.identifier)) for each in before if not each.empty)):
+        late, asked = _due(custody, now)
+        decisions += [f"{whose}{each.position} {each.what}" for each in late if each.control == "STO-07"]
+        decisions += [f"{whose}{p}: decide by {_by(q.since)}, {q.what}" for p, q in asked]
+        others += [f"{whose}{each.position} {each.what}" for each in late if each.control != "STO-07"]
+    worst = [*decisions, *others]
     more = f", and {len(worst) - 1} more" if len(worst) > 1 else ""
     return ("; ".join(told) if title == SURVIVES else f"{title}: {told[0]}", (worst[0] + more) if worst else FINE)

@@ -11,7 +11,6 @@ from ceremony.record.entries import Step
 from ceremony.record.former import Former
 from ceremony.record.health import DECIDE
 from ceremony.record.standing import Standing
-from ceremony.record.whereabouts import Custody
 from ceremony.screen.custody import FINE, brief
 from ceremony.screen.panels import WIDTH, field
 
@@ -46,7 +45,7 @@ def screen(found: Standing, now: str, where: str) -> tuple[str, ...]:
         *(coming(found.coming) if found.coming else ()),
         *_short("oldest proof", f"{found.oldest[0]}, {found.oldest[1][:10] or 'never'}" if found.oldest else "no share yet"),
         *_failed(found, now),
-        *(_custody(found.custody, now) if found.custody else ()),
+        *(_custody(found, now) if found.key else ()),
         *_short("in force", _dates(found)),
         *(_short("RESHARE DUE", "; ".join(found.reshare)) if found.reshare else ()),
         *_retired(found),
@@ -148,9 +147,9 @@ def _clock(found: Standing, now: str) -> tuple[str, ...]:
     return _short("drill", f"{state}, {OVERDUE - gone} days left, overdue after {day(found.clock, OVERDUE)}")
 
 
-def _custody(found: Custody, now: str) -> tuple[str, ...]:
+def _custody(found: Standing, now: str) -> tuple[str, ...]:
     """What the key survives, and what is overdue (`ceremony custody status` has all of it)."""
-    survives, asked = brief(found, now)
+    survives, asked = brief(found.register.whereabouts, now, found.formers)
     return (*_short("survives", survives), *_short("CUSTODY" if asked != FINE else "custody", asked))
 
 
@@ -165,16 +164,19 @@ def coming(found: Coming) -> tuple[str, ...]:
 
 def _retired(found: Standing) -> tuple[str, ...]:
     """SEC-05: old shares that may still exist, in one line for the retired set that matters most."""
-    worst = sorted(found.retired, key=lambda each: (each.enough, len(each.may_exist)))[-1:]
-    return tuple(
-        line
-        for each in worst
-        for line in (
-            _short("OLD SHARES", f"{len(each.may_exist)} may exist, ENOUGH FOR THE KEY: only a new key and a sweep are safe")
-            if each.enough
-            else _short("old shares", f"{len(each.may_exist)} of set {each.identifier} may exist, too few for the key")
-        )
+    worst = max(found.retired, key=lambda each: (each.enough, len(each.may_exist)), default=None)
+    if worst is None:
+        return ()
+    count = f"{len(worst.may_exist)} may exist, ENOUGH FOR THE"
+    if worst.enough:
+        told = f"{count} FORMER KEY: sweep it now" if worst.former else f"{count} KEY: only a new key and a sweep are safe"
+        return _short("OLD SHARES", told)
+    told = (
+        f"of former set {worst.identifier} may exist, too few"
+        if worst.former
+        else f"of set {worst.identifier} may exist, too few for the key"
     )
+    return _short("old shares", f"{len(worst.may_exist)} {told}")
 
 
 def _dates(found: Standing) -> str:

@@ -45,10 +45,12 @@ def _shut_at_their_sites(room: Room) -> frozenset[str]:
 
 
 def _holders(room: Room) -> tuple[str, ...]:
-    """Who is present and holds a position of the set that is opened. Who has another one's place comes to a resharing without a share."""
-    resharing = room.state.opened.kind == "reshare"
-    former = {p for p, share in room.book.custody.shares.items() if share.former and resharing}
-    return tuple(p for p in present(room) if p in room.plan.positions and p not in former)
+    """Who is present and holds a position of the set that is opened. Who has another one's place comes to a resharing without a share,
+    and to a transfer or a sweep."""
+    held, kind = room.plan.positions, room.state.opened.kind
+    if kind == "reshare":
+        held = tuple(p for p in held if not room.custody.shares[p].former)
+    return tuple(p for p in present(room) if p in (room.holders if kind == "transfer" else held))
 
 
 def closed(room: Room) -> Steps:

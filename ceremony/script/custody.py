@@ -32,7 +32,7 @@ def take(room: Room) -> Steps:
         if any(body.record == found for body in room.state.all(entries.Custody)):
             continue
         check(room.book, found, raw, signed, room.clock(), excepted=exceptional.movement(room.state))
-        room.screen.fresh(record_lines(found, room.charter, tuple(s.signer for s in signed)))
+        room.screen.fresh(record_lines(found, room.charter, room.book.whereabouts, tuple(s.signer for s in signed)))
         room.screen.enter("administrator and witness: this goes into the register.")
         name = f"custody-{sha256(raw)[:16]}.json"
         yield from room.keep_another(name, "custody", raw)
@@ -64,7 +64,7 @@ def check(  # noqa: PLR0913 (a record, its signatures, and what it is compared w
     check_own(found, book.charter, book.genesis)
     for signature in signed:
         signatures.verify(signature, raw, book.charter.key(signature.signer), NAMESPACE)
-    check_record(book.custody, book.bags, book.sets.retired, found, [s.signer for s in signed], now, excepted=excepted)
+    check_record(book.whereabouts, book.bags, found, [s.signer for s in signed], now, excepted=excepted)
 
 
 def check_own(found: CustodyRecord, charter: Charter, genesis: str) -> None:

@@ -13,6 +13,7 @@ from ceremony.record.charter import SIGNERS
 from ceremony.record.exceptional import declined, said_no_now
 from ceremony.record.rules.people import FILE, HARDWARE, OWN_SHARE, RECOGNISED, check_factors
 from ceremony.screen import panels
+from ceremony.screen.custody import unable
 from ceremony.script.exceptional import answer, check_agreed
 from ceremony.script.room import Entry, Room, Steps
 from transfer.limits import Policy
@@ -77,16 +78,17 @@ def custodians(room: Room) -> tuple[str, ...]:
 
 
 def _custodians_here(room: Room) -> tuple[str, ...]:
-    charter = room.charter
-    plan = room.plan
-    example = " ".join(p for quorum in plan.minimal(room.holders).values() for p in quorum)
+    charter, plan, holders = room.charter, room.plan, room.holders
+    for line in unable(room.custody, former=room.opening.identifier != room.book.in_use.identifier):
+        room.screen.say(line)
+    example = " ".join(p for quorum in plan.minimal(holders).values() for p in quorum)
     while True:
         text = room.screen.ask("Custodians who are here: ", f"positions such as {example}", r"[A-I][1-9]( [A-I][1-9])*")
         named = text.split()
         strangers = [p for p in named if p not in charter.custodians]
         if strangers or len(set(named)) != len(named):
             room.screen.say(f"Found {', '.join(strangers) or 'a position twice'}, expected custodians of the charter, each once.")
-        elif not plan.enough([p for p in named if p in plan.positions]):
+        elif not plan.enough([p for p in named if p in holders]):
             missing = f"{plan.site_threshold} sites with their thresholds"
             room.screen.say(f"ASM-01 These are not enough: found {text}, expected custodians of {missing}, such as {example}.")
         else:

@@ -22,9 +22,9 @@ from ceremony.record.exceptional import granted
 from ceremony.record.policy import bound
 from ceremony.record.register import Ceremony, Register
 from ceremony.record.sets import KeySet
-from ceremony.record.survival import why
 from ceremony.record.sweeping import account, account_of, founded_on, opens, spent_by
 from ceremony.screen import panels
+from ceremony.screen.custody import unable
 from ceremony.script import preflight
 from ceremony.script.lookalike import check_past
 from ceremony.script.opening import take_signatures
@@ -80,9 +80,8 @@ def authorization(room: Room) -> Steps:
     if room.state.last(entries.Authorized) is None:
         yield ("tool", _granted(proof))
     check_granted(room.register, room.here.number, wanted.digest)
-    for position, share in sorted(book.custody.shares.items()):
-        if not share.able:
-            room.screen.say(f"{position} cannot open their share: {why(share)}, {share.told}. Do not count on them.")
+    for line in unable(room.custody, former=wanted.kind == "sweep"):
+        room.screen.say(line)
     room.screen.enter("administrator and witness: this is the transfer that you prepare.")
 
 

@@ -26,6 +26,7 @@ from ceremony.record.sets import Carrier, KeySet
 from ceremony.record.signed import read_signed
 from ceremony.record.state import State
 from ceremony.record.transcript import Transcript
+from ceremony.record.whereabouts import Custody
 from ceremony.screen.terminal import Terminal
 from ceremony.script.table import SCRIPTS
 from shares.plan import Plan
@@ -136,8 +137,17 @@ class Room:
 
     @property
     def holders(self) -> tuple[str, ...]:
-        """Who can open a share of that set: its positions that the charter in force has, too."""
-        return tuple(p for p in self.charter.custodians if p in self.plan.positions)
+        """Who can open a share of that set: its positions that the charter in force has, too, and whose share is not of a custodian who
+        was replaced; unless these are too few: then all of them, for without the passphrases of those who left nothing is opened."""
+        here = tuple(p for p in self.charter.custodians if p in self.plan.positions)
+        shares = self.custody.shares
+        own = tuple(p for p in here if p not in shares or not shares[p].orphaned)
+        return own if self.plan.enough(own) else here
+
+    @property
+    def custody(self) -> Custody:
+        """Where the shares of that set are."""
+        return self.book.whereabouts.of(self.opening.identifier)
 
     def path(self, name: str, what: str, *, new: bool = False) -> Path:
         """A path that the command line gave; or that is asked for now, until something lies there (`new`: or something could)."""

@@ -68,8 +68,8 @@ def check_enough(room: Room, positions: Collection[str]) -> None:
 
 
 def _approved(room: Room) -> tuple[str, ...]:
-    """The custodians who are here, hold a share of the set that is opened, and have approved."""
-    return tuple(p for p in custodians(room) if p in room.state.signers("approval") and p in room.plan.positions)
+    """The custodians who are here, can open a share of the set that is opened, and have approved."""
+    return tuple(p for p in custodians(room) if p in room.state.signers("approval") and p in room.holders)
 
 
 def set_aside_today(room: Room) -> frozenset[str]:

@@ -24,7 +24,7 @@ MADE = "2026-11-18T09:00:00Z"
 
 @dataclass
 class Swept(Sample):
-    """Ceremony 1 makes the first key, 2 the second one, 3 sweeps, 4 is the receipt."""
+    """Ceremony 1 makes the first key, 2 the second one, 3 sweeps, 4 is the receipt; if nothing else comes between."""
 
     ordered: Mapping[str, Any] = field(default_factory=dict)
     """Fields of the share order."""
@@ -33,12 +33,19 @@ class Swept(Sample):
     new: Mapping[str, Any] = field(default_factory=dict)
     """Fields of the second key record."""
     phase: str = field(init=False, default="first")
+    anew: int = field(init=False, default=2)
+    """The ceremony that makes the second key."""
+
+    @property
+    def former_record(self) -> KeyRecord:
+        """Of the newest set of the first key."""
+        return self.first_record
 
     @property
     def second_record(self) -> KeyRecord:
         commitments = {p: sha256(f"second {p}".encode()) for p in self.charter.plan.positions}
         facts: dict[str, Any] = {
-            "ceremony": 2,
+            "ceremony": self.anew,
             "issued": MADE,
             "charter": self.charter.digest,
             "accounts": (account_of(NEW_SEED),),
@@ -49,7 +56,7 @@ class Swept(Sample):
 
     @property
     def key_record(self) -> KeyRecord:
-        return self.second_record if self.phase == "second" else self.first_record
+        return self.second_record if self.phase == "second" else self.former_record
 
     @property
     def account(self) -> AccountKey:
@@ -61,12 +68,12 @@ class Swept(Sample):
     def new_key(self, prev: str) -> str:
         """The second key generation, as `ceremony keygen --order` records it; the new head."""
         self.phase = "second"
-        scribe = self.begin(2, "keygen", "keygen 2", prev, MADE)
+        scribe = self.begin(self.anew, "keygen", "keygen 2", prev, MADE)
         order = self.order(prev)
         scribe.keep("share-order.json", "share-order", dump(order))
         scribe.sign_file("share-order", "share-order.json", ("cfo", "cto"))
         scribe.add("tool", entries.Ordered(order=order.digest, identifier=order.identifier, kind=order.kind, positions=()))
-        return self.generated(scribe, (*self.charter.custodians, "administrator", "witness"), 1)
+        return self.generated(scribe, (*self.charter.custodians, "administrator", "witness"), self.anew - 1)
 
     def order(self, prev: str) -> ShareOrder:
         facts = {
@@ -74,7 +81,7 @@ class Swept(Sample):
             "mark": "practice",
             "genesis": self.founding.digest,
             "charter": self.charter.digest,
-            "key_record": self.first_record.digest,
+            "key_record": self.former_record.digest,
             "register_head": prev,
             "identifier": "o-20261118-00000001",
             "reason": "too many old cards are at large",
@@ -84,16 +91,16 @@ class Swept(Sample):
         }
         return ShareOrder(**{**facts, **self.ordered})
 
-    def sweep(self, prev: str) -> str:
+    def sweep(self, prev: str, number: int = 3) -> str:
         """The sweep, carried out; the new head."""
         self.phase = "sweep"
-        return self.transfer(3, prev)
+        return self.transfer(number, prev)
 
     def authorization(self, number: int, prev: str, act: Any) -> Authorization:
         facts: dict[str, Any] = {
             "kind": "sweep",
             "payments": (),
-            "key_record": self.first_record.digest,
+            "key_record": self.former_record.digest,
             "to": self.second_record.digest,
             "address": opened(self.second_record.accounts[0]).own(0, 0).address,
         }

@@ -16,10 +16,10 @@ from ceremony.record import entries
 from ceremony.record.custody import CustodyRecord
 from ceremony.record.register import Register
 from ceremony.record.report import report
-from ceremony.record.retired import Retired, _destroyed
+from ceremony.record.retired import Retired
 from ceremony.record.state import Recorded, State
 from ceremony.record.verify import verify
-from ceremony.record.whereabouts import Custody, check_record, overdue, undecided
+from ceremony.record.whereabouts import Whereabouts, check_record, overdue, undecided
 from ceremony.screen.custody import brief, letter, loss, status
 from tests.record.sample import Anchor, FastDesk, Play, Sample
 from tests.record.test_exceptional import form_of
@@ -40,6 +40,9 @@ class Desk:
 
     def __post_init__(self) -> None:
         self.folder.mkdir()
+        self.begin()
+
+    def begin(self) -> None:
         self.made = Sample(FastDesk(self.folder), self.folder, self.play)
         self.head = self.made.keygen()
 
@@ -282,7 +285,7 @@ def test_a_loss_is_asked_about_until_both_officers_have_decided(desk: Desk) -> N
 
 def test_what_the_key_survives_is_shown_as_a_picture(desk: Desk) -> None:
     desk.safe().take(desk.record("lost", positions=("A1", "A2")), IN)
-    blocks = status(desk.book.custody, desk.made.charter, "2026-12-01T12:00:00Z")
+    blocks = status(desk.book.whereabouts, desk.made.charter, "2026-12-01T12:00:00Z")
     lines = [line for block in blocks for line in block]
     assert max(map(len, lines)) <= 78
     shown = "\n".join(lines)
@@ -297,7 +300,7 @@ def test_what_the_key_survives_is_shown_as_a_picture(desk: Desk) -> None:
     assert max(map(len, told.splitlines())) <= 78
     desk.take(desk.record("lost", positions=("B1", "B2")), IN)
     assert letter(desk.book.custody.shares["B1"]) == "L"
-    shown = "\n".join(line for block in status(desk.book.custody, desk.made.charter, "2026-12-01T12:00:00Z") for line in block)
+    shown = "\n".join(line for block in status(desk.book.whereabouts, desk.made.charter, "2026-12-01T12:00:00Z") for line in block)
     assert "NO QUORUM today:\n  - 2 of the 3 sites that are needed can open, so nothing can be signed.\n" in shown
     assert "the key is gone unless lost ones are found" in " ".join(shown.split())
     assert max(map(len, shown.splitlines())) <= 78
@@ -307,16 +310,17 @@ def test_what_the_key_survives_is_shown_as_a_picture(desk: Desk) -> None:
 
 def test_a_share_that_cannot_be_opened_today_is_not_gone(desk: Desk) -> None:
     """A share on its way, one whose passphrase nobody knew, a former custodian's: each of them can bring the quorum back."""
-    now, book = "2026-11-20T12:00:00Z", desk.book.custody
+    now, book, where = "2026-11-20T12:00:00Z", desk.book.custody, desk.book.whereabouts
 
     def shown(**changed: dict[str, Any]) -> tuple[tuple[str, str], str]:
         custody = replace(book, shares={**book.shares, **{p: replace(book.shares[p], **fields) for p, fields in changed.items()}})
-        lines = [line for block in status(custody, desk.made.charter, now) for line in block]
+        known = replace(where, sets={where.newest: custody})
+        lines = [line for block in status(known, desk.made.charter, now) for line in block]
         assert max(map(len, lines)) <= 78
-        return brief(custody, now), " ".join(" ".join(lines).split())
+        return brief(known, now), " ".join(" ".join(lines).split())
 
     moving, shut = {"place": "moving"}, {"unopened": "three wrong passphrases"}
-    (survives, _), page = shown(A1=moving, A2=moving, B1=shut, B2={"former": True})
+    (survives, _), page = shown(A1=moving, A2=moving, B1=shut, B2={"former": now})
     assert survives.startswith("NO QUORUM today: 2 of the 3 sites that are needed can open, so nothing can be signed.")
     assert "The key is not gone: enough of its shares exist. - Site A opens again with 1 of: A1 (on its way), A2 (on its way)." in page
     assert "Site B opens again with 1 of: B1 (three wrong passphrases), B2 (a former custodian's passphrase)." in page
@@ -328,27 +332,27 @@ def test_a_share_that_cannot_be_opened_today_is_not_gone(desk: Desk) -> None:
 
 @pytest.mark.control("STO-07")
 def test_a_share_that_could_not_be_opened_is_asked_about_until_it_is_proven(desk: Desk) -> None:
-    def after(custody: Custody, *bodies: Any) -> Custody:
+    def after(where: Whereabouts, *bodies: Any) -> Whereabouts:
         lines = [Line(n, DAY.format(12 + n), "cd" * 32, "x", "A1", encode(body)) for n, body in enumerate(bodies, start=1)]
-        return custody.after(9, State(tuple(map(Recorded, lines, bodies))), None)
+        return where.after(9, State(tuple(map(Recorded, lines, bodies))), desk.book.sets)
 
     aside = entries.SetAside(position="A1", reason="three wrong passphrases")
-    custody = after(desk.book.custody, aside, aside)
-    assert [(p, q.since, q.what) for p, q in undecided(custody)] == [
+    where = after(desk.book.whereabouts, aside, aside)
+    assert [(p, q.since, q.what) for p, q in undecided(where.in_use)] == [
         ("A1", DAY.format(13), "it could not be opened in ceremony 9: three wrong passphrases")
     ]
-    assert "A1" not in custody.able
-    (_, asked) = brief(custody, DAY.format(20))
+    assert "A1" not in where.in_use.able
+    (_, asked) = brief(where, DAY.format(20))
     assert asked.startswith("A1: decide by 2026-11-27, it could not be opened in ceremony 9"), "before what is only late"
-    assert [each.control for each in overdue(custody, DAY.format(28)) if each.position == "A1"] == ["STO-07", "SEC-02"]
-    lost = custody.recorded(desk.record("lost", positions=("A1",)))
+    assert [each.control for each in overdue(where.in_use, DAY.format(28)) if each.position == "A1"] == ["STO-07", "SEC-02"]
+    lost = where.recorded(desk.record("lost", positions=("A1",)))
     proven = after(lost, entries.Proven(position="A1", number=1, sha256="ab" * 32))
-    assert [q.what for _, q in undecided(proven)] == ["it is lost"], "a proof answers its own question alone"
+    assert [q.what for _, q in undecided(proven.in_use)] == ["it is lost"], "a proof answers its own question alone"
     decision = desk.record("decision", positions=("A1",), decision="reshare", people=("cfo", "cto"), time=DAY.format(20))
-    check_record(custody, desk.book.bags, (), decision, ("cfo", "cto"), DAY.format(21))
-    decided = custody.recorded(decision)
-    assert undecided(decided) == ()
-    assert len(undecided(after(decided, aside))) == 1, "the next time it is asked again"
+    check_record(where, desk.book.bags, decision, ("cfo", "cto"), DAY.format(21))
+    decided = where.recorded(decision)
+    assert undecided(decided.in_use) == ()
+    assert len(undecided(after(decided, aside).in_use)) == 1, "the next time it is asked again"
 
 
 @pytest.mark.control("STO-07")
@@ -359,29 +363,15 @@ def test_an_order_of_both_officers_for_new_shares_is_their_decision(desk: Desk, 
     positions = ("A2",) if kind == "reseal" else ()
     body = entries.Ordered(order="ab" * 32, identifier="s-1", kind=kind, positions=positions)
     line = Line(2, "2026-11-20T09:30:00Z", "cd" * 32, "ordered", "tool", encode(body))
-    custody = desk.book.custody.after(9, State((Recorded(line, body),)), None)
+    custody = desk.book.whereabouts.after(9, State((Recorded(line, body),)), desk.book.sets).in_use
     assert len(undecided(custody)) == left
     assert custody.shares["A1"].decided == ("" if left else f"{kind}, 2026-11-20: s-1")
-
-
-def test_a_share_of_a_retired_set_can_only_be_destroyed(desk: Desk) -> None:
-    old = "ab" * 10
-    custody, bags = desk.book.custody, desk.book.bags
-    burned = desk.record("destroyed", positions=("A1", "A2"), set_identifier=old, how="burned", people=("A1", "witness"))
-    check_record(custody, bags, {old}, burned, ("A1", "witness"), DAY.format(13))
-    with pytest.raises(Refused, match="AUD-02"):
-        check_record(custody, bags, {old}, burned, ("A1",), DAY.format(13))
-    with pytest.raises(Refused, match="SEC-05"):
-        check_record(custody, bags, {old}, desk.record("lost", positions=("A1",), set_identifier=old), IN, DAY.format(13))
-    desk.take(burned, ("A1", "witness"))
-    assert _destroyed(desk.book) == {old: {"A1", "A2"}}
-    assert desk.book.custody.shares["A1"].place == "custodian"
 
 
 def test_what_may_still_exist_of_a_retired_set_is_told(desk: Desk) -> None:
     now = "2026-11-20T12:00:00Z"
     old = Retired(desk.made.key_record, 5, now, frozenset({"A1", "A2"}))
-    shown = "\n".join(line for block in status(desk.book.custody, desk.made.charter, now, (old,)) for line in block)
+    shown = "\n".join(line for block in status(desk.book.whereabouts, desk.made.charter, now, (old,)) for line in block)
     assert "A3 B1 B2 B3 C1 C2 C3 D1 D2 D3 may still exist" in " ".join(shown.split())
     assert "ONLY A NEW KEY AND A SWEEP ARE SAFE (SEC-05)" in " ".join(shown.split())
     assert max(map(len, shown.splitlines())) <= 78

@@ -373,7 +373,13 @@ class Voided:
     def burned(self, number: int) -> None:
         """A1 burned their share of the set that was voided, before the witness."""
         scribe = self.made.begin(number, "custody", "custody", self.head, started(number))
-        common: Any = {"mark": "practice", "genesis": self.made.founding.digest, "identifier": "c-1", "time": START, "reason": "void"}
+        common: Any = {
+            "mark": "practice",
+            "genesis": self.made.founding.digest,
+            "identifier": "c-1",
+            "time": started(number),
+            "reason": "void",
+        }
         said = CustodyRecord(
             event="destroyed", positions=("A1",), people=("A1", "witness"), how="burned", set_identifier=self.set, **common
         )
@@ -417,7 +423,7 @@ def sample_of(letters: str) -> tuple[str, ...]:
 
 
 def _status(book: Register) -> str:
-    blocks = status(book.custody, book.charter, START, retired(book))
+    blocks = status(book.whereabouts, book.charter, START, retired(book))
     return " ".join(" ".join(line for block in blocks for line in block).split())
 
 

@@ -16,6 +16,7 @@ from ceremony.record import entries, requested
 from ceremony.record.former import formers
 from ceremony.record.register import Register
 from ceremony.record.report import report
+from ceremony.record.retired import retired
 from ceremony.record.standing import standing
 from ceremony.record.verify import verify
 from ceremony.screen.custody import status as custody_status
@@ -145,12 +146,14 @@ def test_status_says_whether_the_former_key_is_empty(tmp_path: Path) -> None:
     def kept() -> str:
         """What the page of custody says of the former key."""
         book = Register.open(folder)
-        blocks = custody_status(book.custody, book.charter, now, (), formers(book))
-        return " ".join(" ".join(line for block in blocks for line in block if "FORMER " in line or "until it is empty" in line).split())
+        blocks = custody_status(book.whereabouts, book.charter, now, retired(book), formers(book))
+        assert max(len(line) for block in blocks for line in block) <= 78
+        return " ".join(" ".join(line for block in blocks for line in block).split())
 
     first = made.first_record.set_identifier
     assert f"FORMER KEY     set {first}: NOT SWEPT YET" in shown()
-    assert f"key of set {first}: NOT SWEPT YET. Keep its shares until it is empty" in kept()
+    assert f"FORMER KEY set {first}: NOT SWEPT YET. Its shares alone move what lies there" in kept()
+    assert kept().count("3 of 3 can open") == 8
     assert "authorize draft --sweep" in shown()
     head = made.sweep(head)
     assert f"former key     set {first}: swept 2026-11-21, no receipt yet" in shown()
@@ -160,7 +163,8 @@ def test_status_says_whether_the_former_key_is_empty(tmp_path: Path) -> None:
     assert proven[1].startswith("2026-11-18")
     made.receipt(4, head, of=3)
     assert f"former key     set {first}: swept 2026-11-21, empty then" in shown()
-    assert not kept()
+    assert f"former key set {first}: empty. Once nobody pays to it any more, its shares may be destroyed" in kept()
+    assert kept().count("3 of 3 can open") == 4
 
 
 @pytest.mark.control("AUT-09")

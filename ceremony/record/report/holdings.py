@@ -13,7 +13,7 @@ from ceremony.record.report.html import Html, Node, check, digest, el, fields, j
 from ceremony.record.report.tell import onto
 from ceremony.record.retired import retired
 from ceremony.record.survival import survives
-from ceremony.record.whereabouts import WHERE, overdue, undecided
+from ceremony.record.whereabouts import WHERE, Custody, overdue, undecided
 from transfer.limits import Policy
 
 
@@ -166,30 +166,40 @@ def _health(register: Register, key: Key) -> Html:
 
 def _custody(register: Register) -> Html:
     """Where every share is, at the end of this register: what it would say later, `ceremony custody status` says."""
-    custody, now = register.custody, register.time
-    if custody.plan is None or not custody.shares:
-        return join()
+    where, now = register.whereabouts, register.time
+    safes = [f"site {site}: {' and '.join(people)}" for site, people in sorted(where.safes.items())]
+    waiting = [each.key.identifier for each in formers(register) if not each.empty]
+    return join(
+        el("h3", "Custody"),
+        el("p", f"As this register ends, {moment(now)}.", class_="note"),
+        fields([("Safes", lines(safes or ["none is recorded"]))]),
+        *_shares(where.in_use, now),
+        *(
+            node
+            for identifier in waiting
+            for node in (el("h3", f"Custody of the former key, set {identifier}"), *_shares(where.of(identifier), now))
+        ),
+        check(commands.all_of(entries.BagClosed, ".body.position, .body.bag")),
+    )
+
+
+def _shares(custody: Custody, now: str) -> tuple[Html, ...]:
+    """What the shares of one set survive, what is asked about them, and where each one is."""
+    if custody.plan is None:
+        return ()
     rows = [
         (share.position, f"{WHERE[share.place]}: {share.told}", moment(share.since), share.bag or "none", share.decided or "-")
         for _, share in sorted(custody.shares.items())
     ]
     late = [f"{each.position}: {each.control} {each.what}" for each in overdue(custody, now)]
     asked = [f"{position}: both officers decide, {question.what}" for position, question in undecided(custody)]
-    safes = [f"site {site}: {' and '.join(people)}" for site, people in sorted(custody.safes.items())]
     title, survived = survives(custody)
     told: list[tuple[str, Node]] = [
         (title, lines(survived)),
-        ("Safes", lines(safes or ["none is recorded"])),
         ("Overdue", lines(late or ["nothing"])),
         ("To be decided", lines(asked or ["nothing"])),
     ]
-    return join(
-        el("h3", "Custody"),
-        el("p", f"As this register ends, {moment(now)}.", class_="note"),
-        fields(told),
-        table(("Position", "Where", "Since", "Bag", "Decided"), rows),
-        check(commands.all_of(entries.BagClosed, ".body.position, .body.bag")),
-    )
+    return fields(told), table(("Position", "Where", "Since", "Bag", "Decided"), rows)
 
 
 def _share(share: Share, charter: Charter, key: Key) -> tuple[Node, ...]:

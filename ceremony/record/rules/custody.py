@@ -14,7 +14,7 @@ from ceremony.record.state import Recorded, State
 
 def check(ceremony: Ceremony, ledger: Ledger) -> None:
     """Each record by the ones before it, also of a ceremony that was voided: what happened has happened."""
-    custody, bags, state = ledger.custody, ledger.bags, ceremony.state
+    known, bags, state = ledger.whereabouts, ledger.bags, ceremony.state
     for at, entry in enumerate(state.entries):
         if not isinstance(entry.body, entries.Custody):
             continue
@@ -23,8 +23,8 @@ def check(ceremony: Ceremony, ledger: Ledger) -> None:
         _check_file(ceremony, ledger, entry)
         before, found = State(state.entries[:at]), entry.body.record
         signers, excepted = before.signers("custody", entry.body.file), exceptional.movement(before)
-        whereabouts.check_record(custody, bags, ledger.sets.retired, found, signers, entry.line.time, excepted=excepted)
-        custody, bags = custody.recorded(entry.body.record), bags.after((entry,))
+        whereabouts.check_record(known, bags, found, signers, entry.line.time, excepted=excepted)
+        known, bags = known.recorded(found), bags.after((entry,))
     closed = state.closed
     if ceremony.kind != "custody" or closed is None or closed.outcome == VOID:
         return

@@ -15,6 +15,7 @@ from ceremony.base.files import read_file
 from ceremony.base.signatures import Signature
 from ceremony.cli import papers
 from ceremony.cli.authorize import authorize
+from ceremony.cli.parts import Parts
 from ceremony.record import charter as charters
 from ceremony.record import policy as policies
 from ceremony.record.chain import replaced_officer
@@ -46,7 +47,7 @@ _NOTE = 40
 """Characters: a payee's note must leave the screen of an authorization at 24 lines."""
 
 
-@click.group()
+@click.group(cls=Parts)
 def charter() -> None:
     """Enrol people; make, sign and check the charter."""
 
@@ -181,7 +182,7 @@ def check_charter(file: Path, keys: bool, against: tuple[Path, ...], genesis: st
     papers.anchored(genesis)
 
 
-@click.group()
+@click.group(cls=Parts)
 def policy() -> None:
     """Make, sign and check the policy: payees, limits, fee caps."""
 

@@ -9,6 +9,7 @@ import click
 
 from ceremony.base.data import Digest, Malformed, decode
 from ceremony.base.files import write_new
+from ceremony.cli.parts import Parts
 from ceremony.record.register import Register
 from ceremony.record.report import report as report_on
 from ceremony.record.verify import Anchored, Verdict
@@ -31,7 +32,7 @@ def _digest(_context: click.Context, parameter: click.Parameter, value: str | No
         raise click.BadParameter(str(error)) from None
 
 
-@click.group()
+@click.group(cls=Parts)
 def audit() -> None:
     """Verify a register against its anchor; write the report."""
 

@@ -21,6 +21,7 @@ from ceremony.base.data import Malformed, Mark, Time, decode, dump, load
 from ceremony.base.files import read_file, write_new
 from ceremony.base.signatures import Signature
 from ceremony.cli import papers
+from ceremony.cli.parts import Parts
 from ceremony.record.chain import Chain
 from ceremony.record.charter import OFFICERS, Charter
 from ceremony.record.keyrecord import KeyRecord
@@ -124,7 +125,7 @@ def ground_of(chain: Chain, policy: Policy, genesis: str | None, register: Path 
 at_time = click.option("--now", "at", metavar="TIME", help="Judge at this UTC time instead of now, such as 2026-11-20T09:30:00Z.")
 
 
-@click.group()
+@click.group(cls=Parts)
 def authorize() -> None:
     """Draft, show, confirm, sign, check and revoke an authorization."""
 

@@ -15,6 +15,7 @@ from ceremony.base.data import Malformed, load
 from ceremony.base.files import read_file
 from ceremony.cli import papers
 from ceremony.cli.authorize import fresh_identifier
+from ceremony.cli.parts import Parts
 from ceremony.record.custody import NAMESPACE, OFFICERS, BagState, CustodyRecord, Decision, Event
 from ceremony.record.exceptional import may_be_excepted
 from ceremony.record.former import formers
@@ -38,7 +39,7 @@ of_set = click.option(
 site = click.option("--site", required=True, help="The site whose safe it is: its letter.")
 
 
-@click.group()
+@click.group(cls=Parts)
 def custody() -> None:
     """Bags, safes, hand-overs, losses: records that two people sign, and where every share is."""
 

@@ -19,6 +19,7 @@ from ceremony.cli.cold import (
 )
 from ceremony.cli.health import check, ended, kit, take
 from ceremony.cli.orders import order
+from ceremony.cli.parts import Parts
 from ceremony.cli.tokens import token
 from ceremony.record.register import Register
 from ceremony.script.closing import slips_folder
@@ -44,7 +45,7 @@ def drill(folder: Path, genesis: str, slips: str | None, **given: str | None) ->
     ended(folder)
 
 
-@click.group()
+@click.group(cls=Parts)
 def shares() -> None:
     """Shares: ordered, sealed or split anew, proven each alone, printed on cards, kept on tokens."""
 

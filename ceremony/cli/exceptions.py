@@ -9,13 +9,14 @@ import click
 from ceremony.base.control import refuse
 from ceremony.base.files import read_file
 from ceremony.cli import papers
+from ceremony.cli.parts import Parts
 from ceremony.record import exceptional
 from ceremony.record.exceptional import OFFICERS, ExceptionForm
 from ceremony.record.signed import MOST_BYTES, read_signed
 from ceremony.screen.exception import exception_screen
 
 
-@click.group()
+@click.group(cls=Parts)
 def exception() -> None:
     """Read and sign an exception form (CFO and CTO)."""
 

@@ -18,6 +18,7 @@ from ceremony.base.files import read_file, write_new
 from ceremony.base.lines import sha256
 from ceremony.base.mark import permits
 from ceremony.cli import papers
+from ceremony.cli.parts import Parts
 from ceremony.cli.reconcile import reconcile
 from ceremony.record import charter as charters
 from ceremony.record.keyrecord import KeyRecord
@@ -79,7 +80,7 @@ def of_bundle(command: F) -> F:
     return command
 
 
-@click.group()
+@click.group(cls=Parts)
 def online() -> None:
     """Online host: snapshot, receive, broadcast, watch, receipt, close, reconcile."""
 
@@ -270,7 +271,7 @@ def close(receipt_path: Path | None, without: int | None, folder: Path, genesis:
 online.add_command(reconcile)
 
 
-@online.group()
+@online.group(cls=Parts)
 def practice() -> None:
     """The practice chain: pay an account, mine blocks. For nodes named practice:FOLDER alone."""
 

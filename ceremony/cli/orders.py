@@ -16,6 +16,7 @@ from ceremony.base.control import Refused, refuse
 from ceremony.base.data import Malformed, load
 from ceremony.base.files import read_file
 from ceremony.cli import authorize, papers
+from ceremony.cli.parts import Parts
 from ceremony.record.chain import Chain
 from ceremony.record.charter import OFFICERS
 from ceremony.record.keyrecord import KeyRecord
@@ -79,7 +80,7 @@ def _check_of_chain(key_record: KeyRecord, chain: Chain) -> None:
         )
 
 
-@click.group()
+@click.group(cls=Parts)
 def order() -> None:
     """What both officers sign so that shares are sealed or split anew, or a new key is made."""
 

@@ -8,13 +8,14 @@ import click
 
 from ceremony.base.data import Malformed
 from ceremony.cli.cold import genesis_option, register_option, slips_option
+from ceremony.cli.parts import Parts
 from ceremony.record.register import Ceremony, Register
 from ceremony.record.verify import verify
 from ceremony.screen import panels
 from ceremony.script.closing import slips_folder, write_slips
 
 
-@click.group()
+@click.group(cls=Parts)
 def register() -> None:
     """The register's head, and the closing slips of its newest ceremony."""
 

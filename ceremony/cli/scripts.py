@@ -10,6 +10,7 @@ import click
 from ceremony.base.data import Mark
 from ceremony.base.files import write_new
 from ceremony.cli import papers
+from ceremony.cli.parts import Parts
 from ceremony.record.entries import Kind
 from ceremony.screen.paper import pdf
 from ceremony.script import printed
@@ -18,7 +19,7 @@ from ceremony.script.printed import ROLES, Role
 kind_option = click.option("--kind", type=click.Choice(get_args(Kind)), default="transfer", show_default=True, help="Which ceremony.")
 
 
-@click.group()
+@click.group(cls=Parts)
 def script() -> None:
     """Show or print the script of a ceremony."""
 

@@ -10,6 +10,7 @@ import click
 from ceremony.base.data import Malformed
 from ceremony.cli import papers, pins
 from ceremony.cli.cold import check_ready
+from ceremony.cli.parts import Parts
 from ceremony.screen import panels
 from ceremony.script.on_file import check_gone
 from ceremony.script.on_token import whose
@@ -28,7 +29,7 @@ module_option = click.option(
 serial_option = click.option("--serial", default="", help="The token's serial number, where several are plugged in.")
 
 
-@click.group()
+@click.group(cls=Parts)
 def token() -> None:
     """Your own hardware token: what shares lie on it, and one of them erased."""
 

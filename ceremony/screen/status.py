@@ -1,4 +1,5 @@
-"""The screen that everybody opens first: where the register stands, and what to type next. At most 24 lines of 78 columns.
+"""The screen that everybody opens first: where the register stands, and what to type next. At most 23 lines of 78 columns: the
+shell's prompt needs one.
 
 It says neither number nor head of the last ceremony: people read both from their closing slips, and no screen before that (ASM-05)."""
 
@@ -14,7 +15,7 @@ from ceremony.record.standing import Standing
 from ceremony.screen.custody import FINE, brief
 from ceremony.screen.panels import WIDTH, field
 
-LINES = 24
+LINES = 23
 _WORDS = 4
 BEGIN = (
     "No register here. A desk begins like this (`ceremony COMMAND --help` says more):",
@@ -49,12 +50,17 @@ def screen(found: Standing, now: str, where: str) -> tuple[str, ...]:
         *_short("in force", _dates(found)),
         *(_short("RESHARE DUE", "; ".join(found.reshare)) if found.reshare else ()),
         *_retired(found),
-        *_short("custodians", "bring: own medium with the share, closing slip, watch"),
-        *_short("officers", "sign on their laptop; somebody else calls the payee"),
-        *_short("staff", "administrator: HSM, PIN, snapshot; witness: slip, watch"),
-        "Chain and files read. This is no verdict: `ceremony audit verify` verifies.",
     ]
-    return tuple(line[:WIDTH] for line in lines)[:LINES]
+    return tuple(line[:WIDTH] for line in (*lines[: LINES - 1], *BRING[: max(0, LINES - 1 - len(lines))], NO_VERDICT))
+
+
+BRING = (
+    *field("custodians", "bring: own medium with the share, closing slip, watch"),
+    *field("officers", "sign on their laptop; somebody else calls the payee"),
+    *field("staff", "administrator: HSM, PIN, snapshot; witness: slip, watch"),
+)
+"""Who brings what: the same every time, so these lines give way when there is more to say than usual."""
+NO_VERDICT = "Chain and files read. This is no verdict: `ceremony audit verify` verifies."
 
 
 def _short(name: str, value: str) -> tuple[str, ...]:
@@ -77,7 +83,7 @@ def _next(found: Standing, where: str, now: str) -> str:
     if not found.key:
         return f"ceremony keygen --register {where} ..."
     if found.reshare:
-        return "ceremony shares order draft --kind reshare ..., then ceremony shares reshare ..."
+        return "ceremony shares order draft, then ceremony shares reshare"
     if found.awaiting:
         return "ceremony online receipt ..., then ceremony online close ..."
     if any(not each.sweep for each in found.formers):

@@ -23,7 +23,10 @@ HELP = "At any prompt: ? explains, b goes back where it can, p pauses, x is for 
 AT_STAKE = "At any prompt: ? explains, q asks whether to stop."
 ALONE = "At any prompt: ? explains, q stops."
 BACK_EXPLAINED = "b goes back."
-NOT_BACK = "Nothing to go back to here: what is recorded stays as it is. p pauses, q stops and loses nothing."
+NOT_BACK = "Nothing to go back to here: what is recorded stays as it is."
+NOTHING_LOST = " p pauses, q stops and loses nothing."
+"""Of `b`, where nothing is at stake."""
+ONLY_BACK = "Enter goes back to where you were; q stops."
 NOTHING_BEFORE = "Nothing to go back to here. q stops."
 NO_CEREMONY = "No ceremony is under way at this prompt: nothing is to be paused or excepted. q stops."
 DISAGREE = "I do not agree, because: "
@@ -132,7 +135,7 @@ class Terminal:
             elif text == "b":
                 if back:
                     raise Back
-                self.say(NOTHING_BEFORE if self._busy is _no_ceremony else NOT_BACK)
+                self.say(NOTHING_BEFORE if self._busy is _no_ceremony else NOT_BACK + ("" if self._stake else NOTHING_LOST))
             elif text in _INTERLUDES:
                 self._interlude(text)
             elif text == "q":
@@ -210,13 +213,15 @@ class Terminal:
                 at += 1
 
     def _leaf(self, lines: Sequence[str]) -> None:
-        """Some lines instead of the screen, page by page; only Enter goes on (and q, as everywhere)."""
-        rows = self._room_for_lines
+        """Some lines instead of the screen, page by page; Enter goes on, or `b` (and q stops, as everywhere)."""
+        rows = self._room_for_lines - 1
         for at in range(0, max(len(lines), 1), rows):
             self.fresh(lines[at : at + rows])
-            while (text := self._typed("[Enter] ")) != "":
+            while (text := self._typed("[Enter] ")) not in {"", "b"}:
                 if text == "q":
                     self.stop()
+                self.fresh(lines[at : at + rows])
+                self.say(ONLY_BACK)
 
     @property
     def _room_for_lines(self) -> int:

@@ -18,6 +18,8 @@ LOOK = (
     "Each custodian looks at their bag before it is cut open: number, closure, seams. Its number alone says that it is intact. If it is "
     f"not, a word after it: {WORDS.replace('|', ', ')}. If there is no bag: only the word missing."
 )
+PRINTED = "the number that is printed on the bag: 4 to 20 letters, digits and hyphens"
+STATED = f"; after it, if the bag is not intact, one of {WORDS.replace('|', ', ')}; or only: missing"
 CLOSE = (
     "Each share goes into a new bag, which is closed here in front of everybody. Type the number that is printed on it; keep the old bag "
     "for the administrator, who destroys it."
@@ -84,7 +86,7 @@ def _asked(room: Room, position: str, what: str, pattern: str, body_of: object) 
     """One bag; a number that cannot be is refused, recorded, and asked for again: it may have been misread."""
     tries = TRIES
     while True:
-        text = room.screen.ask(f"{position}, {what}{_which(room)}: ", "what is printed on the bag: letters, digits and hyphens", pattern)
+        text = room.screen.ask(f"{position}, {what}{_which(room)}: ", PRINTED + (STATED if " " in pattern else ""), pattern)
         body = body_of(room, position, text)  # type: ignore[operator]
         try:
             check_number(room.book.bags, body)

@@ -31,7 +31,9 @@ from ceremony.script.room import Room, Steps, refusal, utc_now
 from ceremony.script.table import SCRIPTS, Step, digest, in_one_sitting, set_signed
 
 STAFF = {"administrator", "witness"}
-VOID_IF_STOPPED = "This is one sitting: if it stops here, this set is void, its media must be destroyed, and all begins again."
+VOID_IF_STOPPED = "This is one sitting: if it stops here, the new set is void, its new shares are destroyed, and all begins again."
+"""What is at stake; nothing of an older set is, and its media stay as they are."""
+OLDER_STAYS = " The shares of before stay as they are: do not touch them."
 
 
 def play(room: Room, until: int | None = None) -> None:
@@ -103,7 +105,7 @@ def _out_of_order(found: str, expected: str) -> NoReturn:
 def _run(room: Room, step: Step) -> None:
     """One step, up to its entry; or up to a pause or an exception: then it is run again, and goes on from its fold."""
     place = _place(room, step)
-    stake = VOID_IF_STOPPED if in_one_sitting(room.state) else ""
+    stake = VOID_IF_STOPPED + (OLDER_STAYS if room.book.has_key else "") if in_one_sitting(room.state) else ""
     told = panels.explanation(step.title, step.why, step.who, step.controls)
     room.screen.screen(panels.header(place), stake, told, busy=lambda: pause.busy(room))
     try:

@@ -15,8 +15,7 @@ from ceremony.record import entries
 from ceremony.record.charter import Medium
 from ceremony.record.sets import Carrier
 from ceremony.script import on_card, on_file, on_token
-from ceremony.script.on_file import Gone
-from ceremony.script.on_token import Unwritten
+from ceremony.script.on_file import Gone, Unwritten
 from ceremony.script.room import Entry, Room, Steps
 from shares.envelope import Header
 
@@ -30,7 +29,8 @@ def choose(room: Room, position: str) -> None:
     medium = allowed[0]
     if len(allowed) > 1:
         room.screen.fresh(())
-        room.screen.say(f"{position}: your share can lie on " + ", or on ".join(NAMES[each] for each in allowed) + ".")
+        made = room.state.last(entries.Generated) is not None
+        room.screen.say(f"{position}: your {'new ' if made else ''}share can lie on {' or '.join(NAMES[each] for each in allowed)}.")
         prompt, expected = f"{position}, what is your share locked onto ({', '.join(allowed)})? ", "one of " + ", ".join(allowed)
         answer = room.screen.ask(prompt, expected, "|".join(allowed))
         medium = next(each for each in allowed if each == answer)
@@ -151,7 +151,7 @@ def working(room: Room, position: str, what: str) -> AbstractContextManager[None
 def hand_over(room: Room, position: str, number: int, sealed: bytes) -> bytes:
     """Write a sealed share to what its custodian has chosen, and read it back; what was read is returned, equal to what was written.
 
-    Unwritten if a token cannot take it."""
+    Unwritten if a token cannot take it, or a card cannot be printed."""
     if room.carriers.get(position, FILE).medium == "token":
         return on_token.write(room, position, number, sealed, Header.unpack(sealed).set_identifier)
     if room.carriers.get(position, FILE).medium == "card":

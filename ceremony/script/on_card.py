@@ -10,9 +10,8 @@ from ceremony.base.control import Refused
 from ceremony.base.data import Malformed
 from ceremony.base.files import GONE, destroy, write_new
 from ceremony.record import entries
-from ceremony.screen.terminal import Back
-from ceremony.script.on_file import Gone, check_folder, check_gone
-from ceremony.script.room import Room
+from ceremony.script.on_file import Gone, Unwritten, check_folder, check_gone
+from ceremony.script.room import Room, refusal
 from ceremony.script.typed_card import printed, read_card
 
 SUFFIX = ".pdf"
@@ -28,28 +27,36 @@ def name(position: str, sealing: int) -> str:
 
 def read(room: Room, position: str, drawn: Path | None = None) -> list[bytes]:
     """The one share on the card that this custodian brought, or has just printed from the file `drawn`."""
-    while True:
-        try:
-            return [read_card(room, position, drawn)]
-        except Back:
-            room.screen.say("This is the first line: there is nothing before it.")
+    return [read_card(room, position, drawn)]
 
 
 def hand_over(room: Room, position: str, sealing: int, sealed: bytes) -> bytes:
-    """Draw the card, let its custodian print it, and read it back from the paper; a card that reads otherwise is told, and read again.
+    """Draw the card, let its custodian print it, and read it back from the paper; a card that reads otherwise, or is somebody else's, is
+    told, and read again. Unwritten if it cannot be printed.
 
     Nobody's folder but their own may hold the file (GEN-10)."""
     path = _drawn(room, position, sealing, sealed)
     room.screen.fresh(())
     room.screen.say(f"{position}: print {path.name} from your own medium, on paper that lasts; no copy may stay in a printer.")
-    room.screen.enter(f"{position}: your card number {sealing} is printed, and in your hand.")
+    if room.screen.ask(f"{position}: your card number {sealing} is printed, and in your hand. [Enter or n] ", *_PRINTED):
+        destroy(path)
+        raise Unwritten(f"Card number {sealing} does not count; if any of it came out of the printer, destroy that.")
     while True:
-        (raw,) = read(room, position, path)
+        try:
+            (raw,) = read(room, position, path)
+            said = f"{position}: this is another card. Expected number {sealing}, the one that was printed just now."
+        except (Refused, Malformed) as trouble:
+            if isinstance(trouble, Refused):
+                room.noted.append(("tool", refusal(trouble)))
+            raw, said = b"", str(trouble)
         if raw == sealed:
             return raw
         room.screen.forget()
-        room.screen.say(f"{position}: this is another card. Expected number {sealing}, the one that was printed just now.")
+        room.screen.say(said)
         room.screen.enter(f"{position}: the right card is in your hand.")
+
+
+_PRINTED = ("Enter alone, or n if it cannot be printed", "n?", "Enter: read it back from the paper. n: it goes onto something else.")
 
 
 def _drawn(room: Room, position: str, sealing: int, sealed: bytes) -> Path:

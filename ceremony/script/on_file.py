@@ -21,6 +21,10 @@ HOW = "overwritten once with zeroes, synced, removed; flash memory may keep old 
 """SEC-04: what `destroy` does."""
 
 
+class Unwritten(Exception):
+    """This carrier cannot take the share; its custodian gets ready another one, which gets the next sealing number."""
+
+
 @dataclass(frozen=True, slots=True)
 class Gone:
     """One sealed share that is no longer on its medium: its number, which medium that is, and how it went (SEC-04)."""

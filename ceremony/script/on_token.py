@@ -15,7 +15,7 @@ from ceremony.base.data import Malformed
 from ceremony.machine.usb import ASKED
 from ceremony.record import entries
 from ceremony.record.sets import Carrier
-from ceremony.script.on_file import Gone, check_gone, check_own, is_due
+from ceremony.script.on_file import Gone, Unwritten, check_gone, check_own, is_due
 from ceremony.script.room import Room, refusal
 from ceremony.vault.custodian import CustodianToken
 from ceremony.vault.process import VaultLost
@@ -25,10 +25,6 @@ from shares.envelope import Header
 MODULE = "token_module"
 ABSENT = "not among the objects on this token, as a new session lists them: erased before an interruption, or never written"
 HOW = "object destroyed (C_DestroyObject), and its absence listed in a new session; a token may keep old cells"
-
-
-class Unwritten(Exception):
-    """This carrier cannot take the share; its custodian gets ready another one, which gets the next sealing number."""
 
 
 def label(position: str, sealing: int, set_identifier: str) -> str:

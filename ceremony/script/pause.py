@@ -14,7 +14,7 @@ from ceremony.script.table import SCRIPTS, in_one_sitting
 LOCKED = "This ceremony is paused already: administrator and witness sign to go on, or q stops it as it stands. Nothing is lost."
 FORM = "First finish what is asked here. b goes back, q stops; nothing is lost."
 SITTING = (
-    "Not now: key generation is one sitting, and its shares are open. Finish it first; if that cannot be, q ends it, this set is void "
+    "Not now: a set is made in one sitting, and its shares are open. Finish it first; if that cannot be, q ends it, the new set is void "
     "and all begins again."
 )
 ALONE = "Not now: administrator and witness are not both here. q stops; nothing is lost, and `ceremony resume` goes on."

@@ -180,7 +180,7 @@ def unlock_one(room: Room, position: str) -> Steps:
         if isinstance(trouble, Refused):
             yield ("tool", refusal(trouble))
         room.media.pop(position, None)
-        answer = room.screen.ask(f"{position}: another medium (m), or set this share aside for today (s)? ", "m or s", "[ms]")
+        answer = room.screen.ask(f"{position}: try again, or another medium (m), or set this share aside for today (s)? ", "m or s", "[ms]")
         if answer == "s":
             yield _set_aside(room, position, "refused")
 

@@ -22,6 +22,7 @@ from shares.envelope import SEALED, Header
 from transfer.gap import qr
 
 NOT_READ = "No share card can be read there. Hold the picture still and let the code fill it, or type the lines of the card."
+FIRST = "This is the first line: there is nothing before it."
 NOT_PAPER = (
     "This is the file that the card was printed from, and it goes when the card is proven: look at the paper itself. Scan it, name a "
     "picture that was taken of it, or type its lines."
@@ -77,7 +78,7 @@ def read_card(room: Room, position: str, drawn: Path | None = None) -> bytes:
     card was printed from just now, which proves nothing of the paper and is not read.
 
     At one prompt: a scanner's line, the path of a picture, or the nine lines, each checked as it is typed. A slip is named to its line
-    and group and mended in place; nothing that was typed is lost, not even by a pause. `b` on the first line raises Back."""
+    and group and mended in place; nothing that was typed is lost, not even by a pause."""
     return _Typing(room, position, drawn).sealed()
 
 
@@ -99,9 +100,8 @@ class _Typing:
             try:
                 raw = self._taken(self._ask())
             except Back:
-                if self.at == 1:
-                    raise
-                self.at, self.wrong = self.at - 1, []
+                said = FIRST if self.at == 1 else ""
+                self.at, self.wrong = max(self.at - 1, 1), []
                 continue
             except (Refused, Malformed) as trouble:
                 said = str(trouble)

@@ -230,7 +230,7 @@ def killed(child: Any) -> None:
     child.close(force=True)
 
 
-PRINTED = r"B1: your card number 2 is printed, and in your hand\. \[Enter\] "
+PRINTED = r"B1: your card number 2 is printed, and in your hand\. \[Enter or n\] "
 TORN = r"B1: card 1 of B1 is destroyed before my eyes, or was never printed\. \[Enter or n\] "
 
 

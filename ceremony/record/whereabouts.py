@@ -48,6 +48,7 @@ class Share:
     told: str
     """Of the place: which safe, which carrier, what for."""
     bag: str = ""
+    """Its number; empty from when it was opened until another one is closed."""
     due: str = ""
     """When a share on its way must have arrived."""
     receiver: str = ""
@@ -245,7 +246,7 @@ def _after(share: Share, body: Any, time: str, number: int, state: State) -> Sha
         unasked = share.place == "safe"
         told = f"out for ceremony {number}" + (", without an access record (STO-03)" if unasked else "")
         gone = "no bag came with it" if body.state == "missing" else ""
-        return replace(share, place="custodian", since=time, told=told, unopened=gone, questions=(*share.questions, *asked))
+        return replace(share, place="custodian", since=time, told=told, bag="", unopened=gone, questions=(*share.questions, *asked))
     if isinstance(body, entries.BagClosed):
         few = len(state.actors(entries.Present)) == 1
         return replace(share, bag=body.bag, since=time, told=f"closed in ceremony {number}", alone=few)

@@ -110,7 +110,7 @@ def status(where: Whereabouts, charter: Charter, now: str, old: Sequence[Retired
         _survived(custody),
         *late_lines(custody, now),
         *(block for each in before for block in _former(each, where.sets[each.key.identifier], now)),
-        *(field(f"RETIRED {each.identifier[:6]}", _existing(each)) for each in old),
+        *(field("RETIRED", _existing(each)) for each in old),
         *(_row(share, now) for _, share in sorted(custody.shares.items())),
         *(block for each in before if not each.empty for block in _former_rows(where.sets[each.key.identifier], now)),
         *(field(f"safe {site}", " and ".join(person(charter, p) for p in two)) for site, two in sorted(where.safes.items())),

@@ -11,6 +11,7 @@ from ceremony.record.drills import DUE, OVERDUE, Coming, day, days
 from ceremony.record.entries import Step
 from ceremony.record.former import Former
 from ceremony.record.health import DECIDE
+from ceremony.record.register import Ceremony
 from ceremony.record.standing import Standing
 from ceremony.screen.custody import FINE, brief
 from ceremony.screen.panels import WIDTH, field
@@ -36,7 +37,7 @@ def screen(found: Standing, now: str, where: str) -> tuple[str, ...]:
         left[: WIDTH - 18] + f"{now[:16].replace('T', ' ')} UTC".rjust(WIDTH - len(left[: WIDTH - 18])),
         "".ljust(WIDTH, "="),
         *_short("genesis", " ".join(spoken(book.genesis, _WORDS)) + " ..."),
-        *_short("last ended", f"{last[0].kind}, {last[0].time[:10]}; the rest is on your closing slip" if last else "none"),
+        *_short("last ended", f"{_how(last[0])}, {last[0].time[:10]}; the rest is on your closing slip" if last else "none"),
         *_short("OPEN" if found.open else "open", _open(found)),
         *_short("next", _next(found, where, now)),
         *_awaiting(found),
@@ -69,6 +70,11 @@ def _short(name: str, value: str) -> tuple[str, ...]:
     return (line + " ..." if rest and len(line) + 4 <= WIDTH else line,)
 
 
+def _how(last: Ceremony) -> str:
+    closed = last.state.closed
+    return f"{last.kind} (VOID)" if closed is not None and closed.outcome == "void" else last.kind
+
+
 def _open(found: Standing) -> str:
     if found.open is None:
         return "nothing"
@@ -77,6 +83,8 @@ def _open(found: Standing) -> str:
 
 
 def _next(found: Standing, where: str, now: str) -> str:
+    if found.open is not None and found.open.kind in ("keygen", "reshare") and found.open.state.file("key-record") is not None:
+        return f"ceremony resume --register {where} ..., or void if it says so"
     if found.open is not None:
         prepared = found.open.kind == "transfer" and any(s.title == "Signing request" for s in found.open.state.all(Step))
         return f"ceremony {'transfer' if prepared else 'resume'} --register {where} ..."

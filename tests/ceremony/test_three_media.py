@@ -19,6 +19,7 @@ from ceremony.demonstration import Stage
 from ceremony.record.register import Register
 from ceremony.record.retired import retired
 from ceremony.record.verify import verify
+from ceremony.screen import card as paper
 from ceremony.script.typed_card import scanned
 from shares.envelope import unseal
 from tests import softhsm
@@ -108,12 +109,16 @@ def photograph(set_: Stage, position: str) -> Path:
 
 @pytest.fixture(scope="module")
 def carried(mixed_once: Stage, tmp_path_factory: pytest.TempPathFactory) -> Stage:
-    """The transfer: A2 plugs the wrong token in first and mistypes the PIN, B1 shows a photograph of their card."""
+    """The transfer: A2 plugs the wrong token in first and mistypes the PIN, B1 shows a photograph of their card, and at
+    the read-back of the new one somebody else's."""
     set_ = rehearsal.copy(mixed_once, tmp_path_factory.mktemp("carried") / "stage")
     demonstration.prepare(set_)
+    somebody_elses = set_.folder / "card-of-a1.pdf"
+    somebody_elses.write_bytes(paper.pdf((set_.folder / "custodians" / "A1" / "share-A1-0001.sealed").read_bytes()))
     set_.cast.instead = [
         (r"A2, PIN of the token \(it does not show\), then Enter: ", "11111111"),
         (r"B1, line 1, a scan, or the path of a picture: ", str(photograph(set_, "B1"))),
+        (r"B1, line 1, a scan, or the path of a picture: ", str(somebody_elses)),
     ]
     demonstration.transfer(set_)
     return set_
@@ -121,6 +126,7 @@ def carried(mixed_once: Stage, tmp_path_factory: pytest.TempPathFactory) -> Stag
 
 def test_each_share_is_opened_from_its_own_medium_and_locked_onto_it_again(carried: Stage) -> None:
     assert carried.cast.instead == []
+    assert rehearsal.refusals(carried) == ["REC-02"], "told, and the right card asked for"
     sealed = {str(body["position"]): (body["number"], body["medium"]) for body in bodies(carried, "sealing")}
     assert sealed == {p: ("2", ONTO.get(p, "file")) for p in carried.plot.here}
     assert [(b["position"], b["token"]["label"]) for b in bodies(carried, "custodian-token")] == [("A2", "token-A2")] * 2  # type: ignore[index]
@@ -242,7 +248,8 @@ def test_a_crash_at_any_write_of_a_card_leaves_a_card_that_opens(mixed: Stage, b
         shown, code = rehearsal.run_broken(mixed, broken, check(mixed, "check", "B1"))
         assert code == 128 + 9, shown[-2000:]
     else:
-        mixed.cast.instead = [(broken, killed)]
+        unprinted = [(PRINTED, "n")] if broken == TORN else []  # then number 3 is printed, and 2 never was
+        mixed.cast.instead = [*unprinted, (broken, killed)]
         rehearsal.run(mixed, *check(mixed, "check", "B1"))
         assert mixed.cast.instead == []
     papers = [scanned(path.read_bytes()) for path in (mixed.folder / "paper" / "B1").iterdir()]
@@ -322,7 +329,7 @@ class Apart(Watch):
 
 PIN_PROMPT = r"A2, PIN of the token \(it does not show\), then Enter: "
 MODULE_PROMPT = r"Path of the PKCS#11 library of the custodians' tokens: "
-AGAIN = r"A2: another medium \(m\), or set this share aside for today \(s\)\? "
+AGAIN = r"A2: try again, or another medium \(m\), or set this share aside for today \(s\)\? "
 
 
 def test_a_missing_module_and_three_wrong_pins_end_no_sitting(mixed: Stage) -> None:

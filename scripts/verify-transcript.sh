@@ -243,9 +243,10 @@ def step($b): (.done + 1) as $next
 
 def examined: after("machine"; "AIR-02") | after("self-tests"; "SET-09");
 
-def ordered($b): .number as $number | .named = $b.positions | .orders += [$b.order, $b.identifier] | .orders as $all
+def ordered($b): .named = $b.positions | .orders += [$b.order, $b.identifier] | .orders as $all
   | need($b.order == .sums["share-order"] and ((.kind == "reseal" and $b.kind == "reseal") or (.kind == "reshare" and $b.kind == "reshare") or (.kind == "keygen" and $b.kind == "new-key")); "AUT-01"; "not the order of this ceremony")
-  | need(($all | unique | length) == ($all | length); "AUT-05"; "a share order that was used before") | .out += [("cfo","cto") as $who | "N\t\($number)\tshare-order\t\($who)"];
+  | need(($all | unique | length) == ($all | length); "AUT-05"; "a share order that was used before")
+  | need([.signed[] | select(.[0] == "share-order") | .[1]] | has_all(["cfo","cto"]); "AUT-02"; "CFO and CTO did not both sign the share order");
 
 def unlocked($b): need(.kind != "reseal" or (.named | index($b.position)); "AUT-01"; "a share that no order names") | need(.looked[$b.position // ""] != null; "STO-01"; "a share whose bag was not looked at") | .looked[$b.position // ""] = "open" | if alone_only then need(.alone == []; "STO-10"; "a share that was not opened alone") | .alone = [$b.position] | .waiting[$b.position // ""] = ($b.number | tonumber? // 0)
   else need(.armed and (.positions | index($b.position)); "SIG-08"; "a share that the vault was not armed for") | after("import-path"; "AIR-07")
@@ -319,11 +320,10 @@ def drill($b):  # it counts only if the attack was caught, in the practice regis
 def set_signed: custodians as $custodians | .made != null and (who_signed("key-record") | has_all($custodians + ["administrator","witness"]));
 
 def reshared:  # the same key in new shares, as both officers ordered, under the charter in force
-  governing(.key_folder; "key-record") as $old | governing(.folder; "key-record") as $new | .number as $number
+  governing(.key_folder; "key-record") as $old | governing(.folder; "key-record") as $new
   | need($new.follows == .key_record; "SEC-05"; "the key record does not follow the one in use")
   | need($new.accounts == $old.accounts; "REC-06"; "other accounts than those of the same key")
-  | need($new.charter == .charter and $new.genesis == $genesis; "GEN-08"; "the key record is of another charter")
-  | .out += [("cfo","cto") as $who | "N\t\($number)\tshare-order\t\($who)"];
+  | need($new.charter == .charter and $new.genesis == $genesis; "GEN-08"; "the key record is of another charter");
 
 def closed($b):
   custodians as $custodians | .closed = true | .number as $number | .out += ["C\t\($number)\t\($b.outcome)"]

@@ -209,7 +209,7 @@ STOCK = {
     "a share that it does not name": "AUT-01",
     "an order to reshare": "AUT-01",
     "another order than the file": "AUT-01",
-    "one officer": "AUD-02",
+    "one officer": "AUT-02",
     "nothing chosen": "SEC-01",
     "not proven": "SEC-01",
     "without a witness": "ASM-03",

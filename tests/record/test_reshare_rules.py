@@ -433,6 +433,8 @@ def test_one_officer_orders_no_resharing_that_is_voided(tmp_path: Path) -> None:
     played = Voided(tmp_path / "register", signers=("cfo",))
     with pytest.raises(Refused, match="AUT-02"):
         verify(tmp_path / "register", played.made.founding.digest, played.head)
+    done = stock(tmp_path / "register", played.made.founding.digest, played.head)
+    assert (done.returncode, done.stderr.split(" ")[0]) == (1, "AUT-02"), done.stderr
 
 
 @pytest.mark.control("AUT-02")

@@ -406,6 +406,7 @@ def test_what_a_voided_resharing_left_is_the_key_as_well(tmp_path: Path) -> None
     (left,) = retired(book)
     assert (left.identifier, left.may_exist, left.enough) == (played.set, sample_of("ABC"), True)
     assert book.retired[played.set].startswith("voided in ceremony 2 on ")
+    assert {share.proven[:10] for share in book.custody.shares.values()} == {"2026-11-10"}, "what was proven then was not the share in use"
     assert any("ENOUGH FOR THE KEY" in line for line in screen(standing(folder, START), START, "register"))
     assert f"set {played.set} (ceremony 2, void): A1 A2 A3 B1" in _status(book)
     played.burned(3)

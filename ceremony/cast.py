@@ -22,6 +22,8 @@ PATIENCE = 180
 SEEN = 8_000
 """Characters that the cast looks back for a prompt: it stands at the end of what is shown, and no longer one is answered."""
 
+_WAITS = re.compile(r"[:?\]] [*?]*\Z")
+"""How the screen ends while a command waits; of a passphrase that is asked for once more, its words show as dots."""
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 Answer = Callable[["Cast", re.Match[str]], str]
 Deed = Callable[[Any], None]
@@ -152,23 +154,24 @@ class Cast:
             env=dict(environment),
             dimensions=WINDOW,
             encoding="utf-8",
-            timeout=PATIENCE,
             maxread=65_536,
             searchwindowsize=SEEN,
         )
         child.delaybeforesend = None
         child.logfile_read = sys.stdout if self.pace.follow else self.pace.sees
-        shown: str = self._answer_all(child, pexpect)
+        shown: str = self._answer_all(child)
+        if not child.closed:
+            child.wait()
+            child.ptyproc.delayafterclose = 0  # it has ended
         child.close()
         code = child.exitstatus if child.exitstatus is not None else 128 + (child.signalstatus or 0)
         return shown, code
 
-    def _answer_all(self, child: Any, pexpect: Any) -> str:
-        usual = [*(pattern for pattern, _ in ANSWERS), pexpect.EOF, pexpect.TIMEOUT]
+    def _answer_all(self, child: Any) -> str:
         shown: list[str] = []
         while True:
-            odd = [_whole(pattern) for pattern, _ in self.instead[:1]]
-            found = child.expect([*odd, *usual]) - len(odd)
+            prompts = _Prompts([*(_whole(pattern) for pattern, _ in self.instead[:1]), *(pattern for pattern, _ in ANSWERS)])
+            found = child.expect_loop(prompts, PATIENCE) - len(prompts.patterns) + len(ANSWERS)
             shown.append(_ESCAPES.sub("", child.before if isinstance(child.before, str) else ""))
             if found == len(ANSWERS):
                 return str("".join(shown)).replace("\r", "")
@@ -192,6 +195,28 @@ class Cast:
         counted.prompts += 1
         counted.characters += len(text)
         counted.secrets += "(it does not show)" in line
+
+
+class _Prompts:
+    """What `pexpect` looks for: the first of these patterns that begins earliest, as its own searcher has it. But nothing is looked
+    for before the screen ends as a prompt does: its own tries every pattern after every line, which takes longer than the ceremony."""
+
+    def __init__(self, patterns: Sequence[str]) -> None:
+        self.patterns = [re.compile(pattern, re.DOTALL) for pattern in patterns]
+        self.eof_index, self.timeout_index = len(patterns), len(patterns) + 1
+        self.match: re.Match[str] | None = None
+        self.start = self.end = 0
+
+    def search(self, shown: str, _fresh: int, _window: int | None = None) -> int:
+        """The number of the pattern that was found in what was shown last; -1 if none was."""
+        if _WAITS.search(_ESCAPES.sub("", shown[-WINDOW[1] :])) is None:
+            return -1
+        found = [(match.start(), at, match) for at, pattern in enumerate(self.patterns) if (match := pattern.search(shown))]
+        if not found:
+            return -1
+        self.start, at, self.match = min(found, key=lambda each: each[:2])
+        self.end = self.match.end()
+        return at
 
 
 def _whole(pattern: str) -> str:

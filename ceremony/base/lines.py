@@ -6,12 +6,15 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from ceremony.base.control import control, refuse
 from ceremony.base.data import Digest, Malformed, Name, Person, Time, canonical, decode
 
 FIELDS = ("actor", "body", "prev", "seq", "time", "type")
+KEPT = 4096
+"""Entries that are kept once they were read: a ceremony reads its register anew at every step, and the same bytes say the same."""
 
 
 def sha256(raw: bytes) -> str:
@@ -33,6 +36,9 @@ class Line:
     actor: str
     body: Mapping[str, Any]
 
+    def __hash__(self) -> int:
+        return hash((self.prev, self.seq, self.type))
+
     @property
     def raw(self) -> bytes:
         """The canonical line."""
@@ -46,6 +52,7 @@ class Line:
         return sha256(self.raw)
 
 
+@lru_cache(KEPT)
 def parse_line(raw: bytes, where: str) -> Line:
     """The entry that `raw` (with its newline) is the canonical line of; Malformed otherwise."""
     try:

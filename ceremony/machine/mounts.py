@@ -80,10 +80,13 @@ def in_memory(all_mounts: tuple[Mount, ...], mount: Mount) -> bool:
 
 
 def disk(root: Path, device: str) -> str:
-    """The block device, as /sys/block names it, that a device number belongs to: `sdb` for `8:17`. Nothing if there is none."""
+    """The block device, as /sys/block names it, that a device number belongs to: `sdb` for `8:17`. Nothing if there is none.
+
+    The kernel names a partition after its disk (block/partitions/core.c, `add_partition`): nothing else there is looked at."""
     folder = root / "sys" / "block"
     for name in names(folder):
-        if device in (text(folder / name / "dev"), *(text(folder / name / part / "dev") for part in names(folder / name))):
+        parts = (part for part in names(folder / name) if part.startswith(name))
+        if device in (text(folder / name / "dev"), *(text(folder / name / part / "dev") for part in parts)):
             return name
     return ""
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeVar
 
-from ceremony.base.lines import Line
+from ceremony.base.lines import KEPT, Line
 from ceremony.record import entries as kinds
 from ceremony.record.entries import decode_body
 
@@ -26,6 +27,7 @@ class Recorded:
         return self.line.actor
 
 
+@lru_cache(KEPT)
 def recorded(line: Line, where: str) -> Recorded:
     """A line with its body decoded; Malformed for an unknown type or form."""
     return Recorded(line=line, body=decode_body(line.type, line.body, f"{where}, entry {line.seq} ({line.type})"))

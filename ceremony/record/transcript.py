@@ -59,8 +59,10 @@ class Transcript:
             actor=actor,
             body=encode(body),
         )
-        entry = recorded(parse_line(line.raw, self.folder.name), self.folder.name)  # what could not be read again is not written
-        self._write(line.raw)
+        raw = line.raw
+        where = f"{self.folder.name}, line {line.seq}"
+        entry = recorded(parse_line(raw, where), self.folder.name)  # what could not be read again is not written
+        self._write(raw)
         self.state = self.state.then(entry)
         return entry
 

@@ -1,16 +1,19 @@
-"""Stages at the moments where tests begin; each is played once in a test run and copied for each test."""
+"""Stages at the moments where tests begin; each is played once in a test run (tests/ceremony/shared.py) and copied for each test.
+
+The first key generation and the first transfer are played before Eyes, who stay with their stage."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ceremony import demonstration
 from ceremony.cast import Pace
 from ceremony.demonstration import Stage
-from tests.ceremony import rehearsal
+from tests.ceremony import rehearsal, shared
 from tests.ceremony.eyes import Eyes
 
 Copied = Callable[[], Stage]
@@ -18,54 +21,69 @@ Copied = Callable[[], Stage]
 
 @pytest.fixture(scope="session")
 def _founded(tmp_path_factory: pytest.TempPathFactory) -> Stage:
-    set_ = rehearsal.stage(tmp_path_factory.mktemp("founded"))
-    demonstration.found(set_)
-    return set_
+    def play(folder: Path) -> Stage:
+        set_ = rehearsal.stage(folder)
+        demonstration.found(set_)
+        return set_
+
+    return shared.once(tmp_path_factory, "founded", play)
 
 
 @pytest.fixture(scope="session")
-def watched() -> dict[str, Eyes]:
-    """Eyes on the plays below, by the kind of the ceremony (tests/ceremony/test_screens.py)."""
-    return {}
+def _authorized(_founded: Stage, tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    def play(folder: Path) -> Stage:
+        set_ = rehearsal.copy(_founded, folder)
+        set_.cast.pace = eyes = Eyes()
+        demonstration.generate(set_)
+        set_.cast.pace = Pace()
+        demonstration.fund(set_)
+        demonstration.snapshot(set_)
+        demonstration.authorize(set_)
+        set_.cast.pace = eyes
+        return set_
+
+    return shared.once(tmp_path_factory, "authorized", play)
 
 
 @pytest.fixture(scope="session")
-def _authorized(_founded: Stage, tmp_path_factory: pytest.TempPathFactory, watched: dict[str, Eyes]) -> Stage:
-    set_ = rehearsal.copy(_founded, tmp_path_factory.mktemp("authorized") / "stage")
-    set_.cast.pace = watched["keygen"] = Eyes()
-    demonstration.generate(set_)
-    set_.cast.pace = Pace()
-    demonstration.fund(set_)
-    demonstration.snapshot(set_)
-    demonstration.authorize(set_)
-    return set_
+def _prepared(_authorized: Stage, tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    def play(folder: Path) -> Stage:
+        set_ = rehearsal.copy(_authorized, folder)
+        set_.cast.pace = Eyes()
+        demonstration.prepare(set_)
+        return set_
 
-
-@pytest.fixture(scope="session")
-def _prepared(_authorized: Stage, tmp_path_factory: pytest.TempPathFactory, watched: dict[str, Eyes]) -> Stage:
-    set_ = rehearsal.copy(_authorized, tmp_path_factory.mktemp("prepared") / "stage")
-    set_.cast.pace = watched["transfer"] = Eyes()
-    demonstration.prepare(set_)
-    set_.cast.pace = Pace()
-    return set_
+    return shared.once(tmp_path_factory, "prepared", play)
 
 
 @pytest.fixture(scope="session")
 def _approved(_prepared: Stage, tmp_path_factory: pytest.TempPathFactory) -> Stage:
     """Everything is approved; the room adjourned before the first share was unlocked."""
-    set_ = rehearsal.copy(_prepared, tmp_path_factory.mktemp("approved") / "stage")
-    _shown, code = rehearsal.run_broken(set_, "kill-step:Approvals", demonstration.transfer_command(set_))
-    assert code == 128 + 9
-    return set_
+
+    def play(folder: Path) -> Stage:
+        set_ = rehearsal.copy(_prepared, folder)
+        _shown, code = rehearsal.run_broken(set_, "kill-step:Approvals", demonstration.transfer_command(set_))
+        assert code == 128 + 9
+        return set_
+
+    return shared.once(tmp_path_factory, "approved", play)
 
 
 @pytest.fixture(scope="session")
-def _carried_out(_prepared: Stage, tmp_path_factory: pytest.TempPathFactory, watched: dict[str, Eyes]) -> Stage:
-    set_ = rehearsal.copy(_prepared, tmp_path_factory.mktemp("carried-out") / "stage")
-    set_.cast.pace = watched["transfer"]
-    demonstration.transfer(set_)
-    set_.cast.pace = Pace()
-    return set_
+def _carried_out(_prepared: Stage, tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    def play(folder: Path) -> Stage:
+        set_ = rehearsal.copy(_prepared, folder)
+        set_.cast.pace = _prepared.cast.pace
+        demonstration.transfer(set_)
+        return set_
+
+    return shared.once(tmp_path_factory, "carried-out", play)
+
+
+@pytest.fixture(scope="session")
+def watched(_authorized: Stage, _carried_out: Stage) -> dict[str, Any]:
+    """Eyes on the plays above, by the kind of the ceremony (tests/ceremony/test_screens.py)."""
+    return {"keygen": _authorized.cast.pace, "transfer": _carried_out.cast.pace}
 
 
 def _copied(played: Stage, folder: Path) -> Stage:

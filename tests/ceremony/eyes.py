@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import Any
 
 import pyte
 
@@ -40,6 +41,10 @@ class Eyes(Pace):
     def __post_init__(self) -> None:
         self.sees = self
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """All but the screen, which the next play clears first (tests/ceremony/shared.py)."""
+        return _again, ({name: getattr(self, name) for name in ("raw", "places", "headless", "seen", "prompts", "leaves")},)
+
     def write(self, text: str) -> None:
         """What the terminal receives."""
         self.raw.append(text)
@@ -72,3 +77,7 @@ class Eyes(Pace):
     def coloured(self) -> set[str]:
         """Parts of SGR sequences that do more to letters than make them bold."""
         return {part for codes in SGR.findall("".join(self.raw)) for part in codes.split(";")} - PLAIN
+
+
+def _again(kept: dict[str, Any]) -> Eyes:
+    return Eyes(**kept)

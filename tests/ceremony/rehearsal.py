@@ -48,7 +48,7 @@ def copy(set_: Stage, folder: Path) -> Stage:
     shutil.copytree(set_.folder, folder, symlinks=True)
     conf = folder / "hsm" / "softhsm2.conf"
     conf.write_text(conf.read_text().replace(str(set_.folder), str(folder)))
-    cast: Cast = replace(set_.cast, **_remembered(set_.cast), budget={}, instead=[])
+    cast: Cast = replace(set_.cast, **_remembered(set_.cast), budget={}, instead=[], pace=Pace())
     return replace(set_, folder=folder, cast=cast, seconds={})
 
 

@@ -16,7 +16,6 @@ KINDS = ("keygen", "transfer", "receipt")
 @pytest.fixture(scope="module")
 def eyes(watched: dict[str, Eyes], carried_out_once: Stage) -> dict[str, Eyes]:
     """Eyes on each kind of ceremony, from its first prompt to its last one."""
-    carried_out_once.cast.pace = watched["receipt"] = Eyes()
     demonstration.broadcast(carried_out_once)
     demonstration.mine(carried_out_once)
     words = demonstration.receipt_commands(carried_out_once)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ceremony.base.control import refuse
@@ -39,10 +40,12 @@ class Size(NamedTuple):
     rows: int
 
 
+@lru_cache(4)
 def modules(text: str, level: Level = "M") -> Modules:
     """The code of `text` with its quiet zone, True for dark; the smallest version that holds it at this error level.
 
-    Upper-case text goes in alphanumeric mode. Malformed if no version holds it."""
+    Upper-case text goes in alphanumeric mode. Malformed if no version holds it. Kept for a moment: a frame is drawn as a picture and
+    for the terminal."""
     import qrcode  # noqa: PLC0415  (heavy)
     from qrcode.exceptions import DataOverflowError  # noqa: PLC0415
     from qrcode.util import MODE_8BIT_BYTE, MODE_ALPHA_NUM, QRData  # noqa: PLC0415

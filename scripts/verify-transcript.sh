@@ -161,6 +161,7 @@ def custody($e): $e.body.record as $r | $e.body.file as $f | ([.signed[] | selec
   | need($who | has_all($must); if $r.event | IN("out","safe") then "STO-03" elif $r.event | IN("hand-over","arrived") then "STO-04" else "AUD-02" end; "a custody record that lacks a signature")
   | need(($r.event | IN("out","safe","hand-over") | not) or any($who[] | select(IN($r.people[]) | not); IN("cfo","cto")) or ($r.event == "hand-over" and .excepted["STO-04"]); if $r.event == "hand-over" then "STO-04" else "STO-03" end; "no officer approved it")
   | (if $r.event == "safe" then .safes[$r.site] = ($r.people | sort) elif $r.event | IN("out","in") then need(.safes[$r.site] == ($r.people | sort); "STO-09"; "not the two people of the safe") else . end)
+  | need($r.event != "in" or ([$r.positions[] | startswith($r.site)] | all); "STO-06"; "another site's share in this safe")
   | reduce (($r.bags // {}) | to_entries[]) as $bag (.; "\($bag.key) \($r.set_identifier)" as $share | if .lies[$share] == $bag.value or $r.event == "arrived" then .
       else need($r.event == "in" and .bags[$bag.value] == null; "STO-01"; "not the bag that was closed last") | .bags[$bag.value] = true | .lies[$share] = $bag.value end)
   | .excepted["STO-04"] = false | .out += ["K\t\(.folder)/\($f)\t\($r | tojson)"];

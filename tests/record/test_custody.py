@@ -165,7 +165,7 @@ def test_a_safe_is_opened_by_its_two_people(desk: Desk, event: str) -> None:
 @pytest.mark.control("STO-06")
 def test_a_safe_holds_the_shares_of_its_own_site(desk: Desk) -> None:
     desk.safe().take(desk.record("in", site="A", bags={"B1": "B1-0001"}), IN)
-    desk.refused("STO-06", stock_too=False)
+    desk.refused("STO-06")
 
 
 @pytest.mark.control("STO-09")

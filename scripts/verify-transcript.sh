@@ -177,7 +177,8 @@ def look($e): $e.body as $b | .signed as $signed | .looks[$b.position // ""] as 
       "STO-10"; "no health record that its custodian signed")
   | need($r.genesis == $genesis and $r.key_record == .key_record and $r.position == $b.position and $r.machine == $b.at and ($r.result == "matched") == ($e.type == "healthy")
       and ($e.type == "unhealthy" or ($r.sealing == $b.number and $r.sha256 == $b.sha256)) and ($last == null or $r.machine > $last) and $r.machine <= ($e.time | fromdateiso8601 + 120 | todateiso8601);
-      "STO-10"; "a health record that does not count, or says something else");
+      "STO-10"; "a health record that does not count, or says something else")
+  | need(.looked[$b.position // ""] and ($r.new_bag == null or .bags[$r.new_bag]); "SEC-02"; "what a health record says of a bag does not stand before it");
 
 def shape($e; $genesis; $mark):
   need(($e | type == "object" and keys == ["actor","body","prev","seq","time","type"]) and ($e.body | type == "object")

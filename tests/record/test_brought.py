@@ -137,6 +137,7 @@ def before_entry(kind: type, change: Callable[[Any], Any]) -> Change:
     return changed
 
 
+BAGS = (entries.BagOpened, entries.BagClosed)
 BROKEN: dict[str, tuple[str, Callable[[], Change]]] = {
     "nothing came of it": ("STO-10", lambda: without(entries.Healthy)),
     "another time": ("STO-10", lambda: other(entries.Healthy, at="2026-11-24T10:00:21Z")),
@@ -148,11 +149,20 @@ BROKEN: dict[str, tuple[str, Callable[[], Change]]] = {
             entries.Unhealthy, lambda body: entries.Healthy(position=body.position, number=1, sha256="00" * 32, file=body.file, at=body.at)
         ),
     ),
+    "another bag than it says": (
+        "SEC-02",
+        lambda: before_entry(entries.BagClosed, lambda body: replace(body, bag="XY-99") if body.position == "A1" else body),
+    ),
+    "no bag, though it says one": (
+        "SEC-02",
+        lambda: lambda kind, actor, body: [] if kind == "check" and actor == "A1" and type(body) in BAGS else [(actor, body)],
+    ),
     "somebody else's": ("ASM-01", lambda: lambda kind, actor, body: [("A2" if isinstance(body, entries.Healthy) else actor, body)]),
 }
 
 
 @pytest.mark.control("STO-10")
+@pytest.mark.control("SEC-02")
 @pytest.mark.parametrize("name", list(BROKEN))
 def test_each_rule_of_records_is_broken_once(name: str, tmp_path: Path) -> None:
     identifier, change = BROKEN[name]

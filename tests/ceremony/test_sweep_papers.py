@@ -16,6 +16,7 @@ from ceremony.record.register import Register
 from ceremony.record.signed import add_signature
 from tests.ceremony import rehearsal, sweeping
 from tests.ceremony.test_breakdowns import cut_off_at_each_file
+from tests.ceremony.test_custody_commands import by, drafted, taken
 from tests.ceremony.test_interruptions import KILLED, check_ended
 from transfer.authorization import Authorization
 from transfer.bitcoin.account import opened
@@ -44,16 +45,23 @@ def shares(set_: Stage, position: str) -> list[Path]:
 
 
 def test_new_key_and_sweep_whole(keyed_anew: Stage) -> None:
+    """A share of the former key is lost before it: that is recorded, and said before anybody is asked to open one."""
     set_ = keyed_anew
+    book, said = Register.open(set_.folder / "register"), (set_.plot.here[0], "witness")
+    away = next(p for p in book.charter.custodians if p not in set_.plot.here)
+    drafted(set_, "lost", said, "lost", away, "--set", book.sets.formers[0].identifier, *by(*said))
+    taken(set_, "lost")
+    assert "former key, " + away in rehearsal.run(set_)[0]
     demonstration.prepare(set_)
     shown = set_.act("Sweep", demonstration.transfer_command(set_))
+    assert f"{away} cannot open their share of the former key: lost" in shown
     assert "TO OUR NEW KEY" in shown
     assert "closing slip of the new key" in shown
     sweeping.carry(set_)
     book = Register.open(set_.folder / "register")
     former, in_use = book.sets.all
     assert (former.ceremony, in_use.ceremony) == (1, 2)
-    sweep = book.ceremonies[2].state
+    sweep = book.ceremonies[3].state
     assert {body.set_identifier for body in sweep.all(entries.Sealing)} == {former.identifier}
     assert len(sweep.actors(entries.TypedBack)) == 2
     assert [len(shares(set_, p)) for p in set_.plot.here] == [2] * len(set_.plot.here)

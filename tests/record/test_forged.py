@@ -226,7 +226,7 @@ def cut_short(folder: Path, change: Change = unchanged) -> tuple[Sample, str]:
 def test_a_resharing_that_was_voided_counts_for_nothing(tmp_path: Path) -> None:
     made, head = cut_short(tmp_path / "register")
     book = Register.open(made.folder)
-    assert (len(book.sets.all), book.sets.retired) == (1, {})
+    assert (len(book.sets.all), list(book.sets.retired.values())) == (1, [2])
     assert book.sets.sealed("A1", made.key_record.set_identifier).acceptable == (1,)
     assert verify(made.folder, made.founding.digest, head).word == "VERIFIED"
     done = stock(made.folder, made.founding.digest, head)

@@ -13,6 +13,7 @@ from ceremony.record.former import Former
 from ceremony.record.health import DECIDE
 from ceremony.record.register import Ceremony
 from ceremony.record.standing import Standing
+from ceremony.record.whereabouts import Whereabouts
 from ceremony.screen.custody import FINE, brief
 from ceremony.screen.panels import WIDTH, field
 
@@ -41,7 +42,7 @@ def screen(found: Standing, now: str, where: str) -> tuple[str, ...]:
         *_short("OPEN" if found.open else "open", _open(found)),
         *_short("next", _next(found, where, now)),
         *_awaiting(found),
-        *(line for each in found.formers for line in former_key(each)),
+        *(line for each in found.formers for line in former_key(each, found.register.whereabouts)),
         *_limits(found),
         *_clock(found, now),
         *(coming(found.coming) if found.coming else ()),
@@ -109,10 +110,14 @@ def _awaiting(found: Standing) -> tuple[str, ...]:
     )
 
 
-def former_key(found: Former) -> tuple[str, ...]:
-    """Whether a former key was swept, and whether something is left there; a late deposit needs another sweep."""
+def former_key(found: Former, where: Whereabouts) -> tuple[str, ...]:
+    """Whether a former key was swept, and whether something is left there; a late deposit needs another sweep. Before that, whether its
+    shares are enough, in the wrong hands or in the right ones (SEC-05)."""
     if not found.sweep:
-        return _short("FORMER KEY", f"set {found.key.identifier}: NOT SWEPT YET")
+        custody = where.of(found.key.identifier)
+        worst = ", ENOUGH ARE MISSING" if custody.of.enough(custody.missing) else ""
+        worst = worst or ("" if custody.of.enough(custody.able) else ", NO QUORUM TODAY")
+        return _short("FORMER KEY", f"set {found.key.identifier}: NOT SWEPT YET{worst}")
     if not found.settled:
         return _short("former key", f"set {found.key.identifier}: swept {found.time[:10]}, no receipt yet")
     left = found.stays.told if found.stays else ()

@@ -310,16 +310,20 @@ def _found(pattern: str, text: str) -> str:
 
 
 def _drawer(cast: Cast, position: str) -> Path:
-    """Where this custodian keeps cards of paper: each is a copy of what it was printed from."""
+    """Where this custodian keeps cards of paper: each is a photograph of it."""
     return cast.folder / "paper" / position
 
 
 def _print(cast: Cast, match: re.Match[str]) -> str:
-    """The custodian prints their card, and has it in their hand."""
+    """The custodian prints their card, has it in their hand, and takes a photograph of it."""
+    import pexpect  # noqa: PLC0415
+
     source = cast.folder / cast.media[match[1]] / f"card-{match[1]}-{int(match[2]):04d}.pdf"
     drawer = _drawer(cast, match[1])
     drawer.mkdir(parents=True, exist_ok=True)
-    (drawer / source.name).write_bytes(source.read_bytes())
+    printer = pexpect.spawn("pdftoppm", ["-png", "-gray", "-r", "200", "-singlefile", str(source), str(drawer / source.stem)])
+    printer.expect(pexpect.EOF)
+    printer.close()
     return ""
 
 
@@ -394,6 +398,8 @@ ANSWERS: tuple[tuple[str, Answer], ...] = (
     (r"([A-I][1-9]), PIN of the token \(it does not show\), then Enter: ", lambda c, m: c.pins[m[1]]),
     (r"([A-I][1-9]), which of them is in your hand \([^)]*\)\? ", lambda _c, _m: "1"),
     (r"[A-I][1-9]: try the token again \(m\), or leave the old share on it \(s\)\? ", lambda _c, _m: "s"),
+    (r"[A-I][1-9]: insert the medium of before \(m\), or can it not be brought \(n\)\? ", lambda _c, _m: "n"),
+    (r"[A-I][1-9], why not, and where may it be\? ", lambda _c, _m: "it was lost on the way"),
     (r"([A-I][1-9]), line 1, a scan, or the path of a picture: ", _card),
     (r"Path of ([^\r\n:]+): ", lambda c, m: c.papers[m[1]]),
     (r"witness, the first (\d+) words of its SHA-256, from your paper: ", _image_words),

@@ -122,10 +122,10 @@ def is($re): type == "string" and test("\\A(" + $re + ")\\z");
 def has_all($needed): ($needed - .) == [];
 def kinds: ["alone","rehearsed","drilled","bag-opened","bag-closed","custody","healthy","unhealthy","room-item","boot-image","self-tests","stray-device","watch","clock","slip-read","typed-back",
   "opened","file","signature","step","present","machine","vault","vault-ended","hsm","import-path","generated","custodian-token","sealing",
-  "proven","chosen","removed","destroyed","resharing","quorums","authorized","ordered","agreed","reviewed","armed","unlocked","recovered","imported","signing","set-aside",
+  "proven","chosen","removed","not-removed","destroyed","resharing","quorums","authorized","ordered","agreed","reviewed","armed","unlocked","recovered","imported","signing","set-aside",
   "hsm-signed","absent","checked","exported","sighting","settled","disagreed","excepted","refusal","revoked","granted","proposed","amended","resumed","paused","continued","closed"];
 def places: ["transfer","drill","check","reseal","reshare"] as $opens | (["keygen"] + $opens) as $locks  # what stands only where a script has a step for it
-  | reduce (([["bag-opened","unlocked","set-aside"], $opens], [["bag-closed","custodian-token","sealing","proven","removed"], $locks], [["generated","quorums"], ["keygen","reshare"]],
+  | reduce (([["bag-opened","unlocked","set-aside"], $opens], [["bag-closed","custodian-token","sealing","proven","removed","not-removed"], $locks], [["generated","quorums"], ["keygen","reshare"]],
     [["resharing","destroyed"], ["reshare"]], [["recovered"], ["transfer","reshare"]], [["alone"], ["drill","check","reseal"]], [["chosen"], ["reseal"]],
     [["sighting","settled"], ["receipt"]], [["revoked","granted","proposed","amended"], ["amend"]], [["rehearsed","drilled"], ["drill"]],
     [["authorized","agreed","reviewed","typed-back","armed","imported","signing","hsm-signed","absent","checked","exported"], ["transfer"]]) | .[1] as $in | .[0][] | {(.): $in}) as $one ({}; . + $one);

@@ -339,7 +339,7 @@ _SEC = {
     "SEC-01": Control(
         "Shares are locked again in the run that opened them, under the next number, and proven before the old ones go; a new passphrase"
         " is typed once more before it counts",
-        ("sealing", "chosen", "proven", "removed"),
+        ("sealing", "chosen", "proven", "removed", "not-removed"),
     ),
     "SEC-02": Control(
         "A new bag, two signatures, a hand-over and a return slip for each site",

@@ -15,6 +15,7 @@ from ceremony.machine import pdf
 from ceremony.record.charter import Charter
 from ceremony.record.register import Register
 from ceremony.screen.card import MOST, Paper
+from ceremony.screen.terminal import Terminal
 from ceremony.script.on_file import check_folder
 from ceremony.script.sitting import acceptable, check_undamaged
 from ceremony.script.typed_card import PICTURES, printed, scanned
@@ -25,6 +26,8 @@ AFTERWARDS = (
     "Print it on a printer that hangs on a cable and keeps nothing, look at it, and put it into its bag. Copies of one share count once; "
     "each of them goes when the share is locked again: an old card with its passphrase opens as before, and this tool refuses it."
 )
+
+TYPED = "(Lines are typed where a ceremony asks for the card, such as `ceremony shares reseal`, which gives it a new one.)"
 
 
 @click.command()
@@ -49,10 +52,11 @@ def card(folder: Path, genesis: str, share: str, sheet: str, copies: int) -> Non
     out = path.with_name(f"card-{header.position}-{header.sealing:04d}.pdf")
     if out.exists():
         raise Malformed(f"{out}: is there already; print that one, or remove it to make it anew")
-    raw = printed(sealed, size, copies)
-    write_new(out, raw, mode=0o600)
-    if scanned(read_file(out)) != sealed:
-        raise Malformed(f"{out}: reads back something else than was written; use a new medium")
+    with Terminal().working("draw the card, and read it back"):
+        raw = printed(sealed, size, copies)
+        write_new(out, raw, mode=0o600)
+        if scanned(read_file(out)) != sealed:
+            raise Malformed(f"{out}: reads back something else than was written; use a new medium")
     click.echo(f"{header.mark.upper()} card of {header.position}, set {header.set_identifier}, sealing number {header.sealing}: {out}")
     click.echo(f"Read back: {copies} on {size}, the code by both readers and every line.\n{AFTERWARDS}")
 
@@ -72,7 +76,12 @@ def _check_allowed(charter: Charter) -> None:
 def _read(path: Path) -> bytes:
     """A sealed share from its file, or from a picture of its card."""
     raw = read_file(path, pdf.MAX_PDF)
-    return scanned(raw) if path.name.lower().endswith(PICTURES) else raw
+    if not path.name.lower().endswith(PICTURES):
+        return raw
+    try:
+        return scanned(raw)
+    except Malformed as error:
+        raise Malformed(f"{path}: {error} {TYPED}") from None
 
 
 def _checked(book: Register, sealed: bytes) -> Header:

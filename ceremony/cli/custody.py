@@ -24,7 +24,7 @@ from ceremony.record.retired import retired
 from ceremony.record.signed import MOST_BYTES, read_signed
 from ceremony.record.verify import verify
 from ceremony.record.whereabouts import check_record
-from ceremony.screen.custody import loss, record_lines, status
+from ceremony.screen.custody import loss, not_removed, record_lines, status
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -266,8 +266,9 @@ def status_(folder: Path, genesis: str | None, time: str | None) -> None:
     book = Register.open(folder)
     if book.custody.plan is None:
         raise Undecided("This register has no key yet; `ceremony keygen` makes one.")
+    left = book.sets.may_exist(book.key_record.set_identifier)
     blocks = status(book.whereabouts, book.charter, time or papers.now(), retired(book), formers(book))
-    papers.pages(*_pages(blocks))
+    papers.pages(*_pages((*blocks, *not_removed(left))))
     if genesis is None:
         raise Undecided("Not anchored: give --genesis, from your closing slip.")
 

@@ -323,6 +323,17 @@ class Removed:
 
 
 @record
+class NotRemoved:
+    """An older sealed share of the actor's was not removed, as they say: its number, what it lies on, and why. It may exist, and opens
+    with its passphrase of then (SEC-01)."""
+
+    position: Position
+    number: int
+    medium: Text
+    why: Text
+
+
+@record
 class Destroyed:
     """Sealed shares of a retired set were destroyed: the position whose they were, their numbers, on what, by what, and how (SEC-05).
 
@@ -729,6 +740,7 @@ ALL: dict[str, type] = {
         Healthy,
         Unhealthy,
         Removed,
+        NotRemoved,
         Destroyed,
         Quorums,
         Authorized,

@@ -95,8 +95,9 @@ def gone(state: State, set_identifier: str, sets: Sets, *, signed: bool = True) 
 
 
 def _elsewhere(had: Sealed) -> bool:
-    """Whether one of its cards or tokens was not destroyed. (A file that was never written cannot be told from one that was taken away.)"""
-    return any(on.medium != "file" and number not in had.removed for number, on in had.on.items())
+    """Whether one of its cards or tokens was not destroyed, or its custodian had said of one that it may exist. (A file that was never
+    written cannot be told from one that was taken away.)"""
+    return bool(had.kept) or any(on.medium != "file" and number not in had.removed for number, on in had.on.items())
 
 
 def _covering(state: State, seq: int) -> set[str]:

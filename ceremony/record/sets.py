@@ -49,6 +49,8 @@ class Sealed:
     """Sealing number -> what it was to be written to."""
     removed: frozenset[int] = frozenset()
     """Numbers that were removed from their media, or destroyed, as the record has it."""
+    kept: frozenset[int] = frozenset()
+    """Numbers that were replaced and not removed, as their custodian said: they may exist."""
 
     @property
     def acceptable(self) -> tuple[int, ...]:
@@ -128,6 +130,12 @@ class Sets:
         """The set identifier of one sealed share: a position has each number once. Empty if none has it."""
         return next((name for (place, name), had in self.sealings.items() if place == position and number in had.begun), "")
 
+    def may_exist(self, set_identifier: str) -> Mapping[str, tuple[int, ...]]:
+        """Position -> its older sealed shares of one set that were replaced and not removed (SEC-01)."""
+        return {
+            place: tuple(sorted(had.kept)) for (place, each), had in sorted(self.sealings.items()) if each == set_identifier and had.kept
+        }
+
     def next_number(self, position: str) -> int:
         """The sealing number that this position's next sealed share gets, whatever its set."""
         return max((number for (place, _), had in self.sealings.items() if place == position for number in had.begun), default=0) + 1
@@ -145,11 +153,19 @@ def sealed_after(before: Sealings, found: Iterable[Recorded]) -> dict[tuple[str,
             for at, had in tuple(now.items()):
                 if at[0] == body.position and body.number in had.begun:
                     now[at] = replace(had, proven=max(had.proven, body.number))
-        elif isinstance(body, entries.Removed):
+        elif isinstance(body, entries.Removed | entries.NotRemoved):
             for at, had in tuple(now.items()):
                 if at[0] == body.position and body.number in had.begun:
-                    now[at] = replace(had, removed=had.removed | {body.number})
+                    now[at] = _without(had, {body.number}) if isinstance(body, entries.Removed) else _with(had, body.number)
         elif isinstance(body, entries.Destroyed):
             had = now.get((body.position, body.set_identifier), Sealed())
-            now[body.position, body.set_identifier] = replace(had, removed=had.removed | set(body.numbers))
+            now[body.position, body.set_identifier] = _without(had, set(body.numbers))
     return now
+
+
+def _without(had: Sealed, numbers: set[int]) -> Sealed:
+    return replace(had, removed=had.removed | numbers, kept=had.kept - numbers)
+
+
+def _with(had: Sealed, number: int) -> Sealed:
+    return replace(had, kept=had.kept | {number} - had.removed)

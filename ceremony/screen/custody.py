@@ -136,6 +136,20 @@ def _former_rows(custody: Custody, now: str) -> tuple[Block, ...]:
     return ((f"Of the former key, set {custody.set_identifier}:", *first), *more)
 
 
+def left_over(left: Mapping[str, tuple[int, ...]]) -> str:
+    """`A1 number 1; B2 numbers 1, 3`: older sealed shares that may exist."""
+    return "; ".join(f"{p} number{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}" for p, numbers in left.items())
+
+
+def not_removed(left: Mapping[str, tuple[int, ...]]) -> tuple[Block, ...]:
+    """SEC-01: position -> numbers of older sealed shares that were not removed when newer ones took their place; nothing if none."""
+    told = (
+        f"{left_over(left)} may exist. Each opens with its passphrase of then, and is the share of its position. Find and destroy it; if "
+        "others may have it, reshare."
+    )
+    return (field("NOT REMOVED", told),) if left else ()
+
+
 def _existing(each: Retired) -> str:
     """SEC-05: what may still exist of a retired set, and what that means."""
     return f"set {each.identifier} ({each.told}): {' '.join(each.may_exist) or 'nothing'} may still exist. {each.advice}"

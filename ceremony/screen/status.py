@@ -14,7 +14,7 @@ from ceremony.record.health import DECIDE
 from ceremony.record.register import Ceremony
 from ceremony.record.standing import Standing
 from ceremony.record.whereabouts import Whereabouts
-from ceremony.screen.custody import FINE, brief
+from ceremony.screen.custody import FINE, brief, left_over
 from ceremony.screen.panels import WIDTH, field
 
 LINES = 23
@@ -51,6 +51,7 @@ def screen(found: Standing, now: str, where: str) -> tuple[str, ...]:
         *(_custody(found, now) if found.key else ()),
         *_short("in force", _dates(found)),
         *(_short("RESHARE DUE", "; ".join(found.reshare)) if found.reshare else ()),
+        *_left(found),
         *_retired(found),
     ]
     return tuple(line[:WIDTH] for line in (*lines[: LINES - 1], *BRING[: max(0, LINES - 1 - len(lines))], NO_VERDICT))
@@ -179,6 +180,13 @@ def coming(found: Coming) -> tuple[str, ...]:
     lines += _short(f"{word} prove", " ".join(found.prove) or "nobody: every share was proven alone, lately")
     owed = [text for due, text in ((found.without_site, "one whole site"), (found.without_one, "one custodian at each site")) if due]
     return (*lines, *(_short("a drill without", " and ".join(owed)) if owed else ()))
+
+
+def _left(found: Standing) -> tuple[str, ...]:
+    """SEC-01: older sealed shares that were not removed, and open with their passphrases of then."""
+    sets = found.register.sets
+    left = sets.may_exist(sets.in_use.identifier) if sets.in_use else {}
+    return _short("NOT REMOVED", f"{left_over(left)} may exist, with the passphrase of then") if left else ()
 
 
 def _retired(found: Standing) -> tuple[str, ...]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
-from typing import TypeVar
 
 from ceremony.base.control import control, refuse
 from ceremony.base.data import dump, load
@@ -19,9 +17,8 @@ from ceremony.script.exceptional import answer
 from ceremony.script.prepare import alive, end_vault
 from ceremony.script.room import Room, Steps
 from ceremony.script.table import in_one_sitting, set_signed
-from ceremony.vault.protocol import BeginKeygen, Interrupted, WrongSecret
-
-T = TypeVar("T")
+from ceremony.script.tried import asked, taken
+from ceremony.vault.protocol import BeginKeygen
 
 
 def generate(room: Room) -> Steps:
@@ -83,7 +80,7 @@ def _lock_one(room: Room, position: str) -> Steps:
     while True:
         number, read_back = yield from media.locked(room, position, identifier, partial(_locked, room, position))
         room.screen.fresh((f"Written to the medium of {position} and read back. Now open it once more from there.",))
-        if _opens(room, position, read_back):
+        if taken(room, partial(alive(room).prove, position, read_back)):
             break
         room.screen.enter(f"{position}: this passphrase is given up. Choose another one.")
     yield (position, entries.Proven(position=position, number=number, sha256=sha256(read_back)))
@@ -93,30 +90,7 @@ def _lock_one(room: Room, position: str) -> Steps:
 def _locked(room: Room, position: str, number: int) -> bytes:
     """Its custodian chooses a passphrase; the sealed share of this number."""
     room.screen.fresh(())
-    return _asked(room, partial(alive(room).lock, position, number)).sealed
-
-
-def _opens(room: Room, position: str, sealed: bytes) -> bool:
-    """Whether its custodian opens the share from the medium, within the tries that the vault gives."""
-    while True:
-        try:
-            _asked(room, partial(alive(room).prove, position, sealed))
-        except WrongSecret as wrong:
-            room.screen.fresh(())
-            room.screen.say(str(wrong))
-            if not wrong.tries_left:
-                return False
-        else:
-            return True
-
-
-def _asked(room: Room, ask: Callable[[], T]) -> T:
-    """What the vault asks of a custodian. Ctrl-C there would end the sitting for all, so it is asked whether that is meant."""
-    while True:
-        try:
-            return ask()
-        except Interrupted:
-            room.screen.stop()
+    return asked(room, partial(alive(room).lock, position, number)).sealed
 
 
 def prove_quorums(room: Room) -> Steps:

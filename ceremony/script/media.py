@@ -15,7 +15,7 @@ from ceremony.record import entries
 from ceremony.record.charter import Medium
 from ceremony.record.sets import Carrier
 from ceremony.script import on_card, on_file, on_token
-from ceremony.script.on_file import Gone, Unwritten
+from ceremony.script.on_file import Gone, Kept, Unwritten
 from ceremony.script.room import Entry, Room, Steps
 from shares.envelope import Header
 
@@ -23,8 +23,9 @@ FILE = Carrier("file")
 NAMES: dict[Medium, str] = {"file": "a file on a stick", "card": "a paper card", "token": "a hardware token"}
 
 
-def choose(room: Room, position: str) -> None:
-    """What a share is to be locked onto from here on: the charter's one medium, or the one that its custodian chooses of several."""
+def choose(room: Room, position: str, *, back: bool = False) -> None:
+    """What a share is to be locked onto from here on: the charter's one medium, or the one that its custodian chooses of several
+    (`back`: or goes back)."""
     allowed = room.charter.media
     medium = allowed[0]
     if len(allowed) > 1:
@@ -32,7 +33,7 @@ def choose(room: Room, position: str) -> None:
         made = room.state.last(entries.Generated) is not None
         room.screen.say(f"{position}: your {'new ' if made else ''}share can lie on {' or '.join(NAMES[each] for each in allowed)}.")
         prompt, expected = f"{position}, what is your share locked onto ({', '.join(allowed)})? ", "one of " + ", ".join(allowed)
-        answer = room.screen.ask(prompt, expected, "|".join(allowed))
+        answer = room.screen.ask(prompt, expected, "|".join(allowed), back=back)
         medium = next(each for each in allowed if each == answer)
     room.carriers[position] = Carrier(medium)
 
@@ -161,8 +162,11 @@ def hand_over(room: Room, position: str, number: int, sealed: bytes) -> bytes:
 
 def remove_older(room: Room, position: str, number: int, set_identifier: str) -> Steps:
     """SEC-01, SEC-04: sealed shares of this set with lower numbers than this one, which was proven, are removed from what they lie on,
-    each one recorded: whose, from which medium, by what, and how. Other sets are not touched."""
+    each one recorded: whose, from which medium, by what, and how; or that it was not. Other sets are not touched."""
     for gone in erased(room, position, set_identifier, number):
+        if isinstance(gone, Kept):
+            yield not_removed(position, gone)
+            continue
         yield (
             position,
             entries.Removed(
@@ -171,10 +175,22 @@ def remove_older(room: Room, position: str, number: int, set_identifier: str) ->
         )
 
 
+def not_removed(position: str, kept: Kept) -> Entry:
+    """SEC-01: an older sealed share may exist, as its custodian says."""
+    return (position, entries.NotRemoved(position=position, number=kept.number, medium=kept.medium, why=kept.why))
+
+
+def kept(room: Room, position: str, number: int, why: str) -> Kept:
+    """An older sealed share of the set that is opened, which its custodian did not bring."""
+    return Kept(number, _said(room.book.sets.sealed(position, room.opening.identifier).on[number]), why)
+
+
 def destroy_set(room: Room, position: str, set_identifier: str) -> Steps:
     """SEC-05, SEC-04: every sealed share of a retired set goes from everything that it lies on, each one recorded. What is cut off
     between the two is not counted as destroyed."""
     for gone in erased(room, position, set_identifier):
+        if isinstance(gone, Kept):
+            continue  # what was not destroyed may exist: nothing else is asked of it
         yield (
             position,
             entries.Destroyed(
@@ -188,8 +204,9 @@ def destroy_set(room: Room, position: str, set_identifier: str) -> Steps:
         )
 
 
-def erased(room: Room, position: str, set_identifier: str, below: int | None = None) -> Iterator[Gone]:
-    """Sealed shares of one set go from everything that they lie on: those of lower numbers than `below`, or all of them."""
+def erased(room: Room, position: str, set_identifier: str, below: int | None = None) -> Iterator[Gone | Kept]:
+    """Sealed shares of one set go from everything that they lie on: those of lower numbers than `below`, or all of them; or are said to
+    lie there still."""
     had = room.book.sets.sealed(position, set_identifier)
     left = {n: on for n, on in had.on.items() if n not in had.removed and (below is None or n < below)}
     now = room.carriers.get(position) or had.on.get(max(had.on, default=0), FILE)

@@ -10,7 +10,7 @@ from ceremony.base.control import Refused
 from ceremony.base.data import Malformed
 from ceremony.base.files import GONE, destroy, write_new
 from ceremony.record import entries
-from ceremony.script.on_file import Gone, Unwritten, check_folder, check_gone
+from ceremony.script.on_file import Gone, Kept, Unwritten, check_folder, check_gone
 from ceremony.script.room import Room, refusal
 from ceremony.script.typed_card import printed, read_card
 
@@ -25,8 +25,8 @@ def name(position: str, sealing: int) -> str:
     return f"card-{position}-{sealing:04d}{SUFFIX}"
 
 
-def read(room: Room, position: str, drawn: Path | None = None) -> list[bytes]:
-    """The one share on the card that this custodian brought, or has just printed from the file `drawn`."""
+def read(room: Room, position: str, drawn: bytes = b"") -> list[bytes]:
+    """The one share on the card that this custodian brought, or has just printed from what was `drawn`."""
     return [read_card(room, position, drawn)]
 
 
@@ -35,15 +35,16 @@ def hand_over(room: Room, position: str, sealing: int, sealed: bytes) -> bytes:
     told, and read again. Unwritten if it cannot be printed.
 
     Nobody's folder but their own may hold the file (GEN-10)."""
-    path = _drawn(room, position, sealing, sealed)
+    drawn = printed(sealed)
+    path = _write(room, position, sealing, drawn)
     room.screen.fresh(())
-    room.screen.say(f"{position}: print {path.name} from your own medium, on paper that lasts; no copy may stay in a printer.")
+    room.screen.say(f"{position}: print {name(position, sealing)} from your own medium, on paper that lasts; no copy may stay in a printer.")
     if room.screen.ask(f"{position}: your card number {sealing} is printed, and in your hand. [Enter or n] ", *_PRINTED):
         destroy(path)
         raise Unwritten(f"Card number {sealing} does not count; if any of it came out of the printer, destroy that.")
     while True:
         try:
-            (raw,) = read(room, position, path)
+            (raw,) = read(room, position, drawn)
             said = f"{position}: this is another card. Expected number {sealing}, the one that was printed just now."
         except (Refused, Malformed) as trouble:
             if isinstance(trouble, Refused):
@@ -59,9 +60,8 @@ def hand_over(room: Room, position: str, sealing: int, sealed: bytes) -> bytes:
 _PRINTED = ("Enter alone, or n if it cannot be printed", "n?", "Enter: read it back from the paper. n: it goes onto something else.")
 
 
-def _drawn(room: Room, position: str, sealing: int, sealed: bytes) -> Path:
-    """The file to print from, on the custodian's own medium; another one is asked for if it cannot be written there."""
-    raw = printed(sealed)
+def _write(room: Room, position: str, sealing: int, raw: bytes) -> Path:
+    """The file to print from, onto the custodian's own medium; another one is asked for if it cannot be written there."""
     while True:
         folder = room.medium(position)
         path = folder / name(position, sealing)
@@ -88,7 +88,7 @@ def tidy(room: Room, position: str, numbers: Collection[int]) -> None:
         check_gone(position, path.name, {left.name for left in folder.iterdir()})
 
 
-def remove(room: Room, position: str, numbers: Collection[int]) -> Iterator[Gone]:
+def remove(room: Room, position: str, numbers: Collection[int]) -> Iterator[Gone | Kept]:
     """SEC-01, SEC-04: cards of these numbers are destroyed before two people, who say so; a card that is not is asked for again later."""
     for number in sorted(numbers):
         people = _before(room, position)
@@ -105,6 +105,7 @@ def remove(room: Room, position: str, numbers: Collection[int]) -> Iterator[Gone
         ]
         if any(said):
             room.screen.say(f"Card {number} of {position} still exists. It is refused from now on as an old card; destroy it today.")
+            yield Kept(number, PAPER, f"not destroyed, as {' and '.join(p for p, no in zip(people, said, strict=True) if no)} said")
             continue
         yield Gone(number, PAPER, HOW.format(people=" and ".join(people)))
 

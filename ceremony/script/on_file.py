@@ -34,6 +34,19 @@ class Gone:
     how: str
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One sealed share that still lies on its medium, as people say: its number, which medium that is, and why."""
+
+    number: int
+    medium: str
+    why: str
+
+
+class Unwritten(Exception):
+    """This carrier cannot take the share; its custodian gets ready another one, which gets the next sealing number."""
+
+
 def name(position: str, sealing: int) -> str:
     """`share-A1-0002.sealed`: position and sealing number, for people; the header inside is what counts."""
     return f"share-{position}-{sealing:04d}{SUFFIX}"

@@ -15,11 +15,12 @@ from ceremony.base.data import Malformed
 from ceremony.machine.usb import ASKED
 from ceremony.record import entries
 from ceremony.record.sets import Carrier
-from ceremony.script.on_file import Gone, Unwritten, check_gone, check_own, is_due
+from ceremony.script import tried
+from ceremony.script.on_file import Gone, Kept, Unwritten, check_gone, check_own, is_due
 from ceremony.script.room import Room, refusal
 from ceremony.vault.custodian import CustodianToken
 from ceremony.vault.process import VaultLost
-from ceremony.vault.protocol import Interrupted, PresentToken, StoredShare, WrongSecret
+from ceremony.vault.protocol import PresentToken, StoredShare
 from shares.envelope import Header
 
 MODULE = "token_module"
@@ -89,7 +90,7 @@ def write(room: Room, position: str, sealing: int, sealed: bytes, set_identifier
 
 def remove(
     room: Room, position: str, set_identifier: str, below: int | None, tokens: Mapping[entries.Token, Collection[int]]
-) -> Iterator[Gone]:
+) -> Iterator[Gone | Kept]:
     """SEC-01, SEC-04: sealed shares of one set go from these tokens of a position: those with a lower number than `below`, or all. A
     token that is not there is asked for again, or left: then what is on it may still exist.
 
@@ -108,11 +109,13 @@ def remove(
                 answer = room.screen.ask(f"{position}: try the token again (m), or leave the old share on it (s)? ", "m or s", "[ms]")
                 if answer == "m":
                     continue
+                for number in sorted(missing):
+                    yield Kept(number, _medium(token), "left on the token, which could not be opened or did not erase it")
             break
 
 
 def _erase(room: Room, position: str, token: entries.Token, due: Callable[[Header], bool], missing: Collection[int]) -> Iterator[Gone]:
-    process, medium = _open(room, position, token), f"token {token.label} (serial {token.serial})"
+    process, medium = _open(room, position, token), _medium(token)
     old = [(share, header.sealing) for share in process.shares() if (header := whose(share)) is not None and due(header)]
     for number in sorted(set(missing) - {number for _, number in old}):
         yield Gone(number, medium, ABSENT)
@@ -120,6 +123,10 @@ def _erase(room: Room, position: str, token: entries.Token, due: Callable[[Heade
         left = process.erase(share)
         check_gone(position, share.label, {each.label for each in left})
         yield Gone(number, medium, HOW)
+
+
+def _medium(token: entries.Token) -> str:
+    return f"token {token.label} (serial {token.serial})"
 
 
 def close(room: Room) -> None:
@@ -195,18 +202,9 @@ def _numbered(tokens: Sequence[entries.Token]) -> list[tuple[int, entries.Token]
 
 def _pin(room: Room, position: str, process: CustodianToken, module: Path, token: entries.Token) -> None:
     """A wrong PIN is told with the tries that are left; Malformed when there are none, which ends no sitting."""
-    while True:
-        try:
-            process.open(str(module), token.label, token.serial, position)
-        except WrongSecret as wrong:
-            room.screen.fresh(())
-            room.screen.say(f"{position}: {wrong}")
-            if not wrong.tries_left:
-                raise Malformed(f"{position}: the PIN was wrong three times. Your passphrase and your share are as they were") from None
-        except Interrupted:
-            room.screen.stop()
-        else:
-            return
+    opens = partial(process.open, str(module), token.label, token.serial, position)
+    if not tried.taken(room, opens, lambda wrong: f"{position}: {wrong}"):
+        raise Malformed(f"{position}: the PIN was wrong three times. Your passphrase and your share are as they were")
 
 
 def _noted(position: str, token: entries.Token, process: CustodianToken, module: Path) -> entries.CustodianToken:

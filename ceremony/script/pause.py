@@ -28,7 +28,7 @@ def busy(room: Room) -> str:
     """Why nobody pauses and nothing is excepted at this moment, and what to do instead; empty if both may be."""
     if in_one_sitting(room.state):
         return SITTING
-    if room.state.opened.kind in ("check", "reseal"):
+    if room.state.opened.kind in ("check", "reseal") and not {"administrator", "witness"} <= set(room.state.actors(entries.Present)):
         return ALONE
     return OPEN if room.vault is not None and _shares_open(room.state) else ""
 

@@ -6,19 +6,18 @@ the old one goes; up to then the old one opens with the passphrase of before, wh
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from ceremony.base.control import refuse
 from ceremony.base.lines import sha256
 from ceremony.record import entries
-from ceremony.screen.terminal import Stopped
-from ceremony.script import health, media, sitting
+from ceremony.screen.terminal import Back
+from ceremony.script import health, media, sitting, tried
 from ceremony.script.closing import adjourn
 from ceremony.script.opening import custodians, sign_in
 from ceremony.script.ordered import order_of
 from ceremony.script.prepare import alive, end_vault
-from ceremony.script.room import TRIES, Room, Steps, last_step
-from ceremony.vault.protocol import Interrupted, WrongSecret
+from ceremony.script.room import Room, Steps, last_step
 
 CHOICES = ("passphrase", "medium", "both")
 GIVEN_UP = (
@@ -80,11 +79,11 @@ def waiting(room: Room) -> tuple[str, ...]:
 
 
 def _left(room: Room) -> tuple[tuple[str, int], ...]:
-    """Positions that were sealed anew here and may have older sealed shares left (an interruption while they were removed), with the
-    number that was proven."""
+    """Positions that were sealed anew here and may have older sealed shares left of which nothing was said (an interruption while they
+    were removed), with the number that was proven."""
     identifier = room.book.key_record.set_identifier
     had = ((position, room.book.sets.sealed(position, identifier)) for position in resealed(room))
-    return tuple((position, of.proven) for position, of in had if any(n < of.proven and n not in of.removed for n in of.begun))
+    return tuple((position, of.proven) for position, of in had if any(n < of.proven and n not in of.removed | of.kept for n in of.begun))
 
 
 def resealed(room: Room) -> tuple[str, ...]:
@@ -94,11 +93,9 @@ def resealed(room: Room) -> tuple[str, ...]:
 
 def _seal_anew(room: Room, position: str) -> Steps:
     """Chosen, locked, written, read back, opened. A passphrase that its custodian cannot type again is given up; nothing is lost."""
+    before = room.media.get(position)
     renewed = _choice(room, position)
     yield (position, entries.Chosen(position=position, renewed=renewed))
-    before = room.media.get(position)
-    if renewed != "passphrase":
-        _other_medium(room, position)
     while True:
         number, read_back = yield from media.locked(room, position, room.book.key_record.set_identifier, _lock(room, position, renewed))
         if renewed == "medium":
@@ -113,23 +110,33 @@ def _seal_anew(room: Room, position: str) -> Steps:
 
 
 def _choice(room: Room, position: str) -> entries.Renewed:
-    room.screen.fresh(())
-    text = room.screen.ask(
-        f"{position}, what becomes new ({', '.join(CHOICES)})? ",
-        "passphrase, medium, or both; the other one stays as it is",
-        "|".join(CHOICES),
-    )
-    return next(each for each in entries.RENEWED if each == text)
+    """What becomes new, and what the share goes onto then; `b` there goes back to the first."""
+    folder, carrier = room.media.get(position), room.carriers[position]
+    while True:
+        room.screen.fresh(())
+        text = room.screen.ask(
+            f"{position}, what becomes new ({', '.join(CHOICES)})? ",
+            "passphrase, medium, or both; the other one stays as it is",
+            "|".join(CHOICES),
+        )
+        renewed = next(each for each in entries.RENEWED if each == text)
+        if renewed == "passphrase":
+            return renewed
+        try:
+            _other_medium(room, position)
+        except Back:
+            room.carriers[position] = carrier
+            if folder is not None:
+                room.media[position] = folder
+        else:
+            return renewed
 
 
 def _lock(room: Room, position: str, renewed: entries.Renewed) -> Callable[[int], bytes]:
     def lock(number: int) -> bytes:
         if renewed == "medium":
             return alive(room).lock_again(position, number).sealed
-        try:
-            return alive(room).lock_new(position, number).sealed
-        except Interrupted:
-            raise Stopped from None
+        return tried.asked(room, partial(alive(room).lock_new, position, number)).sealed
 
     return lock
 
@@ -137,55 +144,30 @@ def _lock(room: Room, position: str, renewed: entries.Renewed) -> Callable[[int]
 def _proven(room: Room, position: str, read_back: bytes) -> bool:
     """Whether its custodian opened what was read back with the new passphrase, in as many tries as they have."""
     room.screen.fresh(())
-    while True:
-        try:
-            alive(room).prove_new(position, read_back)
-        except WrongSecret as wrong:
-            room.screen.fresh(())
-            room.screen.say(str(wrong))
-            if not wrong.tries_left:
-                return False
-        except Interrupted:
-            raise Stopped from None
-        else:
-            return True
+    return tried.taken(room, partial(alive(room).prove_new, position, read_back))
 
 
 def _other_medium(room: Room, position: str) -> None:
     """What the share goes onto from here on; another stick takes the place of the one of before, which stays connected until its share
-    is removed."""
+    is removed. Back: something else becomes new."""
     before = room.carriers[position]
-    media.choose(room, position)
+    media.choose(room, position, back=True)
     if room.carriers[position].medium == before.medium == "file":
         room.screen.say(f"{position}: leave the medium of before connected, and insert the new one, with no share on it.")
         used = room.media.pop(position, None)
-        while used is not None and room.medium(position).resolve() == used.resolve():
+        while used is not None and room.medium(position, back=True).resolve() == used.resolve():
             room.screen.say(f"{position}: this is the medium of before. Insert the new one and type its folder.")
             room.media.pop(position)
-        room.medium(position)
+        room.medium(position, back=True)
 
 
 def _remove(room: Room, position: str, number: int, before: Path | None = None) -> Steps:
     """SEC-01: every older sealed share goes, also from the medium of before (which has its custodian's signing key, and is what they
-    sign with afterwards). Who was cut off in between is asked for it until it is there."""
-    for folder in dict.fromkeys((room.media.get(position), before)):
-        if folder is not None:
-            room.media[position] = folder
-        yield from sitting.remove_older(room, position, number)
-    tries = TRIES
-    while position in dict(sitting.to_remove(room)):
-        tries -= 1
-        if not tries:
-            refuse(
-                "SEC-01",
-                f"the old sealed share of {position} was not removed",
-                found="no older share on the media that were inserted",
-                expected=f"the sealed share that number {number} replaces",
-                do="The new one is proven and counts. Bring the medium of before, then `ceremony resume`.",
-            )
-        room.screen.say(f"{position}: your new share is proven. The old one is not on this medium: insert the medium of before.")
-        room.media.pop(position, None)
-        yield from sitting.remove_older(room, position, number)
+    sign with afterwards)."""
+    if before is not None and before != room.media.get(position):
+        yield from media.remove_older(room, position, number, room.book.key_record.set_identifier)
+        room.media[position] = before
+    yield from sitting.remove_older(room, position, number)
 
 
 def told(room: Room) -> str:

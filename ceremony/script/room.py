@@ -179,11 +179,12 @@ class Room:
         """A signed document, likewise: its bytes, its signatures, and what it is. Nothing is verified here."""
         return self.read(name, what, partial(read_as, parse))
 
-    def medium(self, person: str) -> Path:
-        """The folder of one person's own medium, asked for once in each run; media and keys may be connected from here on (AIR-03)."""
+    def medium(self, person: str, *, back: bool = False) -> Path:
+        """The folder of one person's own medium, asked for once in each run (`back`: Back may be raised instead); media and keys may be
+        connected from here on (AIR-03)."""
         self.watch.asked.update(ASKED)
         while person not in self.media:
-            folder = Path(self.screen.ask(f"{person}, the folder of your medium: ", "the folder where your medium is"))
+            folder = Path(self.screen.ask(f"{person}, the folder of your medium: ", "the folder where your medium is", back=back))
             if _is_folder(folder) and folder.resolve() not in {p.resolve() for p in self.media.values()}:
                 self.media[person] = folder
             else:

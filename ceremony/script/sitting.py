@@ -5,6 +5,7 @@ Between the first unlocked share and the destroyed key nobody reads or decides a
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import partial
 
 from ceremony.base.control import Refused, refuse
 from ceremony.base.data import Malformed, dump
@@ -15,15 +16,14 @@ from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.register import Register
 from ceremony.record.sweeping import spent_by
 from ceremony.screen import panels
-from ceremony.screen.terminal import Stopped
-from ceremony.script import bags, media
+from ceremony.screen.terminal import REASON, Back
+from ceremony.script import bags, media, tried
 from ceremony.script.opening import custodians
 from ceremony.script.prepare import agreed, alive, authorized, end_vault, moment, start_vault
 from ceremony.script.review import approve_late, given
 from ceremony.script.room import Entry, Room, Steps, refusal
 from ceremony.vault.orders import Orders
 from ceremony.vault.process import VaultLost
-from ceremony.vault.protocol import Interrupted, WrongSecret
 from shares import envelope
 from shares.envelope import Header
 from shares.plan import Plan, Terms
@@ -186,20 +186,12 @@ def unlock_one(room: Room, position: str) -> Steps:
 
 
 def _tries(room: Room, position: str, sealed: bytes, numbers: tuple[int, ...]) -> Steps:
-    while True:
-        try:
-            alive(room).unlock(position, sealed, numbers, room.book.retired)
-        except WrongSecret as wrong:
-            room.screen.fresh(())
-            room.screen.say(envelope.wrong_passphrase(Header.unpack(sealed), wrong.tries_left))
-            if not wrong.tries_left:
-                yield _set_aside(room, position, "three wrong passphrases")
-                return
-        except Interrupted:
-            raise Stopped from None
-        else:
-            yield (position, entries.Unlocked(position=position, number=Header.unpack(sealed).sealing))
-            return
+    header = Header.unpack(sealed)
+    unlock = partial(alive(room).unlock, position, sealed, numbers, room.book.retired)
+    if tried.taken(room, unlock, lambda wrong: envelope.wrong_passphrase(header, wrong.tries_left)):
+        yield (position, entries.Unlocked(position=position, number=header.sealing))
+    else:
+        yield _set_aside(room, position, "three wrong passphrases")
 
 
 _UNPROVEN = "This share was not proven: find out why, and check it again. If it stays so, the officers decide within 14 days."
@@ -335,16 +327,46 @@ def lock_one(room: Room, position: str) -> Steps:
 
 
 def remove_older(room: Room, position: str, number: int) -> Steps:
-    """SEC-01: sealed shares of lower numbers than this one, which was proven, go from the medium."""
+    """SEC-01: sealed shares of lower numbers than this one, which was proven, go from the medium. Who was cut off in between brings it
+    once more, or says that it may exist elsewhere."""
     yield from media.remove_older(room, position, number, room.opening.identifier)
+    while position in dict(to_remove(room)):
+        old = opened_as(room, position)
+        room.screen.say(f"{position}: your new share is proven. The one of before (number {old}) is not on this medium.")
+        answer = room.screen.ask(f"{position}: insert the medium of before (m), or can it not be brought (n)? ", "m or n", "[mn]")
+        if answer == "m":
+            room.media.pop(position, None)
+            yield from media.remove_older(room, position, number, room.opening.identifier)
+            continue
+        try:
+            why = room.screen.ask(f"{position}, why not, and where may it be? ", "the reason, in plain letters", REASON, back=True)
+        except Back:
+            continue
+        yield media.not_removed(position, media.kept(room, position, old, why))
+        room.screen.say(NOT_REMOVED)
+
+
+NOT_REMOVED = (
+    "Recorded as not removed. Whoever has it opens it with the passphrase of then, and has your share: `ceremony custody status` says so "
+    "from now on. Find it and destroy it; if others may have it, both officers order `ceremony shares reshare`."
+)
+
+
+def opened_as(room: Room, position: str) -> int:
+    """The number of the sealed share of this position that was opened last in this ceremony."""
+    return [body.number for body in room.state.all(entries.Unlocked) if body.position == position][-1]
 
 
 def to_remove(room: Room) -> tuple[tuple[str, int], ...]:
-    """Positions whose old share was not removed after the new one was proven (an interruption between the two), with the new number."""
+    """Positions whose old share was neither removed nor said to be left after the new one was proven (an interruption between the two),
+    with the new number."""
     found: dict[str, int] = {}
-    for entry in room.state.entries:
-        if isinstance(entry.body, entries.Proven):
-            found[entry.body.position] = entry.body.number
-        elif isinstance(entry.body, entries.Removed):
-            found.pop(entry.body.position, None)
+    opened: dict[str, int] = {}
+    for body in (entry.body for entry in room.state.entries):
+        if isinstance(body, entries.Unlocked):
+            opened[body.position] = body.number
+        elif isinstance(body, entries.Proven):
+            found[body.position] = body.number
+        elif isinstance(body, entries.Removed | entries.NotRemoved) and opened.get(body.position) == body.number:
+            found.pop(body.position, None)
     return tuple(found.items())

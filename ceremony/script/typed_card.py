@@ -24,8 +24,12 @@ from transfer.gap import qr
 NOT_READ = "No share card can be read there. Hold the picture still and let the code fill it, or type the lines of the card."
 FIRST = "This is the first line: there is nothing before it."
 NOT_PAPER = (
-    "This is the file that the card was printed from, and it goes when the card is proven: look at the paper itself. Scan it, name a "
-    "picture that was taken of it, or type its lines."
+    "This is the file that the card was printed from, or a copy of it, and proves nothing of the paper: look at the paper itself. Scan "
+    "it, name a picture that was taken of it (PNG or JPEG), or type its lines."
+)
+FROM_PAPER = (
+    "Read it from the paper. The tool cannot tell a photograph from a picture that a program made of the file: look at it, and the witness "
+    "with you."
 )
 ABOUT = (
     "Scan the code with a scanner that types, name the file of a picture of the card (PNG, JPEG, PDF), or type its first line. "
@@ -73,9 +77,9 @@ def scanned(raw: bytes) -> bytes:
     raise Malformed(NOT_READ)
 
 
-def read_card(room: Room, position: str, drawn: Path | None = None) -> bytes:
-    """The sealed share on the card of one custodian: 86 bytes, whole, and of that position (REC-02, REC-03). `drawn`: the file that the
-    card was printed from just now, which proves nothing of the paper and is not read.
+def read_card(room: Room, position: str, drawn: bytes = b"") -> bytes:
+    """The sealed share on the card of one custodian: 86 bytes, whole, and of that position (REC-02, REC-03). `drawn`: what the
+    card was printed from just now, which proves nothing of the paper, wherever it lies.
 
     At one prompt: a scanner's line, the path of a picture, or the nine lines, each checked as it is typed. A slip is named to its line
     and group and mended in place; nothing that was typed is lost, not even by a pause."""
@@ -85,7 +89,7 @@ def read_card(room: Room, position: str, drawn: Path | None = None) -> bytes:
 class _Typing:
     """Somebody types a card. `lines`: those that fit, kept in the room; `at`: the line that is due; `wrong`: how it was last typed."""
 
-    def __init__(self, room: Room, position: str, drawn: Path | None) -> None:
+    def __init__(self, room: Room, position: str, drawn: bytes) -> None:
         self.room, self.position, self.drawn = room, position, drawn
         self.lines: list[str] = room.cards.setdefault(position, [])
         self.at = len(self.lines) + 1
@@ -119,7 +123,7 @@ class _Typing:
         screen = self.room.screen
         screen.forget()
         screen.show((f"{self.position}: your share card.",))
-        screen.say(ABOUT)
+        screen.say(f"{FROM_PAPER} {ABOUT}" if self.drawn else ABOUT)
         for number, line in enumerate(self.lines, start=1):
             *groups, check = card.grouped(line).split()
             screen.show((f"  {number}  {' '.join(groups)}   {check}{'   <- this one?' if number == self.at else ''}",))
@@ -141,7 +145,10 @@ class _Typing:
     def _taken(self, text: str) -> bytes | None:
         """What was typed, by its form: a scan, a path, or a line; the sealed share if that makes it whole."""
         if _is_path(text):
-            return scanned(_picture(text, self.drawn))
+            raw = _picture(text)
+            if self.drawn:
+                _check_paper(raw, self.drawn)
+            return scanned(raw)
         if card.is_scan(text) or len(text) > _NO_LINE:
             return card.from_payload(text)
         self._line(text)
@@ -199,12 +206,17 @@ def _is_path(text: str) -> bool:
     return "/" in text or text.lower().endswith(PICTURES)
 
 
-def _picture(path: str, drawn: Path | None) -> bytes:
+def _check_paper(raw: bytes, drawn: bytes) -> None:
+    """Malformed for the file that the card was printed from, by its bytes, and for what a program made of it: a PDF in which the lines
+    of a card stand as text. A picture that was made of the file cannot be told from one of the paper: that is for people to see."""
+    if raw == drawn or (pdf.is_pdf(raw) and any(_lines_of(raw))):
+        raise Malformed(NOT_PAPER)
+
+
+def _picture(path: str) -> bytes:
     """A file that is there. What was typed is not repeated if there is none: it may have been a passphrase."""
     try:
         there = Path(path).is_file()
-        if there and drawn is not None and drawn.samefile(path):
-            raise Malformed(NOT_PAPER)
     except OSError:  # a name that no file system takes
         there = False
     if not there:

@@ -121,11 +121,14 @@ def test_who_forgot_their_passphrase_is_told_what_helps(authorized: Stage) -> No
 
 
 def test_another_stick_under_the_same_passphrase(authorized: Stage) -> None:
-    """The share moves; the signing key stays where it was, and the old stick keeps no share. The old stick once more is no new one."""
+    """The share moves; the signing key stays where it was, and the old stick keeps no share. The old stick once more is no new one; and
+    before the new one is in, `b` goes back to the choice."""
     new = authorized.folder / "a-new-stick"
     new.mkdir()
     before = card(authorized, "A1").read_bytes()
     authorized.cast.instead = [
+        (r"A1, what becomes new \(passphrase, medium, both\)\? ", "both"),
+        (r"A1, the folder of your medium: ", "b"),
         (r"A1, what becomes new \(passphrase, medium, both\)\? ", "medium"),
         (r"A1, the folder of your medium: ", str(authorized.cast.media["A1"])),
         (r"A1, the folder of your medium: ", str(new)),
@@ -137,6 +140,7 @@ def test_another_stick_under_the_same_passphrase(authorized: Stage) -> None:
     (path,) = new.glob("*.sealed")
     secret = authorized.cast.passphrases["A1"].encode()
     assert unseal(path.read_bytes(), secret) == unseal(before, secret)
+    assert [e["body"]["renewed"] for e in rehearsal.entries(authorized) if e["type"] == "chosen"] == ["medium"]  # type: ignore[index]
     both_verify(authorized)
 
 
@@ -187,9 +191,25 @@ def test_killed_while_the_old_share_goes_it_is_recorded_as_gone(authorized: Stag
     both_verify(authorized)
 
 
-def test_a_transfer_after_it_asks_for_the_new_passphrase(authorized: Stage) -> None:
-    shown, code = rehearsal.run(authorized, *reseal(authorized, share_order(authorized, "reseal", "A1"), "A1"))
-    assert code == 0, shown[-2000:]
+@pytest.mark.control("SEC-01")
+def test_a_transfer_after_it_asks_for_the_new_passphrase(authorized: Stage, tmp_path: Path) -> None:
+    """The power failed when the new share was proven, and the old one was stolen meanwhile: its custodian says so, and all goes on."""
+    command = reseal(authorized, share_order(authorized, "reseal", "A1"), "A1")
+    shown, code = rehearsal.run_broken(authorized, "kill-after:proven", command)
+    assert code == KILLED, shown[-2000:]
+    (authorized.folder / "custodians" / "A1" / "share-A1-0001.sealed").rename(tmp_path / "stolen")
+    authorized.cast.instead = [
+        (r"A1: insert the medium of before \(m\), or can it not be brought \(n\)\? ", "m"),
+        (r"A1, the folder of your medium: ", str(authorized.cast.media["A1"])),
+        (r"A1: insert the medium of before \(m\), or can it not be brought \(n\)\? ", "n"),
+        (r"A1, why not, and where may it be\? ", "it was stolen from the room"),
+    ]
+    shown, code = rehearsal.run(authorized, *words(authorized, "resume"))
+    assert (code, authorized.cast.instead) == (0, []), shown[-2000:]
+    check_ended(authorized, "shares resealed")
+    assert ("removed" in rehearsal.types(authorized), rehearsal.types(authorized).count("not-removed")) == (False, 1)
+    shown, _code = rehearsal.run(authorized, *words(authorized, "custody", "status"))
+    assert "A1 number 1 may exist. Each opens with its passphrase of then" in " ".join(shown.split())
     demonstration.prepare(authorized)
     demonstration.transfer(authorized)
     check_ended(authorized, "carried out")

@@ -100,14 +100,18 @@ def test_a_card_that_does_not_read_back_is_not_printed(fault: str, monkeypatch: 
 
 @pytest.mark.control("SEC-01")
 def test_the_file_that_a_card_was_printed_from_proves_no_paper(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """It goes when the card is proven: who names it, by whatever path, would be left with nothing."""
-    drawn, link, copy = tmp_path / "card-A1-0002.pdf", tmp_path / "link.pdf", tmp_path / "from-the-printer.pdf"
+    """Nor does a copy under another name, or what a program made of it ("print to PDF"): who names it would be left with nothing. A
+    picture is taken; that it is one of the paper, people see."""
+    drawn, copy, printed, photograph = (tmp_path / name for name in ("card-A1-0002.pdf", "copy.pdf", "to-pdf.pdf", "photograph.png"))
     drawn.write_bytes(paper.pdf(SHARE, "A6", 1))
-    link.symlink_to(drawn)
     copy.write_bytes(drawn.read_bytes())
-    room = room_of(str(drawn), str(link), f"{tmp_path}/./card-A1-0002.pdf", str(copy))
-    assert typed_card.read_card(room, "A1", drawn) == SHARE
-    assert capsys.readouterr().out.count("look at the paper itself") == 3
+    printed.write_bytes(paper.pdf(SHARE, "A4", 2))
+    photograph.write_bytes(pdf.pages(drawn.read_bytes())[0])
+    room = room_of(str(drawn), str(copy), str(printed), str(photograph))
+    assert typed_card.read_card(room, "A1", drawn.read_bytes()) == SHARE
+    shown = " ".join(capsys.readouterr().out.split())
+    assert shown.count("look at the paper itself") == 3
+    assert "The tool cannot tell a photograph from a picture that a program made of the file" in shown
 
 
 @pytest.mark.parametrize("kind", ["card.pdf", "card.png", "card.jpg", "sheet.pdf"])

@@ -10,13 +10,16 @@ from typing import Any
 import pytest
 
 from ceremony.base.control import Refused
-from ceremony.base.data import dump
-from ceremony.base.lines import sha256
-from ceremony.record import entries
+from ceremony.base.data import dump, encode
+from ceremony.base.lines import Line, sha256
+from ceremony.record import entries, retired
 from ceremony.record.order import ShareOrder
 from ceremony.record.register import Register
 from ceremony.record.report import report
+from ceremony.record.standing import standing
+from ceremony.record.state import Recorded, State
 from ceremony.record.verify import verify
+from ceremony.screen.status import screen
 from tests.record import sample
 from tests.record.sample import Anchor, Change, Entry, FastDesk, Play, Sample, unchanged
 from tests.record.test_health_rules import other, without
@@ -130,6 +133,36 @@ def test_a_transfer_goes_on_from_what_was_sealed_anew(tmp_path: Path) -> None:
     both(Anchor(folder, made.charter.digest, made.transfer(3, head)))
 
 
+def left_behind(who: str, **changes: Any) -> Change:
+    """Who was cut off says that the old one cannot be brought."""
+    said = {"position": who, "number": 1, "medium": "a file on a stick", "why": "the stick was stolen", **changes}
+
+    def change(ceremony: str, actor: str, body: Any) -> Iterable[Entry]:
+        if ceremony == "reseal" and isinstance(body, entries.Removed) and actor == who:
+            return [(actor, entries.NotRemoved(**said))]
+        return [(actor, body)]
+
+    return change
+
+
+@pytest.mark.control("SEC-01")
+def test_an_old_share_that_cannot_be_brought_may_exist_and_is_told(tmp_path: Path) -> None:
+    """Also when its set is retired: destroying the newer one does not count for the position."""
+    anchor = ended(tmp_path / "register", change=left_behind("A1"))
+    both(anchor)
+    book = Register.open(anchor.register)
+    identifier = book.key_record.set_identifier
+    assert book.sets.may_exist(identifier) == {"A1": (1,)}
+    page = report(book, verify(anchor.register, anchor.genesis, anchor.head)).decode()
+    assert "older sealed share 1 NOT removed from a file on a stick, it may exist: the stick was stolen" in page
+    now = "2026-11-26T09:00:00Z"
+    bare = "\n".join(screen(standing(anchor.register, now), now, "register"))
+    assert "NOT REMOVED    A1 number 1 may exist, with the passphrase of then" in bare
+    gone = entries.Destroyed(position="A1", set_identifier=identifier, numbers=(2,), medium="a stick", tool="ours", how="wiped")
+    destroyed = State((Recorded(Line(2, now, "cd" * 32, "destroyed", "A1", encode(gone)), gone),))
+    assert retired.gone(destroyed, identifier, book.sets, signed=False) == frozenset()
+
+
 @pytest.mark.control("AUT-05")
 def test_an_order_is_used_once_also_under_another_name(tmp_path: Path) -> None:
     for wanted in ({}, {"reason": "another one of the same name"}):
@@ -182,6 +215,8 @@ BROKEN: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
     "nothing chosen": ("SEC-01", lambda: {"change": without(entries.Chosen)}),
     "not proven": ("SEC-01", lambda: {"change": without(entries.Proven, position="B3")}),
     "the old one kept": ("SEC-01", lambda: {"change": without(entries.Removed, position="A1")}),
+    "the new one left behind": ("SEC-01", lambda: {"change": left_behind("A1", number=2)}),
+    "somebody else's left behind": ("ASM-01", lambda: {"change": left_behind("A1", position="B3")}),
     "another share than was written": ("SEC-01", lambda: {"change": other(entries.Proven, sha256="ab" * 32)}),
     "not alone": ("STO-10", lambda: {"change": without(entries.Alone)}),
     "without a witness": ("ASM-03", lambda: {"others": ()}),

@@ -99,6 +99,7 @@ SENTENCES: dict[type, Callable[[Any], str]] = {
         f"share did NOT prove healthy at its own site, {b.at[:-4].replace('T', ' ')} UTC: {b.why} ({b.file}); to be decided"
     ),
     entries.Removed: lambda b: f"older sealed share {b.number} removed from {b.medium}, by {b.tool}: {b.how}",
+    entries.NotRemoved: lambda b: f"older sealed share {b.number} NOT removed from {b.medium}, it may exist: {b.why}",
     entries.Destroyed: lambda b: (
         f"old sealed share {', '.join(map(str, b.numbers))} of retired set {b.set_identifier} destroyed on {b.medium}, by {b.tool}: {b.how}"
     ),

@@ -40,7 +40,7 @@ def check(ceremony: Ceremony, ledger: Ledger) -> None:
     drill = ceremony.kind == "drill"
     brought = any(isinstance(entry.body, BROUGHT) for entry in ceremony.state.entries)
     needed = STAFF if drill or brought else ()
-    everyone_signed(ceremony, needed, (entries.Proven, entries.Removed, entries.Drilled, *BROUGHT))
+    everyone_signed(ceremony, needed, (entries.Proven, entries.Removed, entries.NotRemoved, entries.Drilled, *BROUGHT))
     if not brought and not set(ceremony.state.actors(entries.Present)) & set(ledger.charter.custodians):
         differs("ASM-01", ceremony, "who was there", "no custodian", "one custodian at least")
     if drill:

@@ -27,6 +27,7 @@ _OWN = (
     | entries.Proven
     | entries.Chosen
     | entries.Removed
+    | entries.NotRemoved
     | entries.Destroyed
     | entries.BagOpened
     | entries.BagClosed

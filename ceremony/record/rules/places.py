@@ -20,7 +20,9 @@ _TRANSFER = (
 PLACES: Mapping[type, tuple[str, ...]] = MappingProxyType(
     {
         **dict.fromkeys((entries.BagOpened, entries.Unlocked, entries.SetAside), OPENS),
-        **dict.fromkeys((entries.BagClosed, entries.CustodianToken, entries.Sealing, entries.Proven, entries.Removed), LOCKS),
+        **dict.fromkeys(
+            (entries.BagClosed, entries.CustodianToken, entries.Sealing, entries.Proven, entries.Removed, entries.NotRemoved), LOCKS
+        ),
         **dict.fromkeys((entries.Generated, entries.Quorums), ("keygen", "reshare")),
         **dict.fromkeys((entries.Resharing, entries.Destroyed), ("reshare",)),
         **dict.fromkeys(_TRANSFER, ("transfer",)),

@@ -25,7 +25,7 @@ def check(ceremony: Ceremony, ledger: Ledger) -> None:
         differs("AUD-08", ceremony, "a reseal", "no key record before it", "a key generation first")
     check_secured(ceremony, ledger, ledger.key)
     _check_replaced(ceremony)
-    everyone_signed(ceremony, ("witness",), (entries.Proven, entries.Removed))
+    everyone_signed(ceremony, ("witness",), (entries.Proven, entries.Removed, entries.NotRemoved))
     if not set(ceremony.state.actors(entries.Present)) & set(order_of(ceremony).positions):
         differs("ASM-01", ceremony, "who was there", "nobody whom the order names", " or ".join(order_of(ceremony).positions))
 
@@ -60,7 +60,7 @@ def _check_chosen(ceremony: Ceremony) -> None:
 
 
 def _check_replaced(ceremony: Ceremony) -> None:
-    """SEC-01: after each proof the sealed share that was opened for it was removed."""
+    """SEC-01: after each proof the sealed share that was opened for it was removed, or its custodian said that it may exist."""
     opened: dict[str, int] = {}
     due: dict[str, int] = {}
     for body in (e.body for e in ceremony.state.entries):
@@ -68,8 +68,14 @@ def _check_replaced(ceremony: Ceremony) -> None:
             opened[body.position] = body.number
         elif isinstance(body, entries.Proven) and body.position in opened:
             due[body.position] = opened[body.position]
-        elif isinstance(body, entries.Removed) and due.get(body.position) == body.number:
+        elif isinstance(body, entries.Removed | entries.NotRemoved) and due.get(body.position) == body.number:
             del due[body.position]
     if due:
         left = ", ".join(f"{position} {number}" for position, number in sorted(due.items()))
-        differs("SEC-01", ceremony, "the sealed shares that were replaced", f"not removed: {left}", "removed once the new one was proven")
+        differs(
+            "SEC-01",
+            ceremony,
+            "the sealed shares that were replaced",
+            f"not removed: {left}",
+            "removed, or said to be left, once the new one was proven",
+        )

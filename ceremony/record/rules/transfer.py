@@ -254,8 +254,10 @@ def check_secured(ceremony: Ceremony, ledger: Ledger, key: KeyRecord) -> None:
                 differs("SEC-01", ceremony, f"the proof of {body.position}", body.sha256, "the sealed share that was written")
             if body.number > waiting.get(body.position, body.number):
                 del waiting[body.position]
-        elif isinstance(body, entries.Removed) and body.number >= sets.sealed(body.position, identifier).proven:
-            differs("SEC-01", ceremony, f"the share of {body.position}", f"number {body.number} removed", "older ones alone")
+        elif isinstance(body, entries.Removed | entries.NotRemoved) and body.number >= sets.sealed(body.position, identifier).proven:
+            differs(
+                "SEC-01", ceremony, f"the share of {body.position}", f"number {body.number} {entries.type_of(body)}", "older ones alone"
+            )
         elif isinstance(body, entries.Exported | entries.Closed) and waiting:
             differs(
                 "SEC-01",

@@ -38,6 +38,9 @@ def write_new(path: Path, raw: bytes, mode: int = 0o644) -> None:
             file.flush()
             os.fsync(file.fileno())
         _appear(partial, path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a full disk names none
+        raise
     finally:
         partial.unlink(missing_ok=True)
     sync_folder(path.parent)

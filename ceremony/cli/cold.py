@@ -246,8 +246,8 @@ STILL_THE_KEY = (
 
 
 def _void(room: Room, reason: str) -> None:
-    locked = {(s.position, s.number) for s in room.state.all(entries.Sealing)} if in_one_sitting(room.state) else ()
-    sealed = [f"{position} number {number}" for position, number in sorted(locked)]
+    locked = {(s.position, s.number, s.medium) for s in room.state.all(entries.Sealing)} if in_one_sitting(room.state) else ()
+    sealed = [f"{position} number {number}{'' if medium == 'file' else f' ({medium})'}" for position, number, medium in sorted(locked)]
     room.screen.screen((f"{room.state.opened.mark.upper()}  end ceremony {room.state.opened.ceremony} as void", ""))
     room.screen.show(panels.field("reason", reason))
     if sealed:

@@ -38,7 +38,9 @@ def hand_over(room: Room, position: str, sealing: int, sealed: bytes) -> bytes:
     drawn = printed(sealed)
     path = _write(room, position, sealing, drawn)
     room.screen.fresh(())
-    room.screen.say(f"{position}: print {name(position, sealing)} from your own medium, on paper that lasts; no copy may stay in a printer.")
+    room.screen.say(
+        f"{position}: print {name(position, sealing)} from your own medium, on paper that lasts; no copy may stay in a printer."
+    )
     if room.screen.ask(f"{position}: your card number {sealing} is printed, and in your hand. [Enter or n] ", *_PRINTED):
         destroy(path)
         raise Unwritten(f"Card number {sealing} does not count; if any of it came out of the printer, destroy that.")

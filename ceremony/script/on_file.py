@@ -43,10 +43,6 @@ class Kept:
     why: str
 
 
-class Unwritten(Exception):
-    """This carrier cannot take the share; its custodian gets ready another one, which gets the next sealing number."""
-
-
 def name(position: str, sealing: int) -> str:
     """`share-A1-0002.sealed`: position and sealing number, for people; the header inside is what counts."""
     return f"share-{position}-{sealing:04d}{SUFFIX}"

@@ -9,7 +9,7 @@ from typing import Any
 from ceremony.base.control import Refused
 from ceremony.base.lines import sha256
 from ceremony.screen import panels
-from ceremony.screen.terminal import Back, Terminal
+from ceremony.screen.terminal import Terminal
 from ceremony.script import typed_card
 
 
@@ -23,9 +23,6 @@ def main(position: str) -> int:
     except Refused as refused:
         print(refused)
         return 1
-    except Back:
-        print("went back")
-        return 2
     print(f"read {sha256(raw)}")
     return 0
 

@@ -150,10 +150,11 @@ def test_the_bag_of_a_record_is_not_left_out(tmp_path: Path) -> None:
 
 
 def voided(desk: Desk, signers: Iterable[str] = STAFF) -> str:
-    """A resharing that nobody came to: what it took in was signed by nobody."""
+    """A resharing that nobody came to: all that it took in is the order."""
     scribe = desk.made.begin(desk.number, "reshare", "reshare", desk.head, START)
     said = order(desk.made, desk.head)
     scribe.keep("share-order.json", "share-order", dump(said))
+    scribe.sign_file("share-order", "share-order.json", ("cfo", "cto"))
     scribe.add("tool", entries.Ordered(order=said.digest, identifier=said.identifier, kind=said.kind, positions=()))
     scribe.checkpoint("phase", signers)
     scribe.add("tool", entries.Closed(outcome="void", reason="nobody came"))

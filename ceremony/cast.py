@@ -393,7 +393,7 @@ ANSWERS: tuple[tuple[str, Answer], ...] = (
     (r"(\S+), the folder of your medium: ", lambda c, m: str(c.media[m[1]])),
     (r"([A-I][1-9]), what is your share locked onto \([^)]*\)\? ", lambda c, m: c.locks_onto.get(m[1], "file")),
     (r"([A-I][1-9]): your card number (\d+) is printed, and in your hand\. \[Enter or n\] ", _print),
-    (r"card (\d+) of ([A-I][1-9]) is destroyed before my eyes, or was never printed\. \[Enter or n\] ", _tear),
+    (r"I saw card (\d+) of ([A-I][1-9]) destroyed, or it was never printed\. \[Enter or n\] ", _tear),
     (r"([A-I][1-9]), which token is yours \(([^)]*)\)\? ", _own_token),
     (r"([A-I][1-9]), PIN of the token \(it does not show\), then Enter: ", lambda c, m: c.pins[m[1]]),
     (r"([A-I][1-9]), which of them is in your hand \([^)]*\)\? ", lambda _c, _m: "1"),

@@ -63,6 +63,8 @@ class Retired:
                 "Old shares that may still exist could be enough to move everything, with their passphrases: ONLY A NEW KEY AND A SWEEP "
                 "ARE SAFE (SEC-05), or the destruction of more of them before two people."
             )
+        if not self.may_exist:
+            return "None of its shares is left, say those who destroyed them."
         return "Old shares that may still exist are too few to be the key."
 
 

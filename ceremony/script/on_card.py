@@ -10,7 +10,7 @@ from ceremony.base.control import Refused
 from ceremony.base.data import Malformed
 from ceremony.base.files import GONE, destroy, write_new
 from ceremony.record import entries
-from ceremony.script.on_file import Gone, Kept, Unwritten, check_folder, check_gone
+from ceremony.script.on_file import Gone, Kept, Unwritten, check_folder, check_gone, of_the_system
 from ceremony.script.room import Room, refusal
 from ceremony.script.typed_card import printed, read_card
 
@@ -72,8 +72,7 @@ def _write(room: Room, position: str, sealing: int, raw: bytes) -> Path:
             write_new(path, raw, mode=0o600)
         except (OSError, Malformed, Refused) as trouble:
             room.media.pop(position, None)
-            said = f"{trouble.strerror} ({trouble.filename})" if isinstance(trouble, OSError) else str(trouble)
-            room.screen.say(f"{position}: nothing was written. {said}")
+            room.screen.say(f"{position}: nothing was written. {of_the_system(trouble)}")
             room.screen.enter(f"{position}: another medium of your own is in.")
         else:
             return path
@@ -99,7 +98,7 @@ def remove(room: Room, position: str, numbers: Collection[int]) -> Iterator[Gone
         )
         said = [
             room.screen.ask(
-                f"{person}: card {number} of {position} is destroyed before my eyes, or was never printed. [Enter or n] ",
+                f"{person}: I saw card {number} of {position} destroyed, or it was never printed. [Enter or n] ",
                 "Enter alone, or n if it is not",
                 "n?",
             )

@@ -62,6 +62,13 @@ def read(room: Room, position: str) -> list[bytes]:
     return found
 
 
+def of_the_system(trouble: Exception) -> str:
+    """Why nothing was written, as the system says it, with the file if it names one."""
+    if not isinstance(trouble, OSError):
+        return str(trouble)
+    return f"{trouble.strerror or trouble}" + (f" ({trouble.filename})." if trouble.filename else ".")
+
+
 @control("GEN-10")
 def check_own(position: str, held: Mapping[str, str]) -> None:
     """GEN-10: on a medium that one custodian's share is written to lie shares of that custodian alone. `held`: name -> whose it is."""
@@ -109,7 +116,7 @@ def hand_over(room: Room, position: str, sealing: int, sealed: bytes) -> bytes:
             tries -= 1
             if not tries:
                 raise
-            said = f"{trouble.strerror} ({trouble.filename})" if isinstance(trouble, OSError) else str(trouble)
+            said = of_the_system(trouble)
             room.screen.say(f"{position}: nothing was written. {said}\nInsert a medium that can be written, your own.")
 
 

@@ -116,8 +116,8 @@ def destroy_old(room: Room) -> Steps:
             (
                 *(line for identifier in theirs for line in panels.field("RETIRED", f"set {identifier}")),
                 *panels.paragraph(
-                    f"{position}: bring whatever holds a share of this set: your medium, every card and copy. It opens nothing any more, "
-                    "but enough of them together are still the key. The witness watches."
+                    f"{position}: bring whatever holds a share of {'this set' if len(theirs) == 1 else 'these sets'}: your medium, every "
+                    "card and copy. It opens nothing any more, but enough of them together are still the key. The witness watches."
                 ),
                 "",
             )

@@ -233,7 +233,7 @@ def killed(child: Any) -> None:
 
 
 PRINTED = r"B1: your card number 2 is printed, and in your hand\. \[Enter or n\] "
-TORN = r"B1: card 1 of B1 is destroyed before my eyes, or was never printed\. \[Enter or n\] "
+TORN = r"B1: I saw card 1 of B1 destroyed, or it was never printed\. \[Enter or n\] "
 
 
 @pytest.mark.control("SEC-01")

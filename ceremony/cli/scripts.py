@@ -29,7 +29,7 @@ def script() -> None:
 @click.option("--for", "role", type=click.Choice(ROLES), help="What this role brings, is asked, and refuses.")
 def show(kind: Kind, role: Role | None) -> None:
     """Show the steps, or one role's sheet."""
-    papers.show([line.removeprefix("# ") for line in (printed.sheet(role) if role else printed.script(kind))])
+    papers.show([line.removeprefix("# ") for line in (printed.sheet(role, kind) if role else printed.script(kind))])
 
 
 @script.command("print")
@@ -39,7 +39,7 @@ def show(kind: Kind, role: Role | None) -> None:
 @papers.out
 def print_(kind: Kind, role: Role | None, mark: Mark, output: Path) -> None:
     """Write the script as a PDF (A4): numbered steps with blanks for initials and times."""
-    found = (*((printed.sheet(role),) if role else ()), *printed.pages(kind))
+    found = (*((printed.sheet(role, kind),) if role else ()), *printed.pages(kind))
     title = f"script of a {kind}" + (f", for the {role}" if role else "")
     write_new(output, pdf(title, found, mark))
     click.echo(f"Written: {output}")

@@ -69,7 +69,7 @@ NO_VERDICT = "Chain and files read. This is no verdict: `ceremony audit verify` 
 def _short(name: str, value: str) -> tuple[str, ...]:
     """A field in one line: what is longer is cut, and the report has it whole."""
     (line, *rest) = field(name, value)
-    return (line + " ..." if rest and len(line) + 4 <= WIDTH else line,)
+    return (line[: WIDTH - 4].rsplit(" ", 1)[0] + " ..." if rest and len(line) + 4 > WIDTH else line + " ..." if rest else line,)
 
 
 def _how(last: Ceremony) -> str:

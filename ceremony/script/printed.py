@@ -118,12 +118,59 @@ SHEETS: dict[Role, Sheet] = {
     ),
 }
 
+_SLIP = ("your newest closing slip; a watch that you set yourself; this sheet and a pen",)
+_OLD = (
+    "your medium with the sealed share, in its closed bag; the key that you sign with",
+    "your passphrase, in your head and nowhere else",
+    *_SLIP,
+)
+_ALONE = (
+    "to sign that you are here, and how it went",
+    "the number of your bag before it is cut open, and of a new one afterwards",
+    "your passphrase, in a line that does not show it; three tries, and nothing is lost if they fail",
+)
+_NEW = (
+    "what your new share is locked onto, if the charter allows several media",
+    "a new passphrase: six words from the screen, or one of your own; then to open your new share with it from its medium",
+    "to sign the key record: the set of shares exists from the last of these signatures on, and nobody leaves before it",
+)
+CUSTODIAN: dict[Kind, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "keygen": (
+        ("your medium with room for a new share, and a new bag; the key that you sign with", *_SLIP),
+        ("to sign that you are here, and at the end how it went", *_NEW, "the number of the bag that your share goes into"),
+    ),
+    "reshare": (
+        (
+            *_OLD[:2],
+            "EVERY card, stick and copy of your old share, from wherever it lies: it is destroyed before you and the witness",
+            "a medium with room for your new share, and a new bag",
+            *_SLIP,
+        ),
+        (*_ALONE, *_NEW, "to see every old share of yours destroyed, and to say so; what is not brought counts as if somebody had it"),
+    ),
+    "reseal": (
+        (*_OLD, "the new medium, if that changes; the medium of before all the same"),
+        (
+            *_ALONE,
+            "what becomes new: passphrase, medium or both; then to open your share once more with what you chose",
+            "to see the sealed share of before go, after the new one has been proven",
+        ),
+    ),
+    "check": (_OLD, _ALONE),
+    "drill": (_OLD, _ALONE),
+}
+"""Of a custodian in other kinds of ceremonies than a transfer: what they bring, and are asked."""
+
 _WHO = {"staff": "adm wit", "everyone": "all", "custodians": "cust", "officers": "cfo cto"}
 
 
-def sheet(role: Role) -> tuple[str, ...]:
-    """One page for one role."""
+def sheet(role: Role, kind: Kind = "transfer") -> tuple[str, ...]:
+    """One page for one role in one kind of ceremony."""
     found = SHEETS[role]
+    if role == "custodian" and kind in CUSTODIAN:
+        found = Sheet(
+            *CUSTODIAN[kind], tuple(line.replace("the address, the amount or the words", "numbers or words") for line in found.refuse)
+        )
     parts = (("You bring", found.bring), ("You will be asked", found.asked), ("You refuse when", found.refuse))
     lines = [f"# For the {role}", ""]
     for name, items in parts:

@@ -32,10 +32,18 @@ def test_every_step_stands_there_with_its_blanks(kind: Kind, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("role", printed.ROLES)
 def test_each_role_has_one_page(role: printed.Role) -> None:
-    lines = printed.sheet(role)
-    assert len(paper.paged(lines)) == 1
-    for heading in ("# You bring", "# You will be asked", "# You refuse when"):
-        assert heading in lines
+    for kind in get_args(Kind):
+        lines = printed.sheet(role, kind)
+        assert len(paper.paged(lines)) == 1
+        for heading in ("# You bring", "# You will be asked", "# You refuse when"):
+            assert heading in lines
+
+
+def test_a_custodian_is_told_what_this_kind_of_ceremony_asks() -> None:
+    said = {kind: " ".join(" ".join(printed.sheet("custodian", kind)).split()) for kind in get_args(Kind)}
+    assert [kind for kind, text in said.items() if "EVERY card, stick and copy" in text] == ["reshare"]
+    assert {kind for kind, text in said.items() if "a new passphrase: six words" in text} == {"keygen", "reshare"}
+    assert "payee" not in said["check"]
 
 
 def test_the_command_writes_a_pdf_once(tmp_path: Path) -> None:

@@ -11,16 +11,22 @@ from typing import Any
 import pytest
 
 from ceremony.base.control import Refused
-from ceremony.record import entries
+from ceremony.base.data import encode
+from ceremony.base.lines import Line
+from ceremony.record import entries, health
 from ceremony.record.former import formers
 from ceremony.record.keyrecord import KeyRecord
+from ceremony.record.register import Register
 from ceremony.record.report import report
 from ceremony.record.retired import retired
 from ceremony.record.standing import standing
+from ceremony.record.state import Recorded, State
 from ceremony.record.verify import verify
 from ceremony.record.whereabouts import check_record, undecided
 from ceremony.screen.custody import status, unable
 from ceremony.screen.status import screen
+from ceremony.screen.terminal import Terminal
+from ceremony.script.opening import _custodians_here
 from ceremony.script.room import Room
 from tests.record.amended import Office
 from tests.record.sample import FastDesk, Play
@@ -125,6 +131,21 @@ def test_a_lost_share_of_a_former_key_is_asked_about_until_it_is_decided(desk: A
     desk.both()
 
 
+@pytest.mark.control("STO-10")
+def test_a_proof_of_the_former_share_says_nothing_of_the_one_in_use(desk: After) -> None:
+    """A1's share in use failed its check; in a sweep A1 opens the former one, which has another sealing number."""
+
+    def entry(body: Any) -> Recorded:
+        return Recorded(Line(2, LATER, "cd" * 32, "x", "A1", encode(body)), body)
+
+    failed = entry(entries.Unhealthy(position="A1", file="health-1.json", at=LATER, why="three wrong passphrases"))
+    for number, left in ((1, ["A1"]), (2, [])):
+        proven = entry(entries.Proven(position="A1", number=number, sha256="ab" * 32))
+        looked = health.of(desk.book.ceremonies).then(failed, 9).then(proven, 9)
+        where = desk.book.whereabouts.after(9, State((failed, proven)), desk.book.sets)
+        assert list(looked.failed) == [p for p, _ in undecided(where.in_use)] == left
+
+
 @pytest.mark.control("STO-01")
 def test_a_bag_of_the_share_in_use_is_not_that_of_the_former_one(desk: After) -> None:
     bag = {"A1": desk.book.bags.closed["A1", desk.former]}
@@ -188,16 +209,19 @@ class Changed(Office):
 
 
 @pytest.mark.control("ASM-01")
-def test_who_was_replaced_is_not_counted_on_for_a_sweep(tmp_path: Path) -> None:
+def test_who_was_replaced_is_not_counted_on_for_a_sweep(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The passphrase went with them. Who else of the site can is said; if too few are left, nothing opens it without those who left."""
     office = Changed(tmp_path / "register")
     former = office.sample.first_record.set_identifier
+
+    def book() -> Register:
+        return Register.open(office.folder)
 
     def replaced(*people: str) -> Any:
         names = {p: f"New {p}" for p in people}
         keys = {p: f"fresh {p}" for p in people}
         office.amend(office.later(keys, names), new_keys=keys)
-        custody = Desk.book.fget(office).whereabouts.of(former)  # type: ignore[attr-defined]
+        custody = book().whereabouts.of(former)
         room = SimpleNamespace(charter=office.sample.charter, plan=custody.plan, custody=custody)
         return custody, Room.holders.fget(room)  # type: ignore[attr-defined]
 
@@ -207,6 +231,14 @@ def test_who_was_replaced_is_not_counted_on_for_a_sweep(tmp_path: Path) -> None:
     assert holders == tuple(p for p in office.sample.charter.custodians if p not in ("A1", "A2"))
     said = "its custodian was replaced, and only they know its passphrase. Do not count on them; at site A A3 can, and 2 are needed."
     assert unable(custody, former=True)[0] == f"A1 cannot open their share of the former key: {said}"
+    answers = ["A1 A2 B1 B2 C1 C2", "A1 B1 B2 C1 C2 D1 D2"]
+    room = SimpleNamespace(charter=office.sample.charter, plan=custody.plan, custody=custody, holders=holders)
+    room.book, room.opening = book(), book().sets.formers[0]
+    room.screen = Terminal(lambda _: answers.pop(0))
+    assert _custodians_here(room) == ("A1", "B1", "B2", "C1", "C2", "D1", "D2")  # type: ignore[arg-type]
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "ASM-01 These are not enough: found A1 A2 B1 B2 C1 C2" in shown
+    assert shown.index(said) < shown.index("ASM-01")
     proven = replace(custody.shares["A1"], proven=LATER)
     assert not proven.orphaned
     custody, holders = replaced("B1", "B2")

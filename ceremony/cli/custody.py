@@ -68,7 +68,7 @@ def drafted(command: F) -> Callable[..., object]:
             identifier=fresh_identifier("c", now),
             time=time or now,
             reason=reason,
-            set_identifier=None if own["event"] == "safe" else identifier or book.key_record.set_identifier,
+            set_identifier=identifier or (None if own["event"] == "safe" else book.key_record.set_identifier),
             **own,
         )
         papers.made(found, "custody record")

@@ -171,10 +171,14 @@ def _item(text: str, start: str = "  - ") -> tuple[str, ...]:
 
 
 def late_lines(custody: Custody, now: str) -> tuple[Block, ...]:
-    """What is overdue, and what waits for a decision; one block each."""
+    """What is overdue, and what waits for a decision; one block for all of whom the same is said."""
     late, asked = _due(custody, now)
-    passed = [_item(f"{each.position} {each.control} {each.what}", "  OVERDUE ") for each in late]
-    return (*passed, *(_item(f"{p} by {_by(q.since)}: {q.what}", "  DECIDE  ") for p, q in asked))
+    whose: dict[tuple[str, str], list[str]] = {}
+    for each in late:
+        whose.setdefault(("  OVERDUE ", f"{each.control} {each.what}"), []).append(each.position)
+    for position, question in asked:
+        whose.setdefault(("  DECIDE  ", f"by {_by(question.since)}: {question.what}"), []).append(position)
+    return tuple(_item(f"{' '.join(positions)} {what}", start) for (start, what), positions in whose.items())
 
 
 def _due(custody: Custody, now: str) -> tuple[Sequence[Late], Sequence[tuple[str, Question]]]:
@@ -207,14 +211,16 @@ def loss(custody: Custody, charter: Charter, positions: tuple[str, ...], *, form
     needed = still_needed(plan, theirs)
     openable = plan.sites_open(able)
     finder = f"Whoever has {' '.join(sorted(theirs))} and their passphrases needs {needed} shares more for a quorum."
-    decide = "sweep the former key, or accept" if former else "reshare, a new key and a sweep, or accept"
+    decide = "reshare, a new key and a sweep, or accept (`ceremony custody decision`)"
+    if former:
+        decide = "sweep the former key, or accept (`ceremony custody decision --set ...`)"
     sentences = (
         f"{quorums(plan, able)} of {quorums(plan, plan.positions)} smallest quorums are left, at sites {' '.join(openable) or 'none'}.",
         *((finder,) if needed else ()),
         "A sealed share alone opens nothing: its passphrase can only be guessed (STO-05).",
         *(compel(compelling(plan, places, there), tuple(places.values())) if there else ()),
         *freeze(freezing(plan, places, able), tuple(places.values())),
-        f"Both officers decide within 14 days: {decide} (`ceremony custody decision`).",
+        f"Both officers decide within 14 days: {decide}.",
     )
     return (*_survived(custody, former=former, lost=positions), "", *(line for each in sentences for line in _item(each)))
 

@@ -292,7 +292,7 @@ def test_what_the_key_survives_is_shown_as_a_picture(desk: Desk) -> None:
     assert "  A1 L! | A2 L! | A3 S   1 of 3 can open, needs 2: SHUT" in shown
     assert "  B1 C! | B2 C! | B3 C!  3 of 3 can open" in shown
     assert "  - one custodian at each site\n  - any one share, wherever it is\n" in shown
-    assert "OVERDUE A1 STO-07 no decision since 2026-11-14: it is lost" in shown
+    assert "OVERDUE A1 A2 STO-07 no decision since 2026-11-14: it is lost" in shown
     assert "whole site" not in shown
     told = "\n".join(loss(desk.book.custody, desk.made.charter, ("A1",)))
     assert "27 of 108 smallest quorums are left, at sites B C D." in told

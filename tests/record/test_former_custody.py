@@ -114,7 +114,7 @@ def test_a_lost_share_of_a_former_key_is_asked_about_until_it_is_decided(desk: A
     assert f"FORMER KEY set {desk.former}: NOT SWEPT YET" in shown
     assert "A1 L! | A2 L! | A3 C! 1 of 3 can open, needs 2: SHUT" in shown
     assert "Former key. NO QUORUM today:" in shown
-    assert "OVERDUE A1 STO-07 no decision since 2026-11-19: it is lost" in shown
+    assert "OVERDUE A1 A2 B1 B2 C1 STO-07 no decision since 2026-11-19: it is lost" in shown
     assert "CUSTODY        former key, A1 no decision since 2026-11-19: it is lost" in desk.first_screen()
     assert f"FORMER KEY     set {desk.former}: NOT SWEPT YET, NO QUORUM TODAY" in desk.first_screen()
     verdict = verify(desk.folder, desk.made.founding.digest, desk.head)

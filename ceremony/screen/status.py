@@ -97,7 +97,7 @@ def _next(found: Standing, where: str, now: str) -> str:
     if found.awaiting:
         return "ceremony online receipt ..., then ceremony online close ..."
     if any(not each.sweep for each in found.formers):
-        return "ceremony authorize draft --sweep ..., then ceremony prepare ..."
+        return "ceremony authorize draft --sweep, then ceremony prepare"
     if found.clock and days(found.clock, now) > OVERDUE:
         return f"ceremony drill --register {where} ..."
     return "ceremony authorize draft ..., then ceremony prepare ..."

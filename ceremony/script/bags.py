@@ -20,10 +20,9 @@ LOOK = (
 )
 PRINTED = "the number that is printed on the bag: 4 to 20 letters, digits and hyphens"
 STATED = f"; after it, if the bag is not intact, one of {WORDS.replace('|', ', ')}; or only: missing"
-CLOSE = (
-    "Each share goes into a new bag, which is closed here in front of everybody. Type the number that is printed on it; keep the old bag "
-    "for the administrator, who destroys it."
-)
+CLOSE = "Each share goes into a new bag, which is closed here in front of everybody. Type the number that is printed on it."
+OLD_BAG = " Keep the bag that was cut open for the administrator, who destroys it."
+FORMER = " A share of the former key stays in the bag that it lies in."
 
 
 def opened(room: Room) -> Steps:
@@ -59,9 +58,16 @@ def closed(room: Room) -> Steps:
     """STO-01, SEC-02: everybody whose bag was opened here, or whose share was made here, closes a new one."""
     waiting = _to_close(room)
     if waiting:
-        room.screen.show(panels.paragraph(CLOSE))
+        room.screen.show(panels.paragraph(CLOSE + _of_the_old_one(room)))
     for position in waiting:
         yield from _asked(room, position, "the number of your new bag", NUMBER, _as_closed)
+
+
+def _of_the_old_one(room: Room) -> str:
+    """What becomes of a bag that was cut open; in a key generation none was, and shares of a former key stay in theirs."""
+    if room.state.last(entries.BagOpened) is not None:
+        return OLD_BAG
+    return FORMER if any(each.ceremony != room.here.number for each in room.book.sets.all) else ""
 
 
 def _to_close(room: Room) -> tuple[str, ...]:

@@ -67,8 +67,20 @@ def check_not_made(state: State) -> None:
         )
 
 
+KEEP = {
+    "keygen": "Each custodian chooses a new passphrase, for their share of the NEW key. Keep the share of before as well, and remember its "
+    "passphrase: what lies at the old key is moved with those, in a transfer of its own.",
+    "reshare": "Each custodian chooses a new passphrase, for their NEW share. Until everyone has signed the new key record the share of "
+    "before and its passphrase are the ones that count: leave it where it is.",
+}
+"""Said before the first new passphrase where there is a share of before."""
+
+
 def lock_all(room: Room) -> Steps:
     """GEN-10, STO-05, STO-09: each custodian locks their share, it is written to their own medium, read back, and they open it."""
+    if room.book.has_key:
+        room.screen.show(panels.paragraph(KEEP[room.state.opened.kind]))
+        room.screen.enter("administrator: everyone has heard this.")
     for position in room.charter.custodians:
         yield from _lock_one(room, position)
 

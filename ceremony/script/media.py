@@ -44,7 +44,11 @@ def newest(room: Room, position: str, set_identifier: str) -> bytes:
     proven one beside it: that its passphrase can be typed is known."""
     carrier = _recorded(room, position, set_identifier)
     room.carriers[position] = carrier
-    found = _read(room, position, carrier)
+    former = set_identifier in {each.identifier for each in room.book.sets.formers}
+    which = f" of the former key, set {set_identifier}" if former else ""
+    if former:
+        room.screen.say(f"{position}: now your share{which}. Not the one of the key in use.")
+    found = _read(room, position, carrier, which)
     whole = [(header, raw) for raw in found if (header := _header(raw)) is not None]
     if not whole:
         return found[0]  # refused by whoever reads it, who says what is wrong with it
@@ -60,9 +64,9 @@ def newest(room: Room, position: str, set_identifier: str) -> bytes:
     return max(whole, key=fits)[1]
 
 
-def _read(room: Room, position: str, carrier: Carrier) -> list[bytes]:
+def _read(room: Room, position: str, carrier: Carrier, which: str) -> list[bytes]:
     if carrier.medium == "card":
-        return on_card.read(room, position)
+        return on_card.read(room, position, which=which)
     return on_token.read(room, position, carrier.token) if carrier.medium == "token" else on_file.read(room, position)
 
 

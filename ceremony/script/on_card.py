@@ -25,9 +25,9 @@ def name(position: str, sealing: int) -> str:
     return f"card-{position}-{sealing:04d}{SUFFIX}"
 
 
-def read(room: Room, position: str, drawn: bytes = b"") -> list[bytes]:
+def read(room: Room, position: str, drawn: bytes = b"", which: str = "") -> list[bytes]:
     """The one share on the card that this custodian brought, or has just printed from what was `drawn`."""
-    return [read_card(room, position, drawn)]
+    return [read_card(room, position, drawn, which)]
 
 
 def hand_over(room: Room, position: str, sealing: int, sealed: bytes) -> bytes:

@@ -77,20 +77,20 @@ def scanned(raw: bytes) -> bytes:
     raise Malformed(NOT_READ)
 
 
-def read_card(room: Room, position: str, drawn: bytes = b"") -> bytes:
-    """The sealed share on the card of one custodian: 86 bytes, whole, and of that position (REC-02, REC-03). `drawn`: what the
-    card was printed from just now, which proves nothing of the paper, wherever it lies.
+def read_card(room: Room, position: str, drawn: bytes = b"", which: str = "") -> bytes:
+    """The sealed share on the card of one custodian: 86 bytes, whole, and of that position (REC-02, REC-03). `which`: said of the card
+    where they may have two. `drawn`: what the card was printed from just now, which proves nothing of the paper, wherever it lies.
 
     At one prompt: a scanner's line, the path of a picture, or the nine lines, each checked as it is typed. A slip is named to its line
     and group and mended in place; nothing that was typed is lost, not even by a pause."""
-    return _Typing(room, position, drawn).sealed()
+    return _Typing(room, position, drawn, which).sealed()
 
 
 class _Typing:
     """Somebody types a card. `lines`: those that fit, kept in the room; `at`: the line that is due; `wrong`: how it was last typed."""
 
-    def __init__(self, room: Room, position: str, drawn: bytes) -> None:
-        self.room, self.position, self.drawn = room, position, drawn
+    def __init__(self, room: Room, position: str, drawn: bytes, which: str) -> None:
+        self.room, self.position, self.drawn, self.which = room, position, drawn, which
         self.lines: list[str] = room.cards.setdefault(position, [])
         self.at = len(self.lines) + 1
         self.wrong: list[str] = []
@@ -122,7 +122,7 @@ class _Typing:
         it may have been a passphrase (GEN-09)."""
         screen = self.room.screen
         screen.forget()
-        screen.show((f"{self.position}: your share card.",))
+        screen.show((f"{self.position}: your share card{self.which}.",))
         screen.say(f"{FROM_PAPER} {ABOUT}" if self.drawn else ABOUT)
         for number, line in enumerate(self.lines, start=1):
             *groups, check = card.grouped(line).split()

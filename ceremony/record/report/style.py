@@ -57,7 +57,7 @@ tbody th { font-weight: 600; overflow-wrap: normal; }
 .time { white-space: nowrap; font-variant-numeric: tabular-nums; }
 @media (max-width: 40rem) {
   body { padding: .7rem; }
-  dl > div, .pair { grid-template-columns: 1fr; }
+  dl > div, .pair { grid-template-columns: minmax(0, 1fr); }
   .columns { columns: 1; }
   .words { font-size: .92em; grid-template-columns: repeat(2, minmax(0, max-content)); }
 }

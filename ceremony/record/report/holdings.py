@@ -144,7 +144,7 @@ def _formers(register: Register) -> tuple[Node, ...]:
     for each in formers(register):
         left = "; ".join(each.stays.told) if each.stays and each.stays.told else "nothing"
         swept = f"swept by transfer {each.sweep}, {'seen on chain' if each.settled else 'NO RECEIPT YET'}; left there: {left}"
-        told.append((f"Set {each.key.identifier}, of ceremony {each.key.ceremony}", swept if each.sweep else "NOT SWEPT YET"))
+        told.append((f"Of ceremony {each.key.ceremony}", f"set {each.key.identifier}: {swept if each.sweep else 'NOT SWEPT YET'}"))
     return (el("h3", "Former keys"), fields(told)) if told else ()
 
 

@@ -14,7 +14,7 @@ from ceremony.base.amounts import grouped
 from ceremony.base.data import load
 from ceremony.demonstration import PAYEE, Stage
 from ceremony.record.register import Register
-from tests.ceremony import rehearsal
+from tests.ceremony import rehearsal, shared
 from transfer.authorization import Authorization
 from transfer.bitcoin import tx
 from transfer.bitcoin.address import address_of
@@ -37,20 +37,18 @@ PAID = ("lawyers:0.11 BTC", "example-exchange:0.1 BTC", "landlord:0.05 BTC", "ol
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory) -> Stage:
     """Twenty payees are paid from some 140 coins in one transfer; then a few of the coins that are left are gathered."""
-    set_ = demonstration.stage(
-        tmp_path_factory.mktemp("payments") / "stage",
-        "light",
-        demonstration.Pace(),
-        rehearsal.silent,
-        replace(rehearsal.SMALL, payees=PAYEES),
-    )
-    demonstration.found(set_)
-    demonstration.generate(set_)
-    demonstration.fund(set_, "0.004 BTC", 150)
-    _carry_out(set_, *PAID)
-    _put_away(set_, "first")
-    _carry_out(set_, "--consolidate", "--coins", "5")
-    return set_
+
+    def play(folder: Path) -> Stage:
+        set_ = rehearsal.stage(folder, replace(rehearsal.SMALL, payees=PAYEES))
+        demonstration.found(set_)
+        demonstration.generate(set_)
+        demonstration.fund(set_, "0.004 BTC", 150)
+        _carry_out(set_, *PAID)
+        _put_away(set_, "first")
+        _carry_out(set_, "--consolidate", "--coins", "5")
+        return set_
+
+    return shared.once(tmp_path_factory, "many-payments", play)
 
 
 def _carry_out(set_: Stage, *paid: str) -> None:

@@ -14,17 +14,21 @@ from ceremony.machine import pdf
 from ceremony.record.register import Register
 from ceremony.script.typed_card import scanned
 from shares.envelope import unseal
-from tests.ceremony import rehearsal
+from tests.ceremony import rehearsal, shared
 from tests.ceremony.test_shares import card, passphrase, put, sealed_anew
 
 
 @pytest.fixture(scope="module")
 def with_cards_once(tmp_path_factory: pytest.TempPathFactory) -> Stage:
     """A key whose shares lie in files, under a charter that allows cards as well."""
-    set_ = rehearsal.stage(tmp_path_factory.mktemp("cards"), replace(rehearsal.SMALL, media=("file", "card")))
-    demonstration.found(set_)
-    demonstration.generate(set_)
-    return set_
+
+    def play(folder: Path) -> Stage:
+        set_ = rehearsal.stage(folder, replace(rehearsal.SMALL, media=("file", "card")))
+        demonstration.found(set_)
+        demonstration.generate(set_)
+        return set_
+
+    return shared.once(tmp_path_factory, "cards", play)
 
 
 @pytest.fixture

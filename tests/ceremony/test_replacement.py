@@ -18,7 +18,7 @@ from ceremony.demonstration import Stage
 from ceremony.record import entries
 from ceremony.record.register import Register
 from ceremony.record.verify import verify
-from tests.ceremony import rehearsal
+from tests.ceremony import rehearsal, shared
 from tests.ceremony.test_many_payments import _put_away
 from tests.ceremony.test_regtest import with_node
 from tests.node import Regtest, regtest
@@ -81,40 +81,44 @@ class Desk:
 @pytest.fixture(scope="module")
 def signed(_founded: Stage, tmp_path_factory: pytest.TempPathFactory) -> tuple[Stage, Path, dict[str, str]]:
     """Two signed transfers to the same payee, none of them sent; the second replaces the first. The node's folder; what screens said."""
-    folder = tmp_path_factory.mktemp("replacement")
-    copied = rehearsal.copy(_founded, folder / "stage")
-    demonstration.generate(copied)
-    said: dict[str, str] = {}
-    with regtest(folder / "node") as node:
-        set_ = with_node(copied, node)
-        ours = opened(Register.open(set_.folder / "register").key_record.accounts[0])
-        node.fund({ours.own(0, index).address: 50_000_000 for index in range(3)})
-        demonstration.snapshot(set_)
-        demonstration.authorize(set_)
-        demonstration.prepare(set_)
-        demonstration.transfer(set_)
-        desk = Desk(set_, node)
-        (set_.folder / "outbound").rename(set_.folder / f"bundle-{ORIGINAL}")
-        _put_away(set_, "first")
 
-        demonstration.snapshot(set_)
-        demonstration.authorize(set_, "example-exchange:0.4 BTC")
-        papers = ("--charter", "office/charter.json", "--policy", "office/policy.json", *demonstration._genesis(set_))
-        said["shown"], code = rehearsal.run(set_, "authorize", "show", "office/authorization.json", *papers, "--register", "register")
-        assert code == 1, said["shown"]
-        said["refused"], code = rehearsal.run(set_, *demonstration.prepare_command(set_))
-        assert code == 1, said["refused"]
-        words = ("--register", "register", *demonstration._genesis(set_), "--reason", "it must replace the first one")
-        set_.act("Void", ("void", *words))
-        _put_away(set_, "refused")
+    def play(folder: Path) -> tuple[Stage, Path, dict[str, str]]:
+        folder.mkdir()
+        copied = rehearsal.copy(_founded, folder / "stage")
+        demonstration.generate(copied)
+        said: dict[str, str] = {}
+        with regtest(folder / "node") as node:
+            set_ = with_node(copied, node)
+            ours = opened(Register.open(set_.folder / "register").key_record.accounts[0])
+            node.fund({ours.own(0, index).address: 50_000_000 for index in range(3)})
+            demonstration.snapshot(set_)
+            demonstration.authorize(set_)
+            demonstration.prepare(set_)
+            demonstration.transfer(set_)
+            desk = Desk(set_, node)
+            (set_.folder / "outbound").rename(set_.folder / f"bundle-{ORIGINAL}")
+            _put_away(set_, "first")
 
-        demonstration.snapshot(set_)
-        demonstration.authorize(set_, "example-exchange:0.4 BTC", replaces=desk.txid(ORIGINAL))
-        demonstration.prepare(set_)
-        said["transfer"] = set_.act("Transfer", demonstration.transfer_command(set_))
-        (set_.folder / "outbound").rename(set_.folder / f"bundle-{REPLACEMENT}")
-        _put_away(set_, "second")
-    return set_, folder / "node", said
+            demonstration.snapshot(set_)
+            demonstration.authorize(set_, "example-exchange:0.4 BTC")
+            papers = ("--charter", "office/charter.json", "--policy", "office/policy.json", *demonstration._genesis(set_))
+            said["shown"], code = rehearsal.run(set_, "authorize", "show", "office/authorization.json", *papers, "--register", "register")
+            assert code == 1, said["shown"]
+            said["refused"], code = rehearsal.run(set_, *demonstration.prepare_command(set_))
+            assert code == 1, said["refused"]
+            words = ("--register", "register", *demonstration._genesis(set_), "--reason", "it must replace the first one")
+            set_.act("Void", ("void", *words))
+            _put_away(set_, "refused")
+
+            demonstration.snapshot(set_)
+            demonstration.authorize(set_, "example-exchange:0.4 BTC", replaces=desk.txid(ORIGINAL))
+            demonstration.prepare(set_)
+            said["transfer"] = set_.act("Transfer", demonstration.transfer_command(set_))
+            (set_.folder / "outbound").rename(set_.folder / f"bundle-{REPLACEMENT}")
+            _put_away(set_, "second")
+        return set_, folder / "node", said
+
+    return shared.once(tmp_path_factory, "replacement", play)
 
 
 @pytest.fixture

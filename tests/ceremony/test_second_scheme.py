@@ -18,7 +18,7 @@ from ceremony.record.keyrecord import KeyRecord
 from shares.envelope import Header, unseal
 from shares.schemes.slip39 import mnemonic
 from tests import wallet
-from tests.ceremony import rehearsal
+from tests.ceremony import rehearsal, shared
 
 ROOT = Path(__file__).parents[2]
 STOCK = ROOT / "scripts" / "verify-transcript.sh"
@@ -28,9 +28,13 @@ RECOVER = ROOT / "scripts" / "recover.py"
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory) -> Stage:
     """Charter, key generation, transfer, block, receipt; it ends with the verdict VERIFIED or fails."""
-    set_ = rehearsal.stage(tmp_path_factory.mktemp("slip39"), plot=replace(rehearsal.SMALL, scheme="slip39"))
-    assert demonstration.play(set_).startswith("VERIFIED  txid ")
-    return set_
+
+    def play(folder: Path) -> Stage:
+        set_ = rehearsal.stage(folder, plot=replace(rehearsal.SMALL, scheme="slip39"))
+        assert demonstration.play(set_).startswith("VERIFIED  txid ")
+        return set_
+
+    return shared.once(tmp_path_factory, "slip39", play)
 
 
 def opened(set_: Stage) -> Mapping[str, tuple[Header, bytes]]:

@@ -34,22 +34,41 @@ OWN = {
 
 @dataclass(slots=True)
 class Watch(Pace):
-    """At each prompt, before it is answered: looks into the processes of the ceremony."""
+    """At each prompt, before it is answered: looks into the processes of the ceremony. Into the screen's memory after each secret that
+    was typed, and now and then."""
 
     canaries: dict[str, bytes] = field(default_factory=dict)
     found: list[str] = field(default_factory=list)
     looks: int = 0
+    searched: int = 0
+    """Times that the screen's memory was searched."""
     opener_knew: set[str] = field(default_factory=set)
+    shown: str = ""
+    """Since the last prompt, which is in it."""
+    secret: bool = False
+    """Whether what was typed at the last prompt did not show."""
+
+    def __post_init__(self) -> None:
+        self.sees = self
+
+    def write(self, text: str) -> None:
+        self.shown += text
+
+    def flush(self) -> None:
+        """Nothing is kept back."""
 
     def before_answer(self) -> None:
         self.looks += 1
+        look = self.secret or self.looks % 4 == 0
+        self.secret, self.shown = "does not show" in self.shown or "the same once more" in self.shown, ""
         for pid, words in processes():
             where = b" ".join(words).decode(errors="replace")[-60:]
             self._search(f"argv of {where}", b"\0".join(words))
             self._search(f"environment of {where}", read(Path(f"/proc/{pid}/environ")))
-            if b"ceremony.vault" not in words:
+            if b"ceremony.vault" not in words and look:
+                self.searched += 1
                 self._search(f"memory of the screen ({where})", memory(pid))
-            elif b"opener" in words and self.looks % 5 == 0:
+            if b"opener" in words and self.looks % 5 == 0:
                 self.opener_knew |= {name for name, canary in self.canaries.items() if canary in memory(pid)}
 
     def _search(self, where: str, raw: bytes) -> None:
@@ -150,7 +169,7 @@ def test_no_secret_is_found_anywhere(founded: Stage) -> None:
         assert code == 0, shown[-2000:]
         said.append(shown)
     assert watch.found == []
-    assert watch.looks > 100
+    assert (watch.looks > 100, watch.searched > 50) == (True, True)
     assert "passphrase of A1" in watch.opener_knew, "the canary would have been found where it must be"
     assert [name for name, canary in canaries.items() for text in said if canary in text.encode()] == []
     assert files_with(canaries, founded.folder) == []
@@ -192,7 +211,7 @@ def test_no_secret_is_found_anywhere_while_shares_are_sealed_and_made_anew(found
     assert canaries["secret, before"] == canaries["secret, anew"]
     assert canaries["share of A1, before"] != canaries["share of A1, anew"]
     assert watch.found == []
-    assert watch.looks > 80
+    assert (watch.looks > 80, watch.searched > 40) == (True, True)
     assert {"new passphrase of A1", "passphrase of B1, anew"} <= watch.opener_knew
     assert [name for name, canary in canaries.items() for text in said if canary in text.encode()] == []
     assert files_with(canaries, founded.folder) == []

@@ -25,7 +25,7 @@ from ceremony.screen import card as paper
 from ceremony.script.typed_card import scanned
 from shares.envelope import unseal
 from tests import softhsm
-from tests.ceremony import rehearsal
+from tests.ceremony import rehearsal, shared
 from tests.ceremony.ordering import share_order
 from tests.ceremony.test_health import both_verify
 from tests.ceremony.test_reshare import order, reshare
@@ -66,19 +66,23 @@ def kept(set_: Stage, position: str) -> list[str]:
 @pytest.fixture(scope="module")
 def mixed_once(tmp_path_factory: pytest.TempPathFactory) -> Stage:
     """A key whose shares lie on three kinds of media; coins, and a signed authorization."""
-    set_ = rehearsal.stage(tmp_path_factory.mktemp("mixed"), locks_onto=ONTO)
-    set_ = replace(set_, plot=MIXED)
-    demonstration.make_keys(set_)
-    serial = demonstration.make_token(set_)
-    for position in ("A2", "C1"):
-        give_token(set_, position)
-    demonstration.found_charter(set_, serial)
-    demonstration.sign_policy(set_)
-    demonstration.generate(set_)
-    demonstration.fund(set_)
-    demonstration.snapshot(set_)
-    demonstration.authorize(set_)
-    return set_
+
+    def play(folder: Path) -> Stage:
+        set_ = rehearsal.stage(folder, locks_onto=ONTO)
+        set_ = replace(set_, plot=MIXED)
+        demonstration.make_keys(set_)
+        serial = demonstration.make_token(set_)
+        for position in ("A2", "C1"):
+            give_token(set_, position)
+        demonstration.found_charter(set_, serial)
+        demonstration.sign_policy(set_)
+        demonstration.generate(set_)
+        demonstration.fund(set_)
+        demonstration.snapshot(set_)
+        demonstration.authorize(set_)
+        return set_
+
+    return shared.once(tmp_path_factory, "three-media", play)
 
 
 @pytest.fixture
@@ -106,18 +110,22 @@ def test_a_second_client_sees_nothing_without_the_pin(mixed_once: Stage) -> None
 def carried(mixed_once: Stage, tmp_path_factory: pytest.TempPathFactory) -> Stage:
     """The transfer: A2 plugs the wrong token in first and mistypes the PIN, and B1 shows somebody else's card at the
     read-back of the new one."""
-    set_ = rehearsal.copy(mixed_once, tmp_path_factory.mktemp("carried") / "stage")
-    demonstration.prepare(set_)
-    somebody_elses = set_.folder / "card-of-a1.png"
-    sealed = (set_.folder / "custodians" / "A1" / "share-A1-0001.sealed").read_bytes()
-    somebody_elses.write_bytes(pdf.pages(paper.pdf(sealed))[0])
-    set_.cast.instead = [
-        (r"A2, PIN of the token \(it does not show\), then Enter: ", "11111111"),
-        (r"B1, line 1, a scan, or the path of a picture: ", str(set_.folder / "paper" / "B1" / "card-B1-0001.png")),
-        (r"B1, line 1, a scan, or the path of a picture: ", str(somebody_elses)),
-    ]
-    demonstration.transfer(set_)
-    return set_
+
+    def play(folder: Path) -> Stage:
+        set_ = rehearsal.copy(mixed_once, folder)
+        demonstration.prepare(set_)
+        somebody_elses = set_.folder / "card-of-a1.png"
+        sealed = (set_.folder / "custodians" / "A1" / "share-A1-0001.sealed").read_bytes()
+        somebody_elses.write_bytes(pdf.pages(paper.pdf(sealed))[0])
+        set_.cast.instead = [
+            (r"A2, PIN of the token \(it does not show\), then Enter: ", "11111111"),
+            (r"B1, line 1, a scan, or the path of a picture: ", str(set_.folder / "paper" / "B1" / "card-B1-0001.png")),
+            (r"B1, line 1, a scan, or the path of a picture: ", str(somebody_elses)),
+        ]
+        demonstration.transfer(set_)
+        return set_
+
+    return shared.once(tmp_path_factory, "three-media-carried", play)
 
 
 def test_each_share_is_opened_from_its_own_medium_and_locked_onto_it_again(carried: Stage) -> None:

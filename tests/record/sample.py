@@ -13,6 +13,7 @@ import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -667,6 +668,7 @@ def revocation(authorization: str) -> Revocation:
     )
 
 
+@cache
 def account_of(seed: bytes) -> AccountKey:
     """The account that a seed gives, as a key record states it."""
     master = bip32.master(seed, "test")

@@ -1,0 +1,61 @@
+"""What every record is: frozen, strict in its fields, equal and hashed by what it says, and of its own class."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError, field, replace
+from typing import Any
+
+import pytest
+
+from ceremony.base.data import Text, dump, load, record
+from ceremony.base.lines import parse_line
+from ceremony.record import entries
+from ceremony.record.state import recorded
+
+
+@record
+class Note:
+    said: Text
+    by: Text = "nobody"
+    seen: dict[Text, Text] = field(default_factory=dict)
+
+
+@record
+class Signed(Note):
+    """As a note."""
+
+
+def test_nothing_of_a_record_changes() -> None:
+    note = Note(said="a")
+    with pytest.raises(FrozenInstanceError):
+        note.said = "b"  # type: ignore[misc]
+    with pytest.raises(FrozenInstanceError):
+        del note.by
+    with pytest.raises(FrozenInstanceError):
+        note.more = "c"  # type: ignore[attr-defined]
+    assert note == Note(said="a")
+
+
+@pytest.mark.parametrize("given", [{}, {"by": "a"}, {"said": "a", "heard": "b"}])
+def test_a_record_has_its_fields_and_no_other(given: dict[str, Any]) -> None:
+    with pytest.raises(TypeError):
+        Note(**given)
+
+
+def test_two_records_are_one_if_they_say_the_same() -> None:
+    one, other = Note(said="a", by="b"), Note(by="b", said="a")
+    assert (one == other, one == Note(said="a"), one == Signed(said="a", by="b"), one == "a") == (True, False, False, False)
+    assert hash(entries.Closed(outcome="void", reason="a")) == hash(entries.Closed(reason="a", outcome="void"))
+    assert replace(one, said="c") == Note(said="c", by="b")
+    assert repr(other) == "Note(said='a', by='b', seen={})"
+    assert Note(said="a").seen is not Note(said="a").seen
+    assert load(Note, dump(one)) == one
+
+
+def test_an_entry_that_was_read_before_is_read_anew_when_a_byte_differs() -> None:
+    """Entries are kept by their bytes: what is kept of one says nothing of another."""
+    line = '{"actor":"tool","body":{"number":"1","title":"a"},"prev":"%s","seq":"1","time":"2026-11-20T09:30:00Z","type":"step"}'
+    raw = (line % ("0" * 64) + "\n").encode()
+    changed = raw.replace(b'"title":"a"', b'"title":"b"')
+    titles = [recorded(parse_line(line, "here"), "here").body.title for line in (raw, changed, raw)]
+    assert titles == ["a", "b", "a"]

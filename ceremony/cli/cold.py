@@ -28,7 +28,7 @@ from ceremony.script import loop, revoke
 from ceremony.script.closing import check_out, print_slips, slips_folder
 from ceremony.script.generate import check_not_made, check_one_sitting
 from ceremony.script.room import Room, utc_now
-from ceremony.script.table import PREPARED, in_one_sitting
+from ceremony.script.table import MAKES_A_SET, PREPARED, in_one_sitting
 from ceremony.vault.protocol import Interrupted
 
 INTERRUPTED = 130
@@ -246,7 +246,8 @@ STILL_THE_KEY = (
 
 
 def _void(room: Room, reason: str) -> None:
-    locked = {(s.position, s.number, s.medium) for s in room.state.all(entries.Sealing)} if in_one_sitting(room.state) else ()
+    makes = room.state.opened.kind in MAKES_A_SET  # elsewhere what was sealed anew may be the one share that opens
+    locked = {(s.position, s.number, s.medium) for s in room.state.all(entries.Sealing)} if makes else ()
     sealed = [f"{position} number {number}{'' if medium == 'file' else f' ({medium})'}" for position, number, medium in sorted(locked)]
     room.screen.screen((f"{room.state.opened.mark.upper()}  end ceremony {room.state.opened.ceremony} as void", ""))
     room.screen.show(panels.field("reason", reason))

@@ -57,7 +57,7 @@ _AS_BEFORE = {"keygen": "", "reshare": " The set in use is as it was: no share o
 
 def check_not_made(state: State) -> None:
     """GEN-14: from the last signature on a resharing's set exists, and the one before it is retired: it cannot be void."""
-    if set_signed(state):
+    if state.opened.kind == "reshare" and set_signed(state):
         refuse(
             "GEN-14",
             "this resharing cannot be void",

@@ -224,25 +224,20 @@ def number_of(kind: str, run: str) -> int:
     return next(step.number for step in SCRIPTS[kind] if step.run == run)
 
 
-KEY_SIGNED = number_of("keygen", "generate:sign_key_record")
-"""The step of a key generation from whose end on the set exists (GEN-14)."""
-
-
 MAKES_A_SET = ("keygen", "reshare")
 """Kinds of ceremonies that make a set of shares."""
 
 
 def set_signed(state: State) -> bool:
-    """Whether a resharing has made its set: everyone who is there has signed its key record. From here on it cannot be void."""
-    present = set(state.actors(entries.Present))
-    return state.opened.kind == "reshare" and state.file("key-record") is not None and set(state.signers("key-record")) >= present
+    """Whether a ceremony has made its set: everyone who is there has signed its key record. From here on a resharing cannot be void."""
+    if state.opened.kind not in MAKES_A_SET or state.file("key-record") is None:
+        return False
+    return set(state.signers("key-record")) >= set(state.actors(entries.Present))
 
 
 def in_one_sitting(state: State) -> bool:
     """Whether the secret was split and the key record is not signed by all: stopped now, it is void (GEN-14)."""
-    if state.opened.kind not in MAKES_A_SET or state.file("key-record") is None:
-        return False
-    return not (set_signed(state) if state.opened.kind == "reshare" else state.done(KEY_SIGNED))
+    return state.opened.kind in MAKES_A_SET and state.file("key-record") is not None and not set_signed(state)
 
 
 PREPARED = number_of("transfer", "prepare:request")

@@ -11,6 +11,7 @@
 `lose-token:METHOD`: the process of a custodian's token is killed when it is first to do this.
 `unplugged:TYPE`: the HSM (tests/vault/shim.c) answers nothing more after its first entry of this type.
 `torn:N`: it kills itself in the middle of writing its N-th entry.
+`recorded:FOLDER`: nothing breaks; what is on disk at every instant is kept there (tests/ceremony/recorder.py).
 `clock:TIME`: the machine's clock says TIME.
 `without:MODULE.FUNCTION`: that function checks nothing.
 `swapped:KIND`: that file of the register is another one from the moment on at which people see what they are to sign.
@@ -137,6 +138,13 @@ def _at_token(method: str, *, lose: bool) -> None:
     setattr(CustodianToken, method, once)
 
 
+def _record(folder: str) -> None:
+    sys.path.insert(0, str(Path(__file__).parents[2]))
+    from tests.ceremony.recorder import recording  # noqa: PLC0415 (as a script this one is in no package)
+
+    recording(Path(folder))
+
+
 def _unplug() -> None:
     Path(os.environ["SOFTHSM2_CONF"] + ".faults").write_text("unplugged\n")
 
@@ -183,14 +191,15 @@ ENTRY: dict[str, Callable[[], object]] = {
 """What happens after an entry of the type that is named."""
 
 
-LOSING: dict[str, Callable[[str], object]] = {
+OTHERS: dict[str, Callable[[str], object]] = {
     "kill-token": lambda method: _at_token(method, lose=False),
     "lose-token": lambda method: _at_token(method, lose=True),
     "lose-opener": lambda said: _losing_after("opener", f'"type":"{said}"'),
     "lose-hsm": lambda said: _losing_after("hsm", f'"type":"{said}"'),
     "kill-wiped": lambda at: _killing_at_wiped(int(at)),
+    "recorded": _record,
 }
-"""A process is lost: this one, or a child."""
+"""A process is lost: this one, or a child; or none, and all is kept."""
 
 
 def _elsewhere(host: Path, *, strict: bool) -> None:
@@ -212,8 +221,8 @@ def main() -> None:
         _after(f'"type":"{value}"', ENTRY[fault])
     elif fault == "kill-step":
         _after(f'"title":"{value}"', _die)
-    elif fault in LOSING:
-        LOSING[fault](value)
+    elif fault in OTHERS:
+        OTHERS[fault](value)
     elif fault == "clock":
         loop.utc_now = cold.utc_now = room.utc_now = lambda: value
     elif fault == "without":

@@ -15,8 +15,10 @@ from ceremony.cast import Pace
 from ceremony.demonstration import Stage
 from tests.ceremony import rehearsal, shared
 from tests.ceremony.eyes import Eyes
+from tests.ceremony.instants import Play, record
 
 Copied = Callable[[], Stage]
+Recorded = tuple[Stage, Play]
 
 
 @pytest.fixture(scope="session")
@@ -30,30 +32,39 @@ def _founded(tmp_path_factory: pytest.TempPathFactory) -> Stage:
 
 
 @pytest.fixture(scope="session")
-def _authorized(_founded: Stage, tmp_path_factory: pytest.TempPathFactory) -> Stage:
-    def play(folder: Path) -> Stage:
+def _generated(_founded: Stage, tmp_path_factory: pytest.TempPathFactory) -> Recorded:
+    def play(folder: Path) -> Recorded:
         set_ = rehearsal.copy(_founded, folder)
         set_.cast.pace = eyes = Eyes()
-        demonstration.generate(set_)
+        kept = record(set_, demonstration.keygen_command(set_))
         set_.cast.pace = Pace()
         demonstration.fund(set_)
         demonstration.snapshot(set_)
         demonstration.authorize(set_)
         set_.cast.pace = eyes
-        return set_
+        return set_, kept
 
     return shared.once(tmp_path_factory, "authorized", play)
 
 
 @pytest.fixture(scope="session")
-def _prepared(_authorized: Stage, tmp_path_factory: pytest.TempPathFactory) -> Stage:
-    def play(folder: Path) -> Stage:
+def _authorized(_generated: Recorded) -> Stage:
+    return _generated[0]
+
+
+@pytest.fixture(scope="session")
+def _recorded_prepare(_authorized: Stage, tmp_path_factory: pytest.TempPathFactory) -> Recorded:
+    def play(folder: Path) -> Recorded:
         set_ = rehearsal.copy(_authorized, folder)
         set_.cast.pace = Eyes()
-        demonstration.prepare(set_)
-        return set_
+        return set_, record(set_, demonstration.prepare_command(set_))
 
     return shared.once(tmp_path_factory, "prepared", play)
+
+
+@pytest.fixture(scope="session")
+def _prepared(_recorded_prepare: Recorded) -> Stage:
+    return _recorded_prepare[0]
 
 
 @pytest.fixture(scope="session")
@@ -70,14 +81,18 @@ def _approved(_prepared: Stage, tmp_path_factory: pytest.TempPathFactory) -> Sta
 
 
 @pytest.fixture(scope="session")
-def _carried_out(_prepared: Stage, tmp_path_factory: pytest.TempPathFactory) -> Stage:
-    def play(folder: Path) -> Stage:
+def _recorded_transfer(_prepared: Stage, tmp_path_factory: pytest.TempPathFactory) -> Recorded:
+    def play(folder: Path) -> Recorded:
         set_ = rehearsal.copy(_prepared, folder)
         set_.cast.pace = _prepared.cast.pace
-        demonstration.transfer(set_)
-        return set_
+        return set_, record(set_, demonstration.transfer_command(set_))
 
     return shared.once(tmp_path_factory, "carried-out", play)
+
+
+@pytest.fixture(scope="session")
+def _carried_out(_recorded_transfer: Recorded) -> Stage:
+    return _recorded_transfer[0]
 
 
 @pytest.fixture(scope="session")
@@ -88,6 +103,24 @@ def watched(_authorized: Stage, _carried_out: Stage) -> dict[str, Any]:
 
 def _copied(played: Stage, folder: Path) -> Stage:
     return rehearsal.copy(played, folder / "stage")
+
+
+@pytest.fixture
+def keygen(_generated: Recorded) -> Play:
+    """Every instant of the first key generation."""
+    return _generated[1]
+
+
+@pytest.fixture
+def prepare(_recorded_prepare: Recorded) -> Play:
+    """Every instant of the part of a transfer that administrator and witness do alone."""
+    return _recorded_prepare[1]
+
+
+@pytest.fixture
+def transfer(_recorded_transfer: Recorded) -> Play:
+    """Every instant of the rest of it."""
+    return _recorded_transfer[1]
 
 
 @pytest.fixture

@@ -48,8 +48,13 @@ def copy(set_: Stage, folder: Path) -> Stage:
     shutil.copytree(set_.folder, folder, symlinks=True)
     conf = folder / "hsm" / "softhsm2.conf"
     conf.write_text(conf.read_text().replace(str(set_.folder), str(folder)))
+    return remembering(replace(set_, folder=folder))
+
+
+def remembering(set_: Stage) -> Stage:
+    """The same stage, with what people remember at this moment, whatever they learn later."""
     cast: Cast = replace(set_.cast, **_remembered(set_.cast), budget={}, instead=[], pace=Pace())
-    return replace(set_, folder=folder, cast=cast, seconds={})
+    return replace(set_, cast=cast, seconds={})
 
 
 def _remembered(cast: Cast) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -13,6 +12,7 @@ import pytest
 from ceremony import demonstration
 from ceremony.cast import Pace
 from ceremony.demonstration import Stage, key
+from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.register import Register
 from ceremony.record.retired import reshare_due, retired
 from ceremony.record.signed import signatures_path
@@ -22,8 +22,9 @@ from ceremony.screen.status import screen
 from ceremony.script.loop import next_step
 from ceremony.script.table import SCRIPTS, in_one_sitting, number_of, set_signed
 from shares.envelope import Header
-from tests.ceremony import rehearsal
+from tests.ceremony import instants, rehearsal
 from tests.ceremony.eyes import Eyes
+from tests.ceremony.instants import Play
 from tests.ceremony.test_amendment import CHARTER, GENESIS, amend_charter, new_key, signs, take, use_new_key
 from tests.ceremony.test_health import both_verify, words
 from tests.ceremony.test_interruptions import KILLED, check_ended
@@ -60,19 +61,44 @@ def set_of(path: Path) -> str:
     return Header.unpack(path.read_bytes()).set_identifier
 
 
+@dataclass
+class Reshared:
+    """A whole resharing, to which everyone but C2 brought their old share: the stage after it, every instant of it, and what was seen."""
+
+    stage: Stage
+    play: Play
+    eyes: Eyes
+    before: KeyRecord
+    old_card: bytes
+    """Of A1."""
+
+
+def leave_at_home(set_: Stage, position: str) -> None:
+    """This custodian comes with another stick than the one that their share lies on."""
+    home = set_.folder / "custodians" / f"{position}-at-home"
+    home.mkdir()
+    (share,) = sealed(set_, position)
+    share.rename(home / share.name)
+
+
+@pytest.fixture(scope="module")
+def reshared(_authorized: Stage, tmp_path_factory: pytest.TempPathFactory) -> Reshared:
+    set_ = rehearsal.copy(_authorized, tmp_path_factory.mktemp("reshared") / "stage")
+    leave_at_home(set_, "C2")
+    (card,) = sealed(set_, "A1")
+    old_card, before = card.read_bytes(), Register.open(set_.folder / "register").key_record
+    order(set_)
+    set_.cast.pace = eyes = Eyes()
+    play = instants.record(set_, reshare(set_), tmp_path_factory.mktemp("reshare") / "instants")
+    set_.cast.pace = Pace()
+    return Reshared(set_, play, eyes, before, old_card)
+
+
 @pytest.mark.control("SEC-05")
-def test_a_reshare_and_a_transfer_after_it(authorized: Stage, tmp_path: Path) -> None:
-    """Everyone but C2 has their old share with them; then an old card is refused by name, and a transfer is signed with the new set."""
-    for position in ("A1", "C2"):
-        shutil.copytree(authorized.folder / "custodians" / position, tmp_path / position)
-    (old,) = sealed(authorized, "C2")
-    old.rename(tmp_path / "at-home.sealed")
-    before = Register.open(authorized.folder / "register").key_record
-    order(authorized)
-    authorized.cast.pace = eyes = Eyes()
-    shown, code = rehearsal.run(authorized, *reshare(authorized))
-    assert code == 0, shown[-3000:]
-    authorized.cast.pace = Pace()
+def test_a_reshare_and_a_transfer_after_it(reshared: Reshared, tmp_path: Path) -> None:
+    """An old card is refused by name, and a transfer is signed with the new set."""
+    eyes, before = reshared.eyes, reshared.before
+    authorized = rehearsal.copy(reshared.stage, tmp_path / "stage")
     assert (eyes.headless, eyes.wide, eyes.coloured) == ([], [], set())
     assert {place[1] for place in eyes.places} == {len(SCRIPTS["reshare"])}
     book = Register.open(authorized.folder / "register")
@@ -90,14 +116,13 @@ def test_a_reshare_and_a_transfer_after_it(authorized: Stage, tmp_path: Path) ->
     home = authorized.folder / "custodians" / "A1"
     (new,) = sealed(authorized, "A1")
     new.rename(tmp_path / "new.sealed")
-    (card,) = (tmp_path / "A1").glob("*.sealed")
-    shutil.copy(card, home)
-    shown, code = rehearsal.run(authorized, *words(authorized, "shares", "check"), "--position", "A1")
+    (home / "old.sealed").write_bytes(reshared.old_card)
+    shown, _ = rehearsal.run(authorized, *words(authorized, "shares", "check"), "--position", "A1")
     assert "not proven: A1" in shown, shown[-2000:]
     assert rehearsal.refusals(authorized) == ["SEC-05"]
     assert f"set {before.set_identifier}" in shown
     assert f"retired by ceremony {made.ceremony}" in shown.replace("\n", " ")
-    (home / card.name).unlink()
+    (home / "old.sealed").unlink()
     (tmp_path / "new.sealed").rename(new)
     demonstration.prepare(authorized)
     demonstration.transfer(authorized)
@@ -105,44 +130,13 @@ def test_a_reshare_and_a_transfer_after_it(authorized: Stage, tmp_path: Path) ->
     both_verify(authorized)
 
 
-def opens_whole(set_: Stage) -> str:
-    """Which set's shares lie on the media so that each of them, and so a quorum, opens with what its custodian knows: proven by the
-    health check of everybody, each alone."""
-    shown, code = rehearsal.run(set_, *words(set_, "shares", "check"), *(w for p in set_.plot.here for w in ("--position", p)))
-    assert code == 0, shown[-2000:]
-    assert f"proven: {' '.join(set_.plot.here)}" in shown, shown[-2000:]
-    return Register.open(set_.folder / "register").key_record.set_identifier
-
-
 @pytest.mark.control("GEN-14")
-def test_cut_off_before_the_last_signature_the_set_in_use_is_as_it_was(authorized: Stage) -> None:
-    """Killed after each kind of entry: before the split it goes on; between split and last signature it is void and the old set opens."""
-    remembered = dict(authorized.cast.passphrases)
-    before = Register.open(authorized.folder / "register").key_record
-    media = {p: sealed(authorized, p)[0].read_bytes() for p in authorized.cast.media if p[0].isupper()}
-    order(authorized)
-    command = reshare(authorized)
-    for kind in ("ordered", "step", "import-path", "room-item", "clock", "present", "bag-opened", "resharing", "unlocked", "recovered"):
-        shown, code = rehearsal.run_broken(authorized, f"kill-after:{kind}", command)
-        assert (code, rehearsal.types(authorized)[-1]) == (KILLED, kind), shown[-2000:]
-        command = resume(authorized)
-    for kind in ("generated", "sealing", "proven"):
-        shown, code = rehearsal.run_broken(authorized, f"kill-after:{kind}", command)
-        assert (code, rehearsal.types(authorized)[-1]) == (KILLED, kind), shown[-2000:]
-        shown, code = rehearsal.run(authorized, *resume(authorized))
-        assert code == 1
-        assert "GEN-14" in shown
-        assert "The set in use is as it was" in shown.replace("\n", " ")
-        shown, code = rehearsal.run(authorized, *words(authorized, "void"), "--reason", "cut off")
-        assert code == 0, shown[-2000:]
-        check_ended(authorized, "void")
-        for position, raw in media.items():
-            assert raw in [path.read_bytes() for path in sealed(authorized, position)]
-        authorized.cast.passphrases.update(remembered)
-        order(authorized)
-        command = reshare(authorized)
-    assert opens_whole(authorized) == before.set_identifier
-    both_verify(authorized)
+def test_at_every_instant_of_a_reshare_a_complete_set_opens(reshared: Reshared, tmp_path: Path) -> None:
+    """Cut off before any change on disk, or within it: before the split it goes on; from there to the last signature it can only be void,
+    and the old set is as it was; after that it cannot be void, and every new share opens while the old ones go."""
+    found = instants.check_all(reshared.play, tmp_path / "stage", "set reshared")
+    assert found.keys() == {"goes on", "void", "no return", "no entry yet", "at rest"}
+    assert min(found["goes on"], found["void"], found["no return"]) > 50, found
 
 
 @dataclass(slots=True)
@@ -222,32 +216,37 @@ def test_a_custodian_is_replaced_and_another_one_comes(authorized: Stage, tmp_pa
 
 
 @pytest.mark.control("GEN-14")
-def test_killed_at_each_file_that_a_reshare_writes(authorized: Stage) -> None:
-    """Order, key record and the new shares, each half-written or whole but unlisted: either it goes on, or it is void and the set in
-    use opens; then another reshare is whole, and so is the new set."""
-    remembered = dict(authorized.cast.passphrases)
-    before = Register.open(authorized.folder / "register").key_record
+def test_a_kill_leaves_what_the_play_has_at_that_instant(authorized: Stage, reshared: Reshared, tmp_path: Path) -> None:
+    """Killed before the split, it goes on; killed while a new share gets its name, it is void. Whether what lies there then is what the
+    play has at the same change: entries and media, in kind."""
+    leave_at_home(authorized, "C2")
     order(authorized)
-    command = reshare(authorized)
-    for fault in ("kill-file:1", "kill-filed:1", "kill-file:2", "kill-filed:1"):
-        shown, code = rehearsal.run_broken(authorized, fault, command)
-        assert code == KILLED, shown[-2000:]
-        command = resume(authorized)
-    assert "generated" not in rehearsal.types(authorized)
-    for fault in (
-        "kill-file:2",
-        "kill-filed:3",
-        "kill-filed:8",
-    ):  # after the resume the share of A1; then the order is the first again: A1, C2
-        shown, code = rehearsal.run_broken(authorized, fault, command)
-        assert (code, rehearsal.types(authorized)[-1]) == (KILLED, "sealing"), shown[-2000:]
-        authorized.act("Void", (*words(authorized, "void"), "--reason", "cut off"))
-        authorized.cast.passphrases.update(remembered)
-        order(authorized)
-        command = reshare(authorized)
-    assert opens_whole(authorized) == before.set_identifier
-    order(authorized)
-    shown, code = rehearsal.run(authorized, *reshare(authorized))
+    play, genuine = reshared.play, Register.open(authorized.folder / "register").key_record
+    shown, code = rehearsal.run_broken(authorized, "kill-after:recovered", reshare(authorized))
+    assert code == KILLED, shown[-2000:]
+    assert play.after_entry("recovered").kind == instants.of_stage(authorized).kind
+    shown, code = rehearsal.run_broken(authorized, "kill-file:4", resume(authorized))
+    assert code == KILLED, shown[-2000:]
+    assert instants.of_stage(authorized).since("generated") == play.before_change("os.link custodians/B1").since("generated")
+    shown, code = rehearsal.run(authorized, *resume(authorized))
+    assert code == 1
+    assert "GEN-14" in shown
+    assert "The set in use is as it was" in shown.replace("\n", " ")
+    shown, code = rehearsal.run(authorized, *words(authorized, "void"), "--reason", "cut off")
     assert code == 0, shown[-2000:]
-    assert opens_whole(authorized) != before.set_identifier
+    check_ended(authorized, "void")
     both_verify(authorized)
+    assert Register.open(authorized.folder / "register").key_record == genuine
+
+
+def test_from_instants_of_each_kind_it_is_ended_for_real(reshared: Reshared, tmp_path: Path) -> None:
+    """As void, or by going on: from a torn entry, a share that is being overwritten, and one that is gone but not recorded."""
+    play = reshared.play
+    chosen = [
+        play.after_entry("quorums"),
+        play.torn("register/0002-reshare/transcript.jsonl", after="destroyed"),
+        play.before_change("os.remove custodians/A1/.gone-"),
+        play.torn("custodians/B1/.gone-"),
+    ]
+    for number, instant in enumerate(chosen):
+        instants.end_for_real(play, instant, tmp_path / f"stage-{number}", "set reshared")

@@ -14,10 +14,10 @@ from ceremony.demonstration import Stage, key
 from ceremony.record import entries
 from ceremony.record.register import Register
 from ceremony.record.signed import add_signature
-from tests.ceremony import rehearsal, sweeping
-from tests.ceremony.test_breakdowns import cut_off_at_each_file
+from tests.ceremony import instants, rehearsal, sweeping
+from tests.ceremony.instants import Play
 from tests.ceremony.test_custody_commands import by, drafted, taken
-from tests.ceremony.test_interruptions import KILLED, check_ended
+from tests.ceremony.test_interruptions import KILLED, check_ended, vault_processes
 from transfer.authorization import Authorization
 from transfer.bitcoin.account import opened
 
@@ -25,10 +25,17 @@ NAME = "office/authorization.json"
 
 
 @pytest.fixture(scope="module")
-def _keyed_anew(_authorized: Stage, tmp_path_factory: pytest.TempPathFactory) -> Stage:
-    """A second key, the former one's coins, and a signed sweep."""
+def second_key(_authorized: Stage, tmp_path_factory: pytest.TempPathFactory) -> Play:
+    """The generation of a second key, and every instant of it."""
     set_ = rehearsal.copy(_authorized, tmp_path_factory.mktemp("keyed-anew") / "stage")
-    sweeping.new_key(set_)
+    sweeping.order(set_)
+    return instants.record(set_, sweeping.new_key_command(set_), tmp_path_factory.mktemp("second-key") / "instants")
+
+
+@pytest.fixture(scope="module")
+def _keyed_anew(second_key: Play) -> Stage:
+    """A second key, the former one's coins, and a signed sweep."""
+    set_ = second_key.after
     sweeping.snapshot(set_, sweeping.records(set_)[0])
     sweeping.authorize(set_)
     return set_
@@ -44,8 +51,9 @@ def shares(set_: Stage, position: str) -> list[Path]:
     return sorted((set_.folder / "custodians" / position).glob("*.sealed"))
 
 
-def test_new_key_and_sweep_whole(keyed_anew: Stage) -> None:
-    """A share of the former key is lost before it: that is recorded, and said before anybody is asked to open one."""
+def test_new_key_and_sweep_whole(keyed_anew: Stage, tmp_path: Path) -> None:
+    """A share of the former key is lost before it: that is recorded, and said before anybody is asked to open one. At every instant of
+    the sweep both sets are whole; until SIGN it may end as void, and from then on it goes on."""
     set_ = keyed_anew
     book, said = Register.open(set_.folder / "register"), (set_.plot.here[0], "witness")
     away = next(p for p in book.charter.custodians if p not in set_.plot.here)
@@ -53,10 +61,13 @@ def test_new_key_and_sweep_whole(keyed_anew: Stage) -> None:
     taken(set_, "lost")
     assert "former key, " + away in rehearsal.run(set_)[0]
     demonstration.prepare(set_)
-    shown = set_.act("Sweep", demonstration.transfer_command(set_))
-    assert f"{away} cannot open their share of the former key: lost" in shown
-    assert "TO OUR NEW KEY" in shown
-    assert "closing slip of the new key" in shown
+    play = instants.record(set_, demonstration.transfer_command(set_), tmp_path / "instants")
+    assert f"{away} cannot open their share of the former key: lost" in play.shown
+    assert "TO OUR NEW KEY" in play.shown
+    assert "closing slip of the new key" in play.shown
+    found = instants.check_all(play, tmp_path / "at", "carried out")
+    assert found.keys() == {"goes on", "no return", "at rest"}
+    assert min(found["goes on"], found["no return"]) > 50, found
     sweeping.carry(set_)
     book = Register.open(set_.folder / "register")
     former, in_use = book.sets.all
@@ -70,48 +81,45 @@ def test_new_key_and_sweep_whole(keyed_anew: Stage) -> None:
     assert f"former key     set {former.identifier}: swept" in status
 
 
-CUT_OFF = (
-    "typed-back armed unlocked recovered signing hsm-signed absent file checked resumed armed unlocked sealing proven removed exported"
-)
-"""Types of entries, each the last one of a run of the sweep that was killed."""
-
-
-def test_a_sweep_survives_a_kill_after_every_kind_of_entry(keyed_anew: Stage) -> None:
+def test_a_sweep_survives_a_kill(keyed_anew: Stage) -> None:
+    """After entries, and at files: while the former key's shares are open, while it signs, while they are locked again."""
     set_ = keyed_anew
-    for run, kind in enumerate(("authorized", "file", "agreed", *CUT_OFF.split())):
-        first = demonstration.prepare_command(set_)
-        words = first if not run else (*demonstration.transfer_command(set_, "resume")[:-1], f"outbound-{run}")
-        shown, code = rehearsal.run_broken(set_, f"kill-after:{kind}", words)
-        assert (code, rehearsal.types(set_)[-1]) == (KILLED, kind), shown[-2000:]
+    demonstration.prepare(set_)
+    faults = "kill-after:typed-back kill-after:recovered kill-after:hsm-signed kill-filed:1 kill-file:2 kill-wiped:1 kill-after:removed"
+    for run, fault in enumerate(faults.split()):
+        words = (*demonstration.transfer_command(set_, "resume")[:-1], f"outbound-{run}")
+        shown, code = rehearsal.run_broken(set_, fault, words)
+        assert code == KILLED, (fault, shown[-2000:])
+        assert vault_processes() == []
     shown, code = rehearsal.run(set_, *demonstration.transfer_command(set_, "resume"))
     assert code == 0, shown[-2000:]
     check_ended(set_, "carried out")
     assert [len(shares(set_, p)) for p in set_.plot.here] == [2] * len(set_.plot.here)
 
 
-def test_cut_off_at_each_file_of_a_sweep(keyed_anew: Stage) -> None:
-    """Documents, request, transaction, every sealed share of the former key, and every file that leaves."""
-    set_ = keyed_anew
-    assert cut_off_at_each_file(set_, demonstration.prepare_command(set_)) >= 4 + len(set_.plot.here) + 5
-    check_ended(set_, "carried out")
-    assert [len(shares(set_, p)) for p in set_.plot.here] == [2] * len(set_.plot.here)
+@pytest.mark.control("GEN-14")
+def test_at_every_instant_of_a_second_key_generation_the_first_one_is_whole(second_key: Play, tmp_path: Path) -> None:
+    """Before the split it goes on, then it can only be void; when everybody has signed, both keys are whole. The first one's shares lie
+    there all the time, byte for byte."""
+    found = instants.check_all(second_key, tmp_path / "stage", "key record signed")
+    assert found.keys() == {"goes on", "void", "no entry yet", "at rest"}
+    assert min(found["goes on"], found["void"]) > 50, found
+    first = {path: held for path, held in second_key.instants[0].files.items() if path.endswith(".sealed")}
+    assert len(first) == len(second_key.known)
+    assert all(each.files.get(path) == held for each in second_key.instants for path, held in first.items())
 
 
 @pytest.mark.control("GEN-14")
-@pytest.mark.parametrize(
-    "fault", [*(f"kill-after:{entry}" for entry in ("ordered", "generated", "sealing", "quorums")), "kill-file:4", "kill-filed:6"]
-)
-def test_a_second_key_that_was_cut_off_leaves_the_first_one_in_use(authorized: Stage, fault: str) -> None:
-    """Before the split it goes on; from then on it is void, its order is used, and every share of the first key is where it was."""
+def test_a_second_key_that_was_cut_off_leaves_the_first_one_in_use(authorized: Stage, second_key: Play, tmp_path: Path) -> None:
+    """Killed while a share gets its name: what is left is what the play has at that change. It is void, and its order is used."""
     set_, before = authorized, {p: shares(authorized, p) for p in authorized.plot.here}
     sweeping.order(set_)
-    remembered = dict(set_.cast.passphrases)
-    shown, code = rehearsal.run_broken(set_, fault, sweeping.new_key_command(set_))
-    assert code == KILLED, shown[-2000:]
-    if fault != "kill-after:ordered":
-        shown, code = rehearsal.run(set_, *demonstration.transfer_command(set_, "resume")[:-2])
-        assert code == 1
-        assert "GEN-14" in shown
+    shown, code = rehearsal.run_broken(set_, "kill-file:5", sweeping.new_key_command(set_))
+    assert code == KILLED
+    assert instants.of_stage(set_).kind == second_key.before_change("os.link custodians/B1").kind
+    shown, code = rehearsal.run(set_, *demonstration.transfer_command(set_, "resume")[:-2])
+    assert code == 1
+    assert "GEN-14" in shown
     words = ("void", *demonstration.transfer_command(set_)[1:5], "--reason", "cut off")
     shown, code = rehearsal.run(set_, *words)
     assert code == 0, shown[-2000:]
@@ -123,7 +131,14 @@ def test_a_second_key_that_was_cut_off_leaves_the_first_one_in_use(authorized: S
     assert book.in_use.ceremony == 1
     assert all(set(before[p]) <= set(shares(set_, p)) for p in before)
     assert not book.sets.formers
-    set_.cast.passphrases = remembered
+
+
+def test_from_instants_of_each_kind_a_second_key_generation_is_ended_for_real(second_key: Play, tmp_path: Path) -> None:
+    """When everybody has signed it goes on, also from a torn entry; before, it is void."""
+    play = second_key
+    chosen = [play.after_entry("quorums"), play.signed, play.torn("register/0002-keygen/transcript.jsonl", after="bag-closed")]
+    for number, instant in enumerate(chosen):
+        instants.end_for_real(play, instant, tmp_path / f"stage-{number}", "key record signed")
 
 
 def forged(set_: Stage, **changes: object) -> None:

@@ -22,7 +22,7 @@ PATIENCE = 180
 SEEN = 8_000
 """Characters that the cast looks back for a prompt: it stands at the end of what is shown, and no longer one is answered."""
 
-_WAITS = re.compile(r"[:?\]] [*?]*\Z")
+_WAITS = re.compile(r"[:?\])] [*?]*\Z")
 """How the screen ends while a command waits; of a passphrase that is asked for once more, its words show as dots."""
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 Answer = Callable[["Cast", re.Match[str]], str]

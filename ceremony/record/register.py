@@ -420,7 +420,8 @@ def _genesis(folder: Path, names: list[str]) -> str:
         raise Malformed(f"{folder}: the register is empty")
     path = folder / names[0] / "charter.json"
     if not path.exists():
-        raise Malformed(f"{folder}: the first ceremony has no charter.json")
+        cut_off = "if its key generation was cut off just now, nothing is in it: remove this folder, and begin again"
+        raise Malformed(f"{folder / names[0]} has no charter.json; {cut_off}")
     return sha256(read_file(path))
 
 

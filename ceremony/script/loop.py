@@ -270,7 +270,7 @@ def commit() -> str:
 def reopen(ceremony: Ceremony, now: str) -> Transcript:
     """An interrupted ceremony, opened again: what was torn or unlisted is kept aside and recorded first thing."""
     if not ceremony.state.entries:
-        raise Malformed(f"{ceremony.folder.name} was cut off before its first entry; remove this empty folder and begin again")
+        raise Malformed(f"{ceremony.folder.name} was cut off before its first entry: nothing is in it. Remove this folder, and begin again")
     transcript, torn = Transcript.open(ceremony.folder, ceremony.prev, ceremony.after)
     if torn:
         transcript.keep_torn(torn)

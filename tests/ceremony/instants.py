@@ -14,6 +14,8 @@ from functools import cache, cached_property
 from pathlib import Path
 from unittest.mock import patch
 
+import pytest
+
 from ceremony.base import lines
 from ceremony.base.control import Refused
 from ceremony.base.data import Malformed, load
@@ -65,7 +67,7 @@ class Instant:
     @property
     def folder(self) -> str:
         """The newest ceremony's, in the register."""
-        return max(name.split("/")[1] for name in self.files if name.count("/") == 1 and name.startswith("register/"))
+        return max((name.split("/")[1] for name in self.files if name.count("/") == 1 and name.startswith("register/")), default="")
 
     @property
     def entries(self) -> list[bytes]:
@@ -172,8 +174,9 @@ class Play:
         return {p: tuple(phrase for whose, phrase in found if whose == p) for p, _ in found}
 
 
-def record(set_: Stage, words: Sequence[str], folder: Path) -> Play:
-    """Play a command to its end, and keep every instant of it. `folder`: a new one, outside of the stage."""
+def record(set_: Stage, words: Sequence[str]) -> Play:
+    """Play a command to its end, and keep every instant of it, in a folder beside the stage."""
+    folder = set_.folder.with_name(f"{set_.folder.name}-{words[0]}-instants")
     before = rehearsal.remembering(set_)
     shown, code = rehearsal.run_broken(set_, f"recorded:{folder}", words)
     assert code == 0, shown[-3000:]
@@ -304,7 +307,9 @@ class Reopened:
         self.room = Standing(Terminal(), book.folder, book.genesis, self.transcript or Notes(self.folder, ""), {})
         self.room.still = self.book
         if book.unfinished is not None and self.transcript is None:
-            return  # it has no entry yet
+            with pytest.raises(Malformed, match="Remove this folder, and begin again"):
+                loop.reopen(book.unfinished, utc_now())
+            return
         kind = self.instant.types[-1] if self.instant.torn else ""
         if not (kind and kind in self._torn):
             verify(book.folder, book.genesis)
@@ -412,7 +417,10 @@ def check_all(play: Play, folder: Path, outcome: str) -> Counter[str]:
 
 def _check_each(play: Play, at: Reopened, found: Counter[str], outcome: str) -> None:
     for number, instant in enumerate(play.instants):
-        if not any(name.endswith("/charter.json") for name in instant.files):
+        if "register/0001-keygen/charter.json" not in instant.files:
+            if instant.folder:
+                with pytest.raises(Malformed, match="remove this folder, and begin again"):
+                    Reopened(play, at.folder.with_name("nothing")).at(instant)
             found["nothing yet"] += 1
             continue
         if not at.at(instant):

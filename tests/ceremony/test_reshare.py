@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import pytest
@@ -22,7 +22,7 @@ from ceremony.screen.status import screen
 from ceremony.script.loop import next_step
 from ceremony.script.table import SCRIPTS, in_one_sitting, number_of, set_signed
 from shares.envelope import Header
-from tests.ceremony import instants, rehearsal
+from tests.ceremony import instants, rehearsal, shared
 from tests.ceremony.eyes import Eyes
 from tests.ceremony.instants import Play
 from tests.ceremony.test_amendment import CHARTER, GENESIS, amend_charter, new_key, signs, take, use_new_key
@@ -83,15 +83,18 @@ def leave_at_home(set_: Stage, position: str) -> None:
 
 @pytest.fixture(scope="module")
 def reshared(_authorized: Stage, tmp_path_factory: pytest.TempPathFactory) -> Reshared:
-    set_ = rehearsal.copy(_authorized, tmp_path_factory.mktemp("reshared") / "stage")
-    leave_at_home(set_, "C2")
-    (card,) = sealed(set_, "A1")
-    old_card, before = card.read_bytes(), Register.open(set_.folder / "register").key_record
-    order(set_)
-    set_.cast.pace = eyes = Eyes()
-    play = instants.record(set_, reshare(set_), tmp_path_factory.mktemp("reshare") / "instants")
-    set_.cast.pace = Pace()
-    return Reshared(set_, play, eyes, before, old_card)
+    def play(folder: Path) -> Reshared:
+        set_ = rehearsal.copy(_authorized, folder)
+        leave_at_home(set_, "C2")
+        (card,) = sealed(set_, "A1")
+        old_card, before = card.read_bytes(), Register.open(set_.folder / "register").key_record
+        order(set_)
+        set_.cast.pace = eyes = Eyes()
+        kept = instants.record(set_, reshare(set_))
+        set_.cast.pace = Pace()
+        return Reshared(set_, kept, eyes, before, old_card)
+
+    return shared.once(tmp_path_factory, "reshared", play)
 
 
 @pytest.mark.control("SEC-05")
@@ -137,6 +140,11 @@ def test_at_every_instant_of_a_reshare_a_complete_set_opens(reshared: Reshared, 
     found = instants.check_all(reshared.play, tmp_path / "stage", "set reshared")
     assert found.keys() == {"goes on", "void", "no return", "no entry yet", "at rest"}
     assert min(found["goes on"], found["void"], found["no return"]) > 50, found
+    at, proven = instants.Reopened(reshared.play, tmp_path / "lost"), reshared.play.after_entry("quorums")
+    for path in ("custodians/B2/share-B2-0001.sealed", "custodians/C2-at-home/share-C2-0001.sealed"):
+        at.at(replace(proven, files={name: held for name, held in proven.files.items() if name != path}))
+        with pytest.raises(AssertionError):
+            at.check_whole()
 
 
 @dataclass(slots=True)

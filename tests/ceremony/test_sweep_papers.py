@@ -14,7 +14,7 @@ from ceremony.demonstration import Stage, key
 from ceremony.record import entries
 from ceremony.record.register import Register
 from ceremony.record.signed import add_signature
-from tests.ceremony import instants, rehearsal, sweeping
+from tests.ceremony import instants, rehearsal, shared, sweeping
 from tests.ceremony.instants import Play
 from tests.ceremony.test_custody_commands import by, drafted, taken
 from tests.ceremony.test_interruptions import KILLED, check_ended, vault_processes
@@ -25,20 +25,28 @@ NAME = "office/authorization.json"
 
 
 @pytest.fixture(scope="module")
-def second_key(_authorized: Stage, tmp_path_factory: pytest.TempPathFactory) -> Play:
-    """The generation of a second key, and every instant of it."""
-    set_ = rehearsal.copy(_authorized, tmp_path_factory.mktemp("keyed-anew") / "stage")
-    sweeping.order(set_)
-    return instants.record(set_, sweeping.new_key_command(set_), tmp_path_factory.mktemp("second-key") / "instants")
+def _with_second_key(_authorized: Stage, tmp_path_factory: pytest.TempPathFactory) -> tuple[Stage, Play]:
+    """The generation of a second key and every instant of it; then the former one's coins, and a signed sweep."""
+
+    def play(folder: Path) -> tuple[Stage, Play]:
+        set_ = rehearsal.copy(_authorized, folder)
+        sweeping.order(set_)
+        kept = instants.record(set_, sweeping.new_key_command(set_))
+        sweeping.snapshot(set_, sweeping.records(set_)[0])
+        sweeping.authorize(set_)
+        return set_, kept
+
+    return shared.once(tmp_path_factory, "keyed-anew", play)
 
 
 @pytest.fixture(scope="module")
-def _keyed_anew(second_key: Play) -> Stage:
-    """A second key, the former one's coins, and a signed sweep."""
-    set_ = second_key.after
-    sweeping.snapshot(set_, sweeping.records(set_)[0])
-    sweeping.authorize(set_)
-    return set_
+def second_key(_with_second_key: tuple[Stage, Play]) -> Play:
+    return _with_second_key[1]
+
+
+@pytest.fixture(scope="module")
+def _keyed_anew(_with_second_key: tuple[Stage, Play]) -> Stage:
+    return _with_second_key[0]
 
 
 @pytest.fixture
@@ -61,7 +69,7 @@ def test_new_key_and_sweep_whole(keyed_anew: Stage, tmp_path: Path) -> None:
     taken(set_, "lost")
     assert "former key, " + away in rehearsal.run(set_)[0]
     demonstration.prepare(set_)
-    play = instants.record(set_, demonstration.transfer_command(set_), tmp_path / "instants")
+    play = instants.record(set_, demonstration.transfer_command(set_))
     assert f"{away} cannot open their share of the former key: lost" in play.shown
     assert "TO OUR NEW KEY" in play.shown
     assert "closing slip of the new key" in play.shown

@@ -60,9 +60,7 @@ def test_at_every_instant_of_prepare_and_transfer_a_complete_set_opens(prepare: 
     assert min(found["goes on"], found["no return"]) > 50, found
 
 
-IN_THE_SITTING = (
-    "torn:1 after:recovered after:signing after:hsm-signed torn:9 after:file after:sealing wiped:1 after:removed after:exported"
-)
+IN_THE_SITTING = "torn:1 after:recovered after:signing torn:9 wiped:1 after:exported"
 """Where one run after the other is killed, each later than the one before: while shares are open, while it signs, while they are locked."""
 
 

@@ -322,7 +322,7 @@ class Reopened:
 
     def signed(self) -> bool:
         """Whether everybody has signed the key record that this ceremony makes."""
-        return {*self.book.charter.custodians, "administrator", "witness"} <= self.instant.signers
+        return self.play.makers <= self.instant.signers
 
     def records(self) -> list[bytes]:
         """The key record of every set that must be whole now: the one in use, of the former key the newest, and one that is made here."""

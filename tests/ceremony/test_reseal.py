@@ -94,13 +94,16 @@ def test_what_no_order_allows_is_refused_at_the_first_step(authorized: Stage) ->
 
 
 def test_a_passphrase_that_cannot_be_typed_again_is_given_up_and_costs_nothing(authorized: Stage) -> None:
-    """A1 means to keep the words in mind, and cannot; the second ones they can. The share of before lies there all the time."""
+    """A1 means to keep the words in mind, and cannot; the second ones they can. The share of before lies there all the time. With
+    administrator and witness here, somebody may leave before the bags are closed."""
     prove = r"A1, to prove it, type your passphrase \(it does not show\), then Enter: "
-    authorized.cast.instead = [(prove, "words that it never was")] * 3
+    leaves = [("A1, the number of your new bag: ", "p"), ("Who leaves: ", "witness"), ("Why: ", "a call from home")]
+    authorized.cast.instead = [*[(prove, "words that it never was")] * 3, *leaves]
     before = card(authorized, "A1").read_bytes()
     shown, code = rehearsal.run(authorized, *reseal(authorized, share_order(authorized, "reseal", "A1"), "A1", "administrator"))
     assert code == 0, shown[-2000:]
     assert "This new passphrase is given up" in shown
+    assert {"paused", "continued"} <= set(rehearsal.types(authorized))
     assert rehearsal.types(authorized).count("sealing") == 2
     assert rehearsal.types(authorized).count("removed") == 2
     assert numbers(authorized.folder / "custodians" / "A1") == [3]

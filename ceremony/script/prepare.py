@@ -274,7 +274,7 @@ def _open_token(room: Room, charter: Charter) -> TokenOpened:
             return alive(room).open_token(str(module), wanted.label, wanted.serial, charter.pin_halves)
         except WrongSecret as wrong:
             room.screen.fresh(())
-            room.screen.say(str(wrong))
+            room.screen.say(f"administrator: {wrong}")
             if not wrong.tries_left:
                 raise Malformed("the PIN of the HSM was wrong three times; let the person who keeps it look it up, then resume") from None
 

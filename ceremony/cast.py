@@ -22,7 +22,7 @@ PATIENCE = 180
 SEEN = 8_000
 """Characters that the cast looks back for a prompt: it stands at the end of what is shown, and no longer one is answered."""
 
-_WAITS = re.compile(r"[:?\])] [*?]*\Z")
+WAITS = re.compile(r"[:?)\]] [*?]*\Z")
 """How the screen ends while a command waits; of a passphrase that is asked for once more, its words show as dots."""
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 Answer = Callable[["Cast", re.Match[str]], str]
@@ -209,7 +209,7 @@ class _Prompts:
 
     def search(self, shown: str, _fresh: int, _window: int | None = None) -> int:
         """The number of the pattern that was found in what was shown last; -1 if none was."""
-        if _WAITS.search(_ESCAPES.sub("", shown[-WINDOW[1] :])) is None:
+        if WAITS.search(_ESCAPES.sub("", shown[-WINDOW[1] :])) is None:
             return -1
         found = [(match.start(), at, match) for at, pattern in enumerate(self.patterns) if (match := pattern.search(shown))]
         if not found:

@@ -13,6 +13,7 @@ from typing import Any
 import pexpect
 import pytest
 
+from ceremony.cast import ANSWERS, WAITS
 from ceremony.screen.terminal import Stopped, Terminal
 from ceremony.script import loop, prepare
 from transfer.bitcoin.snapshot import Snapshot
@@ -114,3 +115,8 @@ def test_a_payment_to_the_last_change_address_leaves_others() -> None:
     found: Snapshot = SimpleNamespace(coins=coins)  # type: ignore[assignment]
     account: Any = None
     assert prepare._next_change(book, account, found) == 1
+
+
+def test_the_cast_waits_at_every_prompt_that_it_knows() -> None:
+    """It looks for a prompt once the screen ends like one: what it knows ends so, too."""
+    assert [pattern for pattern, _ in ANSWERS if not WAITS.search(pattern[-2:])] == []

@@ -112,6 +112,7 @@ class PtyVault:
     def close(self) -> None:
         """End the screen process, and with it its children."""
         self._screen.close()
+        self.terminal.ptyproc.delayafterclose = 0.02  # seconds: it is hung up, and gone by then
         self.terminal.close(force=True)
 
     def _receive(self) -> Any:

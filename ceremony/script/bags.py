@@ -48,10 +48,9 @@ def _shut_at_their_sites(room: Room) -> frozenset[str]:
 def _holders(room: Room) -> tuple[str, ...]:
     """Who is present and holds a position of the set that is opened. Who has another one's place comes to a resharing without a share,
     and to a transfer or a sweep."""
-    held, kind = room.plan.positions, room.state.opened.kind
-    if kind == "reshare":
-        held = tuple(p for p in held if not room.custody.shares[p].former)
-    return tuple(p for p in present(room) if p in (room.holders if kind == "transfer" else held))
+    kind, shares = room.state.opened.kind, room.custody.shares
+    held = room.holders if kind == "transfer" else room.plan.positions
+    return tuple(p for p in present(room) if p in held and not (kind == "reshare" and shares[p].former))
 
 
 def closed(room: Room) -> Steps:

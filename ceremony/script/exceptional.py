@@ -148,7 +148,7 @@ def check_agreed(room: Room) -> None:
     left = [p for p in room.state.actors(entries.Present) if p in room.charter.custodians and p not in declined]
     everyone = room.state.opened.kind == "keygen"
     if not declined or (
-        not everyone and declined <= set(room.charter.custodians) and room.plan.enough([p for p in left if p in room.holders])
+        not everyone and declined <= set(room.charter.custodians) and room.plan.enough([p for p in room.holders if p in left])
     ):
         return
     said = {e.actor: e.body.because for e in room.state.entries if isinstance(e.body, entries.Disagreed)}

@@ -139,10 +139,10 @@ class Room:
     def holders(self) -> tuple[str, ...]:
         """Who can open a share of that set: its positions that the charter in force has, too, and whose share is not of a custodian who
         was replaced; unless these are too few: then all of them, for without the passphrases of those who left nothing is opened."""
-        here = tuple(p for p in self.charter.custodians if p in self.plan.positions)
-        shares = self.custody.shares
+        plan, shares = self.plan, self.custody.shares
+        here = tuple(p for p in self.charter.custodians if p in plan.positions)
         own = tuple(p for p in here if p not in shares or not shares[p].orphaned)
-        return own if self.plan.enough(own) else here
+        return own if plan.enough(own) else here
 
     @property
     def custody(self) -> Custody:

@@ -69,7 +69,8 @@ def check_enough(room: Room, positions: Collection[str]) -> None:
 
 def _approved(room: Room) -> tuple[str, ...]:
     """The custodians who are here, can open a share of the set that is opened, and have approved."""
-    return tuple(p for p in custodians(room) if p in room.state.signers("approval") and p in room.holders)
+    approved = {*custodians(room)} & {*room.state.signers("approval")}
+    return tuple(p for p in room.holders if p in approved)
 
 
 def set_aside_today(room: Room) -> frozenset[str]:

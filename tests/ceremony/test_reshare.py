@@ -103,7 +103,7 @@ def test_a_reshare_and_a_transfer_after_it(reshared: Reshared, tmp_path: Path) -
     eyes, before = reshared.eyes, reshared.before
     authorized = rehearsal.copy(reshared.stage, tmp_path / "stage")
     assert (eyes.headless, eyes.wide, eyes.coloured) == ([], [], set())
-    assert "the share of before and its passphrase are the ones that count" in " ".join(shown.split())
+    assert "the share of before and its passphrase are the ones that count" in " ".join(reshared.play.shown.split())
     assert {place[1] for place in eyes.places} == {len(SCRIPTS["reshare"])}
     book = Register.open(authorized.folder / "register")
     assert book.ceremonies[-1].state.closed.outcome == "set reshared"

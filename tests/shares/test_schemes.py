@@ -190,8 +190,9 @@ def test_a_split_that_begins_within_another_waits_for_it(scheme: Scheme, plan: P
     sources, made = [stream(b"first"), stream(b"second")], []
 
     def second(number: int) -> bytes:
-        within.set()
-        over.wait(0.3)
+        if not within.is_set():
+            within.set()
+            over.wait(1)
         return sources[1](number)
 
     other = threading.Thread(target=lambda: made.append(scheme.split(SECRET, plan, second).custodian_shares))

@@ -160,9 +160,17 @@ def _survived(custody: Custody, *, former: bool = False, lost: Collection[str] =
     (title, told), theirs = survives(custody, lost), sorted(custody.missing | set(lost))
     lines = [line for each in told for line in _item(each)]
     if custody.of.enough(theirs):
-        safe = "only sweeping it now is safe" if former else "only a new key and a sweep are safe"
-        lines += _item(f"THE SHARES THAT ARE MISSING ARE A QUORUM ({' '.join(theirs)}): {safe} (SEC-05).", "  ! ")
+        lines += _item(
+            f"THE SHARES THAT ARE MISSING ARE A QUORUM ({' '.join(theirs)}): {_safe(custody, lost, former=former)} (SEC-05).", "  ! "
+        )
     return (f"{'Former key. ' if former else ''}{title}:", *lines)
+
+
+def _safe(custody: Custody, lost: Collection[str], *, former: bool) -> str:
+    """What still helps when somebody else may have a quorum: to be faster than they; with no quorum of one's own, only to find them."""
+    if not custody.of.enough(custody.existing - set(lost)):
+        return "whoever has them can move everything, and you cannot move it first; find them"
+    return "only sweeping it now is safe" if former else "only a new key and a sweep are safe"
 
 
 def _item(text: str, start: str = "  - ") -> tuple[str, ...]:

@@ -305,7 +305,14 @@ def test_what_the_key_survives_is_shown_as_a_picture(desk: Desk) -> None:
     assert "the key is gone unless lost ones are found" in " ".join(shown.split())
     assert max(map(len, shown.splitlines())) <= 78
     desk.take(desk.record("lost", positions=("C1", "C2")), IN)
-    assert "THE SHARES THAT ARE MISSING ARE A QUORUM" in "\n".join(loss(desk.book.custody, desk.made.charter, ("A1",)))
+    told = " ".join("\n".join(loss(desk.book.custody, desk.made.charter, ("A1",))).split())
+    assert "THE SHARES THAT ARE MISSING ARE A QUORUM (A1 A2 B1 B2 C1 C2): whoever has them can move everything, and you cannot" in told
+    whole = replace(
+        desk.book.custody,
+        shares={p: replace(s, place="custodian", former="2099-01-01T00:00:00Z") for p, s in desk.book.custody.shares.items()},
+    )
+    told = " ".join("\n".join(loss(whole, desk.made.charter, ("A1",))).split())
+    assert "only a new key and a sweep are safe (SEC-05)" in told
 
 
 def test_a_share_that_cannot_be_opened_today_is_not_gone(desk: Desk) -> None:

@@ -19,6 +19,8 @@ from typing import Any
 WINDOW = (24, 80)
 PATIENCE = 180
 """Seconds without a prompt after which the cast gives up."""
+AGAIN = 20
+"""Times that the cast answers the very same screen in the same way before it gives up."""
 SEEN = 8_000
 """Characters that the cast looks back for a prompt: it stands at the end of what is shown, and no longer one is answered."""
 
@@ -169,6 +171,7 @@ class Cast:
 
     def _answer_all(self, child: Any) -> str:
         shown: list[str] = []
+        again = 0
         while True:
             prompts = _Prompts([*(_whole(pattern) for pattern, _ in self.instead[:1]), *(pattern for pattern, _ in ANSWERS)])
             found = child.expect_loop(prompts, PATIENCE) - len(prompts.patterns) + len(ANSWERS)
@@ -179,6 +182,10 @@ class Cast:
                 child.close(force=True)
                 raise Fluffed(f"nobody knows what to answer to:\n{shown[-1][-1500:]}")
             shown.append(_ESCAPES.sub("", child.after))
+            again = again + 1 if shown[-2:] == shown[-4:-2] else 0
+            if again == AGAIN:
+                child.close(force=True)
+                raise Fluffed(f"asked the same again and again:\n{''.join(shown[-2:])[-1500:]}")
             self.pace.before_answer()
             text = self.instead.pop(0)[1] if found < 0 else ANSWERS[found][1](self, child.match)
             if not isinstance(text, str):

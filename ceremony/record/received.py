@@ -268,7 +268,8 @@ def _check_told(ceremony: Ceremony, approved: Approved, papers: Papers, wanted: 
     people.check_reviewed(ceremony, custodians, approved.approval.request)
     common.everyone_signed(ceremony, (*custodians, *common.STAFF), (entries.HsmSigned, entries.Absent, entries.Checked))
     outside.check(ceremony, papers.charter)
-    typeback.check_typed(typeback.typed(ceremony.state), typeback.addresses(wanted), custodians)
+    there = typeback.custodians(ceremony.state, papers.charter)
+    typeback.check_typed(typeback.typed(ceremony.state), typeback.addresses(wanted), there)
     for entry in ceremony.state.entries:
         if isinstance(entry.body, entries.Signature) and entry.body.purpose in signers.CHECKPOINTS:
             raw = (entry.body.text or "").encode("ascii")

@@ -141,7 +141,10 @@ def test_a_charter_and_a_policy_are_amended_and_a_transfer_follows(authorized: S
         slip.unlink()
     demonstration.authorize(after)
     demonstration.prepare(after)
+    after.cast.custodians_here = tuple(p for p in after.plot.names if p[0].isupper())
+    after.cast.instead = [("Custodians who are here: ", "A1 A2 B1 B2")]  # A1's share is locked under what Ada Arnold knows
     shown = refused(after, "ASM-01", *demonstration.transfer_command(after))  # A1 comes with the key that was revoked
+    assert "These are not enough: found A1 A2 B1 B2" in " ".join(shown.split())
     assert "this is not the key of A1" in shown
     use_new_key(after, "A1")
     after.act("Transfer", demonstration.transfer_command(after, "resume"))

@@ -68,11 +68,12 @@ def test_new_key_and_sweep_whole(keyed_anew: Stage, tmp_path: Path) -> None:
     drafted(set_, "lost", said, "lost", away, "--set", book.sets.formers[0].identifier, *by(*said))
     taken(set_, "lost")
     assert "former key, " + away in rehearsal.run(set_)[0]
-    demonstration.prepare(set_)
+    prepared = instants.record(set_, demonstration.prepare_command(set_))
     play = instants.record(set_, demonstration.transfer_command(set_))
     assert f"{away} cannot open their share of the former key: lost" in play.shown
     assert "TO OUR NEW KEY" in play.shown
     assert "closing slip of the new key" in play.shown
+    assert instants.check_all(prepared, tmp_path / "prepared", "carried out").keys() == {"goes on", "no entry yet", "at rest"}
     found = instants.check_all(play, tmp_path / "at", "carried out")
     assert found.keys() == {"goes on", "no return", "at rest"}
     assert min(found["goes on"], found["no return"]) > 50, found

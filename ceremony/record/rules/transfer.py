@@ -158,8 +158,8 @@ def _check_request(ceremony: Ceremony, ledger: Ledger, known: Known) -> None:
     seen = review(known.request, known.account)
     check_place(seen, known.authorization)
     check_payment(seen, known.authorization)
-    custodians = [person for person in ceremony.state.actors(entries.Present) if person in known.key.plan.positions]
-    typeback.check_typed(typeback.typed(ceremony.state), typeback.addresses(known.authorization), custodians)
+    there = typeback.custodians(ceremony.state, ledger.charter)
+    typeback.check_typed(typeback.typed(ceremony.state), typeback.addresses(known.authorization), there)
     check_fee(seen, known.authorization, known.policy)
     coins = sorted(f"{coin.txid}:{coin.vout}" for coin in seen.inputs)
     for agreed in ceremony.state.all(entries.Agreed):

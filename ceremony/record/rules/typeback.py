@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from ceremony.base.control import control, refuse
 from ceremony.record import entries
+from ceremony.record.charter import Charter
 from ceremony.record.state import State
 from transfer.authorization import Authorization
 
@@ -38,6 +39,11 @@ def typed(state: State) -> dict[str, frozenset[Place]]:
         if isinstance(body, entries.TypedBack):
             found[entry.actor] = found.get(entry.actor, frozenset()) | {(body.payment, group) for group in body.groups}
     return found
+
+
+def custodians(state: State, charter: Charter) -> tuple[str, ...]:
+    """Who can type: every custodian who is there, whether they open a share or not."""
+    return tuple(person for person in state.actors(entries.Present) if person in charter.custodians)
 
 
 @control("TXN-06")

@@ -162,7 +162,7 @@ def custody($e): $e.body.record as $r | $e.body.file as $f | ([.signed[] | selec
   | need(($r.event | IN("out","safe","hand-over") | not) or any($who[] | select(IN($r.people[]) | not); IN("cfo","cto")) or ($r.event == "hand-over" and .excepted["STO-04"]); if $r.event == "hand-over" then "STO-04" else "STO-03" end; "no officer approved it")
   | (if $r.event == "safe" then .safes[$r.site] = ($r.people | sort) elif $r.event | IN("out","in") then need(.safes[$r.site] == ($r.people | sort); "STO-09"; "not the two people of the safe") else . end)
   | need($r.event != "in" or ([$r.positions[] | startswith($r.site)] | all); "STO-06"; "another site's share in this safe")
-  | reduce (($r.bags // {}) | to_entries[]) as $bag (.; "\($bag.key) \($r.set_identifier)" as $share | if .lies[$share] == $bag.value or $r.event == "arrived" then .
+  | reduce (($r.bags // {}) | to_entries[]) as $bag (.; "\($bag.key) \($r.set_identifier)" as $share | if .lies[$share] == $bag.value then . elif $r.event == "arrived" then .bags[$bag.value] = true
       else need($r.event == "in" and .bags[$bag.value] == null; "STO-01"; "not the bag that was closed last") | .bags[$bag.value] = true | .lies[$share] = $bag.value end)
   | .excepted["STO-04"] = false | .out += ["K\t\(.folder)/\($f)\t\($r | tojson)"];
 
@@ -323,7 +323,6 @@ def set_signed: custodians as $custodians | .made != null and (who_signed("key-r
 
 def reshared:  # the same key in new shares, as both officers ordered, under the charter in force
   governing(.key_folder; "key-record") as $old | governing(.folder; "key-record") as $new
-  | need($new.follows == .key_record; "SEC-05"; "the key record does not follow the one in use")
   | need($new.accounts == $old.accounts; "REC-06"; "other accounts than those of the same key")
   | need($new.charter == .charter and $new.genesis == $genesis; "GEN-08"; "the key record is of another charter");
 
@@ -341,7 +340,7 @@ def closed($b):
       | need(.proven_all // [] | has_all($custodians); "GEN-14"; "a share was not proven")
       | need(.looked | keys | has_all($custodians); "SEC-02"; "a share lies in no bag at the end")
       | everyone_signs(["opening","key-record","adjournment"]; .newest // 0)
-      | if .kind == "reshare" then reshared else need(governing(.folder; "key-record").follows == null; "GEN-08"; "the key record of a new key follows another one") end | .key_record = .made | .key_folder = .folder
+      | after("generated"; "GEN-08") | if .kind == "reshare" then reshared else . end | .key_record = .made | .key_folder = .folder
       | . as $s | .out += [("charter","policy") as $p | select($s.kind == "keygen") | select($s.rules == "" or $s.sums[$p] != null) | ("cfo","cto","witness") as $who | "N\t\($number)\t\($p)\t\($who)"]
     elif .kind == "transfer" and $b.outcome == "carried out" then
       from_outside | after("exported"; "EXP-01") | need(.nobody_paid or typed_back; "TXN-06"; "the address was not typed back by two custodians") | need(everyone | has_all(["administrator","witness"]); "ASM-03"; "administrator or witness was not there")
@@ -424,10 +423,12 @@ def body($e): $e.body as $b | $e.type as $t
     elif $t == "exported" then after("checked"; "SIG-03") | need(.waiting == {}; "SEC-01"; "exported before every share was locked again")
     elif $t == "sighting" then .sighted = $b | .nodes = ([.nodes[], $b.node] | unique)
     elif $t == "settled" then settled($b)
-    elif $t == "sealing" then need(.bagged[$b.position // ""] == $b.set_identifier or .seen["generated"]; "STO-01"; "a share of another set than its bag") | .open[$b.position // ""] = "\($b.number) \($b.sha256)"
+    elif $t == "sealing" then need($b.set_identifier == (if .made then .made[:20] else .bagged[$b.position // ""] end); "STO-01"; "a share of another set than was opened or made") | .open[$b.position // ""] = "\($b.number) \($b.sha256)"
     elif $t == "proven" then (if .alone then .alone = [] else . end) | proven($b) | .newest = .seq | .proven_all += [$b.position]
     elif $t == "quorums" or $t == "generated" then .newest = .seq | examined
-      | if .kind == "reshare" and $t == "generated" then after("recovered"; "REC-06") | need($b.made == "recovered"; "REC-06"; "another secret") else . end
+      | if $t == "quorums" then . else (if .kind == "reshare" then ["SEC-05", .key_record, "recovered"] else ["GEN-08", null, "new"] end) as [$control, $follows, $made]
+        | need(governing(.folder; "key-record").follows == $follows; $control; "the key record does not follow the one in use, or that of a new key follows one")
+        | (if .kind == "reshare" then after("recovered"; "REC-06") else . end) | need($b.made == $made; "REC-06"; "another secret") end
     elif $t == "disagreed" then (if $b.to == "adjournment" then .declined += [$e.actor] else . end)
       | .number as $number | .out += ["N\t\($number)\tdisagreement\t\($e.actor)"]
     elif $t == "excepted" then .excepted[$b.control] = true | .away = (.away or $b.control == "ASM-03") | .number as $number | .signed as $signed

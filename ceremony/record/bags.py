@@ -35,15 +35,20 @@ class Bags:
             if isinstance(body, entries.BagClosed):
                 now = now.put((body.position, body.set_identifier), body.bag)
             elif isinstance(body, entries.BagOpened) and body.bag is not None:  # also one that took the place of the right one
-                now = replace(now, used={**now.used, body.bag: body.position})
-            elif isinstance(body, entries.Custody) and body.record.event == "in":
+                now = now.had(body.position, body.bag)
+            elif isinstance(body, entries.Custody):
                 for position, bag in (body.record.bags or {}).items():
-                    now = now.put((position, body.record.set_identifier or ""), bag)
+                    share = (position, body.record.set_identifier or "")
+                    now = now.put(share, bag) if body.record.event == "in" else now.had(position, bag)
         return now
 
     def put(self, share: Share, bag: str) -> Bags:
         """With this share in this bag."""
-        return replace(self, used={**self.used, bag: share[0]}, closed={**self.closed, share: bag})
+        return replace(self.had(share[0], bag), closed={**self.closed, share: bag})
+
+    def had(self, position: str, bag: str) -> Bags:
+        """With this number, which is used."""
+        return replace(self, used={**self.used, bag: position})
 
 
 @control("STO-01")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import timedelta
+from itertools import pairwise
 from typing import Literal, NoReturn
 
 from ceremony.base import signatures
@@ -79,6 +80,13 @@ class Chain:
             )
         return known[digest]
 
+    def stayed(self, digest: str) -> tuple[str, ...]:
+        """The positions whose custodian is the same person since the charter of this digest, which a key record names: nobody else knows
+        the passphrase of the share that they had. Who was replaced in between is not, as custody has it (record/whereabouts.py)."""
+        since = self.charters[self.charters.index(self.named(digest, "the key record")) :]
+        moved = {change.person for before, after in pairwise(since) for change in changes(before, after) if change.replaced}
+        return tuple(p for p in since[0].custodians if p in since[-1].custodians and p not in moved)
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -89,8 +97,9 @@ class Change:
     """Fingerprint of the key that is revoked; empty if the position is new."""
     after: str
     """Fingerprint of the key that is granted; equal to `before` if only the name is spelled anew, empty if the position is gone."""
-    renamed: bool
-    """Somebody else is in the role from now on, or nobody."""
+    replaced: bool
+    """Somebody else is in the role from now on, or nobody. Who has another name and another key is somebody else: a name is spelled
+    anew, and a person gets a new key."""
 
 
 def changes(before: Charter, after: Charter) -> tuple[Change, ...]:
@@ -101,17 +110,11 @@ def changes(before: Charter, after: Charter) -> tuple[Change, ...]:
             person=person,
             before=fingerprint(old[person].key) if person in old else "",
             after=fingerprint(new[person].key) if person in new else "",
-            renamed=person in old and (person not in new or old[person].name != new[person].name),
+            replaced=person in old and (person not in new or (old[person].name != new[person].name and old[person].key != new[person].key)),
         )
         for person in sorted(old.keys() | new.keys())
         if old.get(person) != new.get(person)
     )
-
-
-def stayed(before: Charter, after: Charter) -> tuple[str, ...]:
-    """The positions of both whose custodian is the same person: nobody else knows the passphrase of the share that they had."""
-    moved = {change.person for change in changes(before, after) if change.renamed}
-    return tuple(p for p in before.custodians if p in after.custodians and p not in moved)
 
 
 def rekeyed(before: Charter, after: Charter) -> tuple[Change, ...]:

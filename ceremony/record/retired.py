@@ -97,9 +97,10 @@ def gone(state: State, set_identifier: str, sets: Sets, *, signed: bool = True) 
 
 
 def _elsewhere(had: Sealed) -> bool:
-    """Whether one of its cards or tokens was not destroyed, or its custodian had said of one that it may exist. (A file that was never
-    written cannot be told from one that was taken away.)"""
-    return bool(had.kept) or any(on.medium != "file" and number not in had.removed for number, on in had.on.items())
+    """Whether one of its cards or tokens, or the file that was proven last, was not destroyed, or its custodian had said of one that it
+    may exist. (Another file that was never written cannot be told from one that was taken away.)"""
+    lies = {number for number, on in had.on.items() if on.medium != "file" or number == had.proven}
+    return bool(had.kept or lies - had.removed)
 
 
 def _covering(state: State, seq: int) -> set[str]:

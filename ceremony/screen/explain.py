@@ -177,11 +177,11 @@ def _people(before: Charter, after: Charter) -> Iterable[str]:
             yield f"{change.person}, {was}, is a position NO MORE. Key {change.before} is revoked."
         elif change.before == change.after:
             yield f"{change.person}: {was} is now spelled {now}; the key stays."
-        elif not change.renamed:
+        elif not change.replaced:
             yield f"{change.person}: {was} signs with another key. {keys}"
         else:
             yield f"{change.person}: {was} is replaced by {now}. {keys}"
-        if change.renamed and change.before != change.after and change.person in before.custodians:
+        if change.replaced and change.person in before.custodians:
             yield f"  {was} may still know the passphrase of {change.person} and have a copy of the card. {RESHARE}"
     if before.plan != after.plan:
         yield (

@@ -159,7 +159,7 @@ def _revoke_and_grant(room: Room, taken: Taken) -> Steps:
     granted = {body.person for body in room.state.all(entries.Granted)}
     for change in rekeyed(taken.before, taken.after):
         if change.before and change.person not in revoked:
-            asked = change.renamed and change.person in taken.before.custodians
+            asked = change.replaced and change.person in taken.before.custodians
             yield (
                 performer(change.person),
                 entries.Revoked(person=change.person, key=change.before, decision=_decided(room, change.person) if asked else "not needed"),

@@ -7,7 +7,6 @@ from functools import partial
 from ceremony.base.data import load
 from ceremony.base.signatures import Signature
 from ceremony.record import entries
-from ceremony.record.chain import stayed
 from ceremony.record.charter import OFFICERS
 from ceremony.record.order import NAMESPACE, ORDERS, ShareOrder, bound, check_signed
 from ceremony.record.register import Register
@@ -41,7 +40,7 @@ def take(room: Room) -> Steps:
 def left_behind(book: Register) -> str:
     """Of a new key: that too few of those who know a passphrase of the key in use are left to sweep it; nothing if they are enough."""
     record = book.key_record
-    left = stayed(book.chain.named(record.charter, "the key record"), book.charter)
+    left = book.chain.stayed(record.charter)
     if record.plan.enough(left):
         return ""
     return (

@@ -9,7 +9,6 @@ from ceremony.base.control import refuse
 from ceremony.base.data import load
 from ceremony.machine.usb import ASKED
 from ceremony.record import entries
-from ceremony.record.chain import stayed
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.register import Register
 from ceremony.record.retired import Retired, gone
@@ -35,7 +34,7 @@ def check_possible(book: Register) -> None:
             expected="; ".join(founded_on(record)),
             do="Another scheme or other accounts need a new key: `ceremony shares order draft --kind new-key`, then `ceremony keygen`.",
         )
-    left = stayed(book.chain.named(record.charter, "the key record"), charter)
+    left = book.chain.stayed(record.charter)
     if not record.plan.enough(left):
         refuse(
             "REC-01",
@@ -60,9 +59,7 @@ def unlock(room: Room) -> Steps:
 
 def openable(room: Room) -> tuple[str, ...]:
     """The custodians who are here and have a share of the set in use of their own."""
-    book = room.book
-    named = book.chain.named(book.key_record.charter, "the key record")
-    mine = stayed(named, room.charter)
+    mine = room.book.chain.stayed(room.book.key_record.charter)
     return tuple(position for position in custodians(room) if position in mine)
 
 

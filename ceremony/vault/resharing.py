@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ceremony.base.control import refuse
 from ceremony.base.data import Malformed
 from ceremony.record import order
-from ceremony.record.chain import stayed
+from ceremony.record.chain import Chain
 from ceremony.record.charter import Charter
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.order import ShareOrder
@@ -44,7 +44,6 @@ def verify_reshare(message: BeginReshare) -> Ordered:
     record = verify_key_record(message.key_record, message.key_record_signatures, message.genesis, chain, former=True)
     wanted = order.verified(message.order, message.order_signatures, "reshare", charter, record, message.genesis)
     check_valid(wanted, message.taken)
-    founding = next(one for one in chain if one.digest == record.charter)
     facts = [(a.name, a.chain, a.network, a.path) for a in record.accounts]
     due = [(a.name, a.chain, a.network, a.path) for a in charter.accounts]
     if (charter.scheme, due) != (record.scheme, facts):
@@ -55,7 +54,7 @@ def verify_reshare(message: BeginReshare) -> Ordered:
             expected=f"{record.scheme}, accounts {', '.join(a.name for a in record.accounts)}",
             do="Another scheme or other accounts need a new key: `ceremony keygen`.",
         )
-    return Ordered(charter, record, wanted, stayed(founding, charter))
+    return Ordered(charter, record, wanted, Chain(chain).stayed(record.charter))
 
 
 class Resharing:

@@ -174,7 +174,7 @@ class Office:
 
     def _told(self, scribe: Scribe, charter: Charter) -> None:
         for change in rekeyed(self.sample.charter, charter):
-            asked = change.renamed and change.person in self.sample.charter.custodians
+            asked = change.replaced and change.person in self.sample.charter.custodians
             decision: Any = "undecided" if asked else "not needed"
             if change.before:
                 scribe.add(performer(change.person), entries.Revoked(person=change.person, key=change.before, decision=decision))

@@ -230,6 +230,15 @@ def test_a_bag_of_another_share(desk: Desk, bag: str) -> None:
     desk.refused("STO-01")
 
 
+@pytest.mark.control("STO-01")
+def test_a_bag_that_arrived_in_place_of_the_right_one_is_used_as_well(desk: Desk) -> None:
+    desk.safe().take(desk.record("out", site="A", bags=A1), OUT)
+    other = {"A1": "XY-99"}
+    _sent(desk).take(desk.record("arrived", bags=other, state="replaced", people=("D1", "D2")), ("D1", "D2"))
+    desk.take(desk.record("in", site="A", bags=other), IN)
+    desk.refused("STO-01")
+
+
 @pytest.mark.parametrize(
     ("what", "control", "stock_too"),
     [

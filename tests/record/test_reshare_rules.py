@@ -17,7 +17,7 @@ from ceremony.base.control import Refused
 from ceremony.base.data import dump
 from ceremony.base.lines import sha256
 from ceremony.record import entries
-from ceremony.record.chain import Chain
+from ceremony.record.chain import Chain, changes
 from ceremony.record.charter import Medium, Member
 from ceremony.record.custody import CustodyRecord
 from ceremony.record.keyrecord import KeyRecord
@@ -32,6 +32,7 @@ from ceremony.screen.status import screen
 from ceremony.script.ordered import left_behind
 from ceremony.script.reshare import check_possible
 from tests.record import sample
+from tests.record.amended import public_of
 from tests.record.sample import Anchor, Change, Entry, FastDesk, Play, Sample, unchanged
 from tests.record.test_health_rules import other, without
 from tests.record.test_verify_stock import run as stock
@@ -200,14 +201,24 @@ def test_enough_old_shares_at_large_are_the_key(tmp_path: Path) -> None:
 
 
 @pytest.mark.control("SEC-05")
-@pytest.mark.parametrize(("medium", "left_over"), [("card", ("B2", "C1", "D3")), ("file", LEFT)])
-def test_a_share_on_two_media_is_destroyed_when_it_is_gone_from_both(medium: Medium, left_over: tuple[str, ...], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("medium", "twice", "left_over"),
+    [
+        ("card", entries.Sealing, ("B2", "C1", "D3")),
+        ("file", entries.Sealing, LEFT),
+        ("file", entries.Sealing | entries.Proven, ("B2", "C1", "D3")),
+    ],
+)
+def test_a_share_on_two_media_is_destroyed_when_it_is_gone_from_both(
+    medium: Medium, twice: Any, left_over: tuple[str, ...], tmp_path: Path
+) -> None:
     """A lock of C1 was cut off, so that their share lay on a stick and on a card; the stick's is destroyed, the card is at home. (A
-    second file may never have been written; it is not asked for.)"""
+    second file may never have been written; it is not asked for, unless it was proven.)"""
 
     def change(ceremony: str, actor: str, body: Any) -> Iterable[Entry]:
-        if ceremony == "keygen" and actor == "C1" and isinstance(body, entries.Sealing):
-            return [(actor, body), (actor, replace(body, number=9, medium=medium))]
+        if ceremony == "keygen" and actor == "C1" and isinstance(body, twice):
+            onto = {"medium": medium} if isinstance(body, entries.Sealing) else {}
+            return [(actor, body), (actor, replace(body, number=9, **onto))]
         return [(actor, body)]
 
     anchor = ended(tmp_path / "register", change)
@@ -348,14 +359,18 @@ class _CutOff(Exception):
 
 
 class Voided:
-    """A key generation, and a resharing that was voided when three sites had locked their new shares."""
+    """A key generation, and a resharing that was voided when three sites had locked their new shares. `else_`: what stands there instead
+    of entries of the resharing; `record`: fields of its key record."""
 
-    def __init__(self, folder: Path, signers: tuple[str, ...] = OFFICERS) -> None:
+    def __init__(
+        self, folder: Path, signers: tuple[str, ...] = OFFICERS, record: dict[str, Any] | None = None, else_: Change = unchanged
+    ) -> None:
+        self.else_ = else_
         self.left: dict[str, list[Entry]] = {}
         folder.mkdir()
         self.made = Reshared(FastDesk(folder.parent), folder, Play(change=self._change))
         with suppress(_CutOff):
-            reshare(self.made, 2, self.made.keygen(), {}, signers)
+            reshare(self.made, 2, self.made.keygen(), record or {}, signers)
         assert self.made.made is not None
         self.set, self.made.made = self.made.made.set_identifier, None
         self.made.scribe.checkpoint("phase", ("administrator", "witness"))
@@ -364,7 +379,8 @@ class Voided:
     def _change(self, ceremony: str, actor: str, body: Any) -> Iterable[Entry]:
         if ceremony == "reshare" and actor == "D1" and isinstance(body, entries.Sealing) and body.number == 2:
             raise _CutOff
-        return [*self.left.pop(type(body).__name__, []), (actor, body)] if ceremony == "reshare" else [(actor, body)]
+        before = self.left.pop(type(body).__name__, []) if ceremony == "reshare" else []
+        return [*before, *self.else_(ceremony, actor, body)]
 
     @property
     def head(self) -> str:
@@ -428,6 +444,38 @@ def _status(book: Register) -> str:
     return " ".join(" ".join(line for block in blocks for line in block).split())
 
 
+@pytest.mark.control("SEC-05")
+@pytest.mark.parametrize(
+    ("control", "record", "else_", "stock_too"),
+    [
+        ("STO-01", {}, lambda: first(entries.Sealing, set_identifier=SET), True),  # a share that would be counted for no set
+        ("GEN-08", {}, lambda: first(entries.Generated, set_identifier=SET), False),
+        ("GEN-08", {"plan": lambda made: replace(made.plan, site_threshold=4)}, lambda: unchanged, False),  # four sites would be needed
+        ("GEN-08", {"ceremony": 1}, lambda: unchanged, False),
+        ("SEC-05", {"follows": None}, lambda: unchanged, True),
+    ],
+)
+def test_a_voided_resharing_tells_whose_shares_it_left(
+    control: str, record: dict[str, Any], else_: Any, stock_too: bool, tmp_path: Path
+) -> None:
+    """What may still exist is counted by its key record and its locks: they hold, though nobody signed the one."""
+    played = Voided(tmp_path / "register", record=record, else_=else_())
+    with pytest.raises(Refused) as caught:
+        verify(tmp_path / "register", played.made.founding.digest, played.head)
+    assert caught.value.identifier == control, caught.value
+    if stock_too:
+        done = stock(tmp_path / "register", played.made.founding.digest, played.head)
+        assert (done.returncode, done.stderr.split(" ")[0]) == (1, control), done.stderr
+
+
+@pytest.mark.control("GEN-13")
+def test_no_share_of_a_voided_resharing_is_made_again(tmp_path: Path) -> None:
+    played = Voided(tmp_path / "register")
+    reshare(played.made, 3, played.head, {"site_commitments": lambda made: {**made.site_commitments, "B": sha256(b"B 2")}})
+    with pytest.raises(Refused, match="GEN-13"):
+        verify(tmp_path / "register", played.made.founding.digest, played.head)
+
+
 @pytest.mark.control("AUT-02")
 def test_one_officer_orders_no_resharing_that_is_voided(tmp_path: Path) -> None:
     """The key was recovered and split: that it came to nothing excuses nobody."""
@@ -477,7 +525,8 @@ def test_before_anybody_comes_it_is_said_that_a_reshare_cannot_be(tmp_path: Path
         return left_behind(book)
 
     def people(*gone: str) -> tuple[Member, ...]:
-        return tuple(replace(m, name=f"New {m.person}") if m.person in gone else m for m in charter.people)
+        new = {person: {"name": f"New {person}", "key": public_of(person, "new")} for person in gone}
+        return tuple(replace(m, **new.get(m.person, {})) for m in charter.people)
 
     possible(people=people("A1", "A2", "B1"))
     assert told(people=people("A1", "A2", "B1")) == ""
@@ -486,3 +535,25 @@ def test_before_anybody_comes_it_is_said_that_a_reshare_cannot_be(tmp_path: Path
         possible(people=people("A1", "A2", "B1", "B2"))
     with pytest.raises(Refused, match="REC-02"):
         possible(scheme="slip39")
+
+
+@pytest.mark.control("SEC-05")
+def test_who_stayed_is_who_was_never_replaced(tmp_path: Path) -> None:
+    """One rule for the vault, the verifier, the amendment that asks about the share, and custody: a name is spelled anew (A1, A2), a
+    person gets another key (A2, A3); B1 was somebody else in between, D1 is now."""
+    founding = Sample(FastDesk(tmp_path), tmp_path).charter
+    first = {m.person: m for m in founding.people}
+    new = {p: replace(m, name=f"New {p}", key=public_of(p, "new")) for p, m in first.items()}
+    spelled = {p: replace(m, name=f"New {p}") for p, m in first.items()}
+    steps: tuple[dict[str, Member], ...] = (
+        {**first, "A1": spelled["A1"], "A2": spelled["A2"], "A3": replace(first["A3"], key=new["A3"].key), "B1": new["B1"]},
+        {**first, "A1": spelled["A1"], "A2": new["A2"], "A3": replace(first["A3"], key=new["A3"].key), "D1": new["D1"]},
+    )
+    chain, replaced = [founding], []
+    for people in steps:
+        before = chain[-1]
+        chain.append(replace(before, number=before.number + 1, previous=before.digest, people=tuple(people.values())))
+        replaced.append([c.person for c in changes(before, chain[-1]) if c.replaced])
+    assert replaced == [["B1"], ["B1", "D1"]]
+    stayed = Chain(tuple(chain)).stayed(founding.digest)
+    assert set(founding.custodians) - set(stayed) == {"B1", "D1"}

@@ -53,7 +53,7 @@ def _check_told(ceremony: Ceremony, before: Charter, after: Charter) -> None:
     equal("STO-07", ceremony, "the keys that are revoked", sorted(found), sorted((c.person, c.before) for c in wanted if c.before))
     found = {(b.person, b.key) for b in ceremony.state.all(entries.Granted)}
     equal("STO-07", ceremony, "the keys that are granted", sorted(found), sorted((c.person, c.after) for c in wanted if c.after))
-    asked = {c.person for c in wanted if c.renamed and c.person in before.custodians}
+    asked = {c.person for c in wanted if c.replaced and c.person in before.custodians}
     decided = {b.person for b in ceremony.state.all(entries.Revoked) if b.decision != "not needed"}
     equal("STO-07", ceremony, "for whose share it was decided: reshare or rekey?", sorted(decided), sorted(asked))
 

@@ -27,13 +27,11 @@ def check(ceremony: Ceremony, ledger: Ledger) -> None:
             if body.set_identifier not in opens:
                 differs("STO-01", ceremony, f"the bag of {body.position}", f"of set {body.set_identifier}", " or ".join(sorted(opens)))
             looked[body.position] = body.set_identifier
-        if isinstance(body, entries.BagClosed):
+        if isinstance(body, entries.BagClosed | entries.Sealing):
             share = made.set_identifier if made else looked.get(body.position)
-            equal("STO-01", ceremony, f"the set of the new bag of {body.position}", body.set_identifier, share)
+            equal("STO-01", ceremony, f"the set of the share of {body.position} in entry {entry.line.seq}", body.set_identifier, share)
         if isinstance(body, entries.Unlocked) and body.position not in looked:
             differs("STO-01", ceremony, f"the bag of {body.position}", "not looked at before its share was unlocked", "number and state")
-        if isinstance(body, entries.Sealing) and made is None:
-            equal("STO-01", ceremony, f"the set whose bag {body.position} opened", looked.get(body.position), body.set_identifier)
         bags = bags.after((entry,))
     closed = ceremony.state.closed
     if closed is None or closed.outcome == VOID:

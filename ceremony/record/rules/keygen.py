@@ -21,6 +21,7 @@ def check(ceremony: Ceremony, ledger: Ledger) -> None:
     """Vault and actors always. One that ended with a signed key record: everyone signed, every share proven, every quorum counted."""
     vault.check(ceremony, ledger.charter.hsm)
     people.check(ceremony, ledger.charter)
+    check_split(ceremony, ledger, None)
     closed = ceremony.state.closed
     if closed is None or closed.outcome != KEY_MADE:
         return
@@ -30,33 +31,38 @@ def check(ceremony: Ceremony, ledger: Ledger) -> None:
     surroundings.check(ceremony, ledger.charter.mark)
     outside.check(ceremony, ledger.charter)
     record = ceremony.load(KeyRecord, "key-record")
-    equal("GEN-08", ceremony, "the key record that it follows", record.follows, None)
-    check_made(ceremony, ledger, record)
+    check_made(ceremony, record)
     everyone = (*ledger.charter.custodians, *STAFF)
     everyone_signed(ceremony, everyone, (entries.Generated, entries.Proven, entries.Quorums, entries.VaultEnded))
     check_signed(ceremony)
 
 
 def check_signed(ceremony: Ceremony) -> None:
-    """GEN-14: there is one key record in a ceremony, and everyone who is present has signed it."""
-    equal("GEN-14", ceremony, "how many key records it has", sum(f.kind == "key-record" for f in ceremony.state.all(entries.File)), 1)
+    """GEN-14: everyone who is present has signed the key record."""
     signers.signed_by(ceremony, "key-record", ceremony.state.actors(entries.Present))
 
 
-def check_made(ceremony: Ceremony, ledger: Ledger, record: KeyRecord) -> None:
-    """GEN-08, GEN-14, GEN-07: the key record is of the charter in force; every share was locked and proven; every quorum counted."""
-    _check_record(ceremony, ledger, record)
+def check_made(ceremony: Ceremony, record: KeyRecord) -> None:
+    """GEN-14, GEN-07: every share was locked and proven; every quorum counted."""
     _check_sealed(ceremony, record)
     _check_quorums(ceremony, record.plan)
 
 
-def _check_record(ceremony: Ceremony, ledger: Ledger, record: KeyRecord) -> None:
-    charter = ledger.charter
+def check_split(ceremony: Ceremony, ledger: Ledger, follows: KeyRecord | None) -> None:
+    """GEN-08, GEN-14, also of a ceremony that was voided, whose shares are counted by it: what was split has one key record, of the
+    charter in force and of this ceremony. `follows`: in a resharing, the key record of the set in use."""
+    made, charter = ceremony.state.last(entries.Generated), ledger.charter
+    if made is None:
+        return
+    equal("GEN-14", ceremony, "how many key records it has", sum(f.kind == "key-record" for f in ceremony.state.all(entries.File)), 1)
+    record = ceremony.load(KeyRecord, "key-record")
+    equal("SEC-05" if follows else "GEN-08", ceremony, "the key record that it follows", record.follows, follows and follows.digest)
     for what, found, expected in (
         ("mark", record.mark, charter.mark),
         ("genesis", record.genesis, ledger.genesis),
         ("charter", record.charter, charter.digest),
         ("ceremony", record.ceremony, ceremony.number),
+        ("secret", made.made, "recovered" if follows else "new"),
         ("scheme", record.scheme, charter.scheme),
         ("plan", record.plan, charter.plan),
         ("custodian commitments", sorted(record.custodian_commitments), list(charter.custodians)),
@@ -68,12 +74,10 @@ def _check_record(ceremony: Ceremony, ledger: Ledger, record: KeyRecord) -> None
         ),
     ):
         equal("GEN-08", ceremony, f"the key record's {what}", found, expected)
-    made = ceremony.state.last(entries.Generated)
-    if made is not None and len(set(made.sources)) < LEAST_SOURCES:
+    if len(set(made.sources)) < LEAST_SOURCES:
         differs("GEN-02", ceremony, "the sources of randomness", ", ".join(made.sources), "two or more")
     count = len(record.custodian_commitments) + len(record.site_commitments)
-    generated = None if made is None else (made.set_identifier, made.commitments)
-    equal("GEN-08", ceremony, "the set that was generated", generated, (record.set_identifier, count))
+    equal("GEN-08", ceremony, "the set that was generated", (made.set_identifier, made.commitments), (record.set_identifier, count))
     digests = [*record.custodian_commitments.values(), *record.site_commitments.values()]
     equal("GEN-08", ceremony, "commitments that differ", len(set(digests)), count)
 

@@ -4,7 +4,6 @@ everyone, and only then old shares destroyed (SEC-05, REC-01, REC-06, GEN-07, GE
 from __future__ import annotations
 
 from ceremony.record import entries
-from ceremony.record.chain import stayed
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.ledger import VOID, Ledger
 from ceremony.record.order import ShareOrder
@@ -28,6 +27,7 @@ def check(ceremony: Ceremony, ledger: Ledger) -> None:
     if ledger.key is None:
         differs("AUD-08", ceremony, "a resharing", "no key record before it", "a key generation first")
     _check_opened(ceremony, ledger, ledger.key)
+    keygen.check_split(ceremony, ledger, ledger.key)
     _check_destroyed(ceremony, ledger, ledger.key)
     closed = ceremony.state.closed
     if closed is None:
@@ -40,8 +40,7 @@ def check(ceremony: Ceremony, ledger: Ledger) -> None:
     surroundings.check(ceremony, ledger.charter.mark)
     outside.check(ceremony, ledger.charter)
     record = ceremony.load(KeyRecord, "key-record")
-    keygen.check_made(ceremony, ledger, record)
-    equal("SEC-05", ceremony, "the key record that it follows", record.follows, ledger.key.digest)
+    keygen.check_made(ceremony, record)
     equal("REC-06", ceremony, "the accounts of the same key", record.accounts, ledger.key.accounts)
     _check_fresh(ceremony, ledger, record)
     covered = (entries.Generated, entries.Proven, entries.Quorums, entries.VaultEnded, entries.Destroyed)
@@ -50,8 +49,8 @@ def check(ceremony: Ceremony, ledger: Ledger) -> None:
 
 
 def _check_fresh(ceremony: Ceremony, ledger: Ledger, record: KeyRecord) -> None:
-    """GEN-13: fresh polynomials: no share of the new set is one of a set before it."""
-    before = {each for known in ledger.sets.all for each in _commitments(known.record)}
+    """GEN-13: fresh polynomials: no share of the new set is one of a set before it, or of one that was voided."""
+    before = {each for known in (*ledger.sets.all, *ledger.sets.voided) for each in _commitments(known.record)}
     again = sorted(before & set(_commitments(record)))
     equal("GEN-13", ceremony, "shares that a set before it had", len(again), 0)
 
@@ -63,8 +62,7 @@ def _commitments(record: KeyRecord) -> tuple[str, ...]:
 def _check_opened(ceremony: Ceremony, ledger: Ledger, key: KeyRecord) -> None:
     """SIG-08, REC-01, REC-06, REC-12: under the order, shares of the set in use at their newest number, by who had them; enough of them
     recovered, and nothing split but that."""
-    named = ledger.chain.named(key.charter, f"{ceremony.folder.name}, the key record")
-    due = set(stayed(named, ledger.charter))
+    due = set(ledger.chain.stayed(key.charter))
     run: set[str] | None = None
     recovered = False
     for at, entry in enumerate(ceremony.state.entries):

@@ -77,7 +77,7 @@ def _standing(book: Register, now: str) -> Standing:
         reshare=reshare_due(book),
         retired=retired(book),
         formers=formers(book),
-        oldest=min(((p, shares.last(p, book.in_use.identifier)) for p in book.charter.custodians), key=lambda pair: pair[1])
+        oldest=min(((p, shares.last(p, book.in_use.identifier)) for p in book.key_record.plan.positions), key=lambda pair: pair[1])
         if keyed
         else None,
         failed=tuple(sorted(shares.failed.items(), key=lambda each: each[1].time)),

@@ -107,7 +107,7 @@ def test_a_bundle_is_received_on_one_screen(made: Outbound, run: Run) -> None:
     assert "0.25000000 BTC" in screen
     assert wanted.payments[0].payee in screen
     assert all(person in screen for person in ("A1", "A2", "B1", "B3", "C1", "C2", "witness"))
-    assert "system's own medium" in findings
+    assert "system's own medium" in findings or "is mounted on" in findings  # where the tests' folders lie
     assert all(word in screen for word in spoken(bundles.read(folder).digest))
 
 

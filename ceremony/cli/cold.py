@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +30,7 @@ from ceremony.script.closing import check_out, print_slips, slips_folder
 from ceremony.script.generate import check_not_made, check_one_sitting
 from ceremony.script.room import Room, utc_now
 from ceremony.script.table import MAKES_A_SET, PREPARED, in_one_sitting
+from ceremony.vault.process import VaultLost
 from ceremony.vault.protocol import Interrupted
 
 INTERRUPTED = 130
@@ -313,10 +315,22 @@ def _play(room: Room, until: int | None = None) -> None:
 
 
 def _interruptible(room: Room, run: Callable[[], Any]) -> None:
+    for each in (signal.SIGINT, signal.SIGQUIT):
+        signal.signal(each, room.screen.interrupted)
     try:
         run()
     except (Stopped, Interrupted, KeyboardInterrupt):
         if in_one_sitting(room.state):
-            click.echo("\nStopped in the one sitting that makes a set: end it with `ceremony void`, which lists its shares.", err=True)
+            click.echo(f"\nStopped {VOID_NOW}.", err=True)
             raise click.exceptions.Exit(INTERRUPTED) from None
         raise KeyboardInterrupt from None
+    except (OSError, Malformed) as error:
+        if in_one_sitting(room.state):
+            said = error if isinstance(error, Malformed) else f"{error.strerror or error} ({error.filename or 'no file named'})."
+            raise Malformed(f"{said}\nStopped {VOID_NOW}.") from None
+        if isinstance(error, VaultLost):
+            raise VaultLost(f"{error} `ceremony resume` goes on.") from None
+        raise
+
+
+VOID_NOW = "in the one sitting that makes a set: end it with `ceremony void`, which lists its shares"

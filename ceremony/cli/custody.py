@@ -16,6 +16,7 @@ from ceremony.base.files import read_file
 from ceremony.cli import papers
 from ceremony.cli.authorize import fresh_identifier
 from ceremony.cli.parts import Parts
+from ceremony.record.bags import Bags
 from ceremony.record.custody import NAMESPACE, OFFICERS, BagState, CustodyRecord, Decision, Event
 from ceremony.record.exceptional import may_be_excepted
 from ceremony.record.former import formers
@@ -23,7 +24,7 @@ from ceremony.record.register import Register
 from ceremony.record.retired import retired
 from ceremony.record.signed import MOST_BYTES, read_signed
 from ceremony.record.verify import verify
-from ceremony.record.whereabouts import check_record
+from ceremony.record.whereabouts import Whereabouts, check_record
 from ceremony.screen.custody import loss, not_removed, record_lines, status
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -73,18 +74,19 @@ def drafted(command: F) -> Callable[..., object]:
         )
         papers.made(found, "custody record")
         everybody = (*found.people, *OFFICERS)
-        refused = _checked(book, found, everybody, now)
+        refused = _checked(book.whereabouts, book.bags, found, everybody, now)
         papers.write(output, found)
-        told = [_loss(book, found)] if found.event == "lost" else []
+        shown = record_lines(found, book.charter, book.whereabouts)
+        told = [(shown[0], *_loss(book, found))] if found.event == "lost" else []
         told += [papers.wrapped(refused)] if refused else []
-        papers.pages(record_lines(found, book.charter, book.whereabouts), *told)
+        papers.pages(shown, *told)
 
     return run
 
 
-def _checked(book: Register, found: CustodyRecord, signers: Sequence[str], now: str) -> Refused | None:
+def _checked(before: Whereabouts, bags: Bags, found: CustodyRecord, signers: Sequence[str], now: str) -> Refused | None:
     """A record that could come into the register: as it is, or, as the refusal that is returned says, by a form of both officers."""
-    known = (book.whereabouts, book.bags, found, signers, now)
+    known = (before, bags, found, signers, now)
     try:
         check_record(*known)
     except Refused as refused:
@@ -250,8 +252,22 @@ def take(files: tuple[str, ...], folder: Path, genesis: str, slips: str | None) 
     from ceremony.script.closing import slips_folder  # noqa: PLC0415
     from ceremony.script.custody import FILES  # noqa: PLC0415
 
+    _check_all(_book(folder, genesis), [Path(file) for file in files])
     begin(folder, genesis, "custody", {FILES: "\n".join(files), "slips": str(slips_folder(folder, slips))}, until=None)
     click.echo(f"Recorded. head {Register.open(folder).head}")
+
+
+def _check_all(book: Register, files: Sequence[Path]) -> None:
+    """Before a ceremony begins: each of these records could come in, one after the other."""
+    where, bags = book.whereabouts, book.bags
+    for file in files:
+        raw, signed = read_signed(file)
+        found = load(CustodyRecord, raw, file.name)
+        _of_this_register(found, book)
+        for signature in signed:
+            signatures.verify(signature, raw, book.charter.key(signature.signer), NAMESPACE)
+        _checked(where, bags, found, papers.signers(signed), papers.now())
+        where, bags = where.recorded(found), bags.recorded(found)
 
 
 @custody.command("status")

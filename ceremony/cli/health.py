@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ceremony.base.control import refuse
+from ceremony.base.control import Refused, refuse
 from ceremony.base.data import Malformed
 from ceremony.base.files import read_file, write_new
 from ceremony.cli.cold import (
@@ -128,6 +128,9 @@ def _at_site(folder: Path, genesis: str, positions: tuple[str, ...], second: str
     except (Stopped, Interrupted, KeyboardInterrupt):
         click.echo(STOPPED, err=True)
         raise SystemExit(130) from None
+    except (Refused, Malformed, OSError):
+        click.echo(STOPPED, err=True)
+        raise
     for each in done:
         click.echo(f"{each.position}: {each.said}")
     click.echo(f"Signed: {out}\nBring it to the cold host: `ceremony shares take`. It counts once it is there.")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from ceremony.base.control import control, refuse
 from ceremony.record import entries
-from ceremony.record.custody import BagState
+from ceremony.record.custody import BagState, CustodyRecord
 from ceremony.record.state import Recorded, State
 
 INTACT = "intact"
@@ -37,9 +37,15 @@ class Bags:
             elif isinstance(body, entries.BagOpened) and body.bag is not None:  # also one that took the place of the right one
                 now = now.had(body.position, body.bag)
             elif isinstance(body, entries.Custody):
-                for position, bag in (body.record.bags or {}).items():
-                    share = (position, body.record.set_identifier or "")
-                    now = now.put(share, bag) if body.record.event == "in" else now.had(position, bag)
+                now = now.recorded(body.record)
+        return now
+
+    def recorded(self, found: CustodyRecord) -> Bags:
+        """With one custody record."""
+        now = self
+        for position, bag in (found.bags or {}).items():
+            share = (position, found.set_identifier or "")
+            now = now.put(share, bag) if found.event == "in" else now.had(position, bag)
         return now
 
     def put(self, share: Share, bag: str) -> Bags:

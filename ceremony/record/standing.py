@@ -12,7 +12,6 @@ from ceremony.record import health
 from ceremony.record.charter import Charter
 from ceremony.record.drills import Coming, began, who_must_come
 from ceremony.record.former import Former, formers
-from ceremony.record.health import Failure
 from ceremony.record.register import Ceremony, Register
 from ceremony.record.retired import Retired, reshare_due, retired
 from ceremony.record.sets import KEY_MADE
@@ -46,8 +45,6 @@ class Standing:
     """SEC-05: the retired sets of the key in use, and of former keys that are not empty."""
     formers: tuple[Former, ...]
     """Keys that are no longer in use."""
-    failed: tuple[tuple[str, Failure], ...]
-    """Custodians whose share's newest look failed, the oldest failure first."""
 
 
 def standing(folder: Path, now: str) -> Standing:
@@ -80,7 +77,6 @@ def _standing(book: Register, now: str) -> Standing:
         oldest=min(((p, shares.last(p, book.in_use.identifier)) for p in book.key_record.plan.positions), key=lambda pair: pair[1])
         if keyed
         else None,
-        failed=tuple(sorted(shares.failed.items(), key=lambda each: each[1].time)),
     )
 
 

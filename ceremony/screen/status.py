@@ -47,14 +47,13 @@ def screen(found: Standing, now: str, where: str) -> tuple[str, ...]:
         *_clock(found, now),
         *(coming(found.coming) if found.coming else ()),
         *_short("oldest proof", f"{found.oldest[0]}, {found.oldest[1][:10] or 'never'}" if found.oldest else "no share yet"),
-        *_failed(found, now),
         *(_custody(found, now) if found.key else ()),
-        *_short("in force", _dates(found)),
         *(_short("RESHARE DUE", "; ".join(found.reshare)) if found.reshare else ()),
         *_left(found),
         *_retired(found),
     ]
-    return tuple(line[:WIDTH] for line in (*lines[: LINES - 1], *BRING[: max(0, LINES - 1 - len(lines))], NO_VERDICT))
+    lines += _short("in force", _dates(found))
+    return tuple(line[:WIDTH] for line in (*(*lines, *BRING)[: LINES - 1], NO_VERDICT))
 
 
 BRING = (
@@ -135,24 +134,12 @@ def _limits(found: Standing) -> tuple[str, ...]:
     return _short("limits", f"{format_btc(left)} left of {format_btc(policy.per_window)} in {policy.window_days} days")
 
 
-def _failed(found: Standing, now: str) -> tuple[str, ...]:
-    """STO-10: shares whose newest look failed; the officers decide within 14 days what becomes of them."""
-    if not found.failed:
-        return ()
-    position, failure = found.failed[0]
-    more = f", and {len(found.failed) - 1} more" if len(found.failed) > 1 else ""
-    return _short("FAILED CHECK", f"{position}{more}, {failure.time[:10]}: {_until(failure.time, now)} ({failure.why})")
-
-
-def _until(time: str, now: str) -> str:
-    until = day(time, DECIDE)
-    return f"decide by {until}" if now[:10] <= until else f"decision OVERDUE since {until}"
-
-
 def decide(position: str, time: str, why: str, now: str) -> str:
     """What a share that did not prove healthy asks of the officers."""
+    until = day(time, DECIDE)
+    due = f"decide by {until}" if now[:10] <= until else f"decision OVERDUE since {until}"
     return (
-        f"The share of {position} did not prove healthy on {time[:10]}: {why}. Officers, {_until(time, now)}: let it be proven again (the "
+        f"The share of {position} did not prove healthy on {time[:10]}: {why}. Officers, {due}: let it be proven again (the "
         "right card, the right passphrase), or reshare (`ceremony shares reshare`). Until then count on its site without it."
     )
 

@@ -82,6 +82,7 @@ class Terminal:
         self._said: list[str] = []
         self._said_before: list[str] = []
         self._rows = 0
+        self._asking = False
 
     def screen(self, head: Sequence[str], stake: str = "", explain: Sequence[str] = (), busy: Callable[[], str] = _no_ceremony) -> None:
         """Begin a new screen with this header. `stake`: what is lost for good if somebody stops here; empty if nothing is.
@@ -148,10 +149,15 @@ class Terminal:
     def _typed(self, prompt: str) -> str:
         try:
             return self._line(prompt)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, Stopped):  # Ctrl-C, Ctrl-D
             if not self._stake:
                 raise
             return "q"
+
+    def interrupted(self, *_: object) -> None:
+        """Ctrl-C and Ctrl-\\, as signals come: nothing stops what is under way while something is at stake; the next prompt can."""
+        if self._asking or not self._stake:
+            raise KeyboardInterrupt
 
     def _interlude(self, key: str) -> None:
         """`p` and `x`: out of the step, unless something must be brought to its end first."""
@@ -246,8 +252,11 @@ class Terminal:
         """Stop here, if nothing is at stake or somebody says so once more."""
         if self._stake:
             self.say(f"\n{self._stake}")
-            if self._line("Type STOP to stop all the same, or only Enter to go on: ") != "STOP":
-                return
+            try:
+                if self._line("Type STOP to stop all the same, or only Enter to go on: ") != "STOP":
+                    return
+            except KeyboardInterrupt:
+                return  # typed twice, it is not meant more; without a terminal Stopped comes out of here
         raise Stopped
 
     def enter(self, prompt: str, explain: str = "") -> None:
@@ -297,6 +306,7 @@ class Terminal:
             termios.tcflush(sys.stdin, termios.TCIFLUSH)
         self._said_before, self._said = self._said, []
         try:
+            self._asking = True
             text = self._read(prompt).strip()
             self._rows += (len(prompt) + len(text)) // self._console.size.width
         except EOFError:
@@ -304,6 +314,7 @@ class Terminal:
         except UnicodeDecodeError:
             return _UNREADABLE
         finally:
+            self._asking = False
             self.returned()
         return text if text.isprintable() else _UNREADABLE
 

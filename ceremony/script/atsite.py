@@ -71,13 +71,16 @@ def room_of(kit: SiteKit, out: Path, screen: Terminal, given: dict[str, str]) ->
 def check(room: Site, kit: SiteKit, positions: Sequence[str], second: str | None) -> tuple[HealthRecord, ...]:
     """Watch, bag, machine, each share alone, new bag; then a record for each, signed and read back. What was found, for each."""
     room.screen.returned = room.watch.notice
-    room.screen.screen((f"{kit.kit.mark.upper()}  shares at their own site".ljust(panels.WIDTH - len(KEYS), " ") + KEYS,))
+    _step(room, "Watch")
     times = [_watched(room, position) for position in positions]
     for position in positions:
         room.transcript.append(position, entries.Present(factors=(FILE, OWN_SHARE)), room.clock())
     try:
+        _step(room, "Bag, before it is cut open")
         loop.append_all(room, bags.opened(room))
+        _step(room, "Machine")
         loop.append_all(room, each_alone.begin(room))
+        _step(room, "Each share alone")
         for position in positions:
             room.screen.fresh((f"{position}: your share alone.", ""))
             loop.append_all(room, sitting.unlock_one(room, position))
@@ -85,7 +88,9 @@ def check(room: Site, kit: SiteKit, positions: Sequence[str], second: str | None
     finally:
         if room.vault is not None:
             room.vault.end()
+    _step(room, "New bag")
     loop.append_all(room, bags.closed(room))
+    _step(room, "Signed record")
     found = tuple(_record(room, kit, position, time, second) for position, time in zip(positions, times, strict=True))
     room.register.mkdir()
     for each in found:
@@ -94,6 +99,14 @@ def check(room: Site, kit: SiteKit, positions: Sequence[str], second: str | None
 
 
 KEYS = " ? explains, q stops"
+STEPS = ("Watch", "Bag, before it is cut open", "Machine", "Each share alone", "New bag", "Signed record")
+
+
+def _step(room: Site, title: str) -> None:
+    """A screen of its own, with the two lines of a ceremony's."""
+    left, right = f"{room.charter.mark.upper()}  shares at their own site", f"step {STEPS.index(title) + 1} of {len(STEPS)}"
+    rule = f"== {title} ".ljust(panels.WIDTH - len(KEYS), "=") + KEYS
+    room.screen.screen((left + right.rjust(panels.WIDTH - len(left)), rule))
 
 
 def _watched(room: Site, position: str) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -9,7 +10,7 @@ from ceremony.base.control import Refused
 from ceremony.base.data import Digest, Malformed, decode
 from ceremony.record import entries
 from ceremony.record.drills import ATTACKS, OVERDUE, began, check_caught, check_practised, day, evidence, held, who_must_come
-from ceremony.record.verify import verify
+from ceremony.record.verify import Anchored, verify
 from ceremony.screen import panels
 from ceremony.screen.status import coming
 from ceremony.script.closing import adjourn
@@ -20,15 +21,10 @@ from transfer.limits import moment
 def rehearsed(room: Room) -> Steps:
     """DRL-02: the practice register is verified whole against its own slip, and its transfers by this charter's people count."""
     if room.state.last(entries.Rehearsed) is None:
-        folder = room.read("evidence", "the practice register", _folder)
-        genesis, head = (_digest(room, name) for name in ("genesis", "head"))
-        with room.screen.working("verify the whole practice register"):
-            verdict = verify(folder, genesis, head)
-        if verdict.anchored is None:
-            raise Malformed(f"{folder}: {verdict.word}; a drill takes in a practice register whose ceremonies have all ended")
+        proven = room.read("evidence", "the practice register", partial(_verified, room))
         book = room.book
-        since, practice = began(book.ceremonies[:-1]), verdict.anchored.register
-        found = evidence(practice, verdict.head, book.charter, book.genesis, since, room.clock())
+        since = began(book.ceremonies[:-1])
+        found = evidence(proven.register, proven.head, book.charter, book.genesis, since, room.clock())
         check_practised([drill.took_part for drill in held(book.ceremonies)], found.took_part, book.charter.custodians)
         yield ("tool", found)
     found = _rehearsed(room)
@@ -41,10 +37,15 @@ def rehearsed(room: Room) -> Steps:
     room.screen.enter("administrator and witness: this is what was practised.")
 
 
-def _folder(path: Path) -> Path:
-    if not path.is_dir():
-        raise Malformed(f"{path}: expected a register, which is a folder")
-    return path
+def _verified(room: Room, folder: Path) -> Anchored:
+    if not folder.is_dir():
+        raise Malformed(f"{folder}: expected a register, which is a folder")
+    genesis, head = (_digest(room, name) for name in ("genesis", "head"))
+    with room.screen.working("verify the whole practice register"):
+        verdict = verify(folder, genesis, head)
+    if verdict.anchored is None:
+        raise Malformed(f"{folder}: {verdict.word}; a drill takes in a practice register whose ceremonies have all ended")
+    return verdict.anchored
 
 
 def _digest(room: Room, name: str) -> str:

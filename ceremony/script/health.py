@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ceremony.machine.usb import ASKED
 from ceremony.record import entries
 from ceremony.record.state import State
@@ -38,13 +40,15 @@ def _here(room: Room, *, with_staff: bool) -> tuple[str, ...]:
     example = room.charter.custodians[0]
     end = "" if with_staff else f"( {WITNESS})?|{STAFF}"
     expected = f"positions such as {example}" + ("" if with_staff else f"; {WITNESS} after them if they are here; or {STAFF}, for records")
-    given = room.given.pop("positions", "")
+    given, pattern = room.given.pop("positions", ""), rf"[A-I][1-9]( [A-I][1-9])*{end}"
     while True:
-        text = given or room.screen.ask("Custodians who are here: ", expected, rf"[A-I][1-9]( [A-I][1-9])*{end}")
+        text = given or room.screen.ask("Custodians who are here: ", expected, pattern)
         given = ""
         named = text.split()
-        strangers = [p for p in named if p not in room.charter.custodians and (with_staff or p not in STAFF)]
-        if strangers or len(set(named)) != len(named):
+        strangers = [p for p in named if p not in room.charter.custodians and (with_staff or p not in STAFF.split())]
+        if not re.fullmatch(pattern, text):
+            room.screen.say(f"Found {text}, expected {expected}.")
+        elif strangers or len(set(named)) != len(named):
             room.screen.say(f"Found {', '.join(strangers) or 'a position twice'}, expected custodians of the charter, each once.")
         else:
             return tuple(sorted(before | set(named)))

@@ -4,14 +4,13 @@ destroyed before two people when a newer one has been proven."""
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from pathlib import Path
 
 from ceremony.base.control import Refused
 from ceremony.base.data import Malformed
 from ceremony.base.files import GONE, destroy, write_new
 from ceremony.record import entries
-from ceremony.script.on_file import Gone, Kept, Unwritten, check_folder, check_gone, of_the_system
-from ceremony.script.room import Room, refusal
+from ceremony.script.on_file import Gone, Kept, Unwritten, check_folder, check_gone, told
+from ceremony.script.room import Room
 from ceremony.script.typed_card import printed, read_card
 
 SUFFIX = ".pdf"
@@ -32,37 +31,42 @@ def read(room: Room, position: str, drawn: bytes = b"", which: str = "") -> list
 
 def hand_over(room: Room, position: str, sealing: int, sealed: bytes) -> bytes:
     """Draw the card, let its custodian print it, and read it back from the paper; a card that reads otherwise, or is somebody else's, is
-    told, and read again. Unwritten if it cannot be printed.
+    told, and read again. Unwritten if it cannot be drawn or printed.
 
     Nobody's folder but their own may hold the file (GEN-10)."""
-    drawn = printed(sealed)
-    path = _write(room, position, sealing, drawn)
+    try:
+        drawn = printed(sealed)
+    except Malformed as trouble:
+        raise Unwritten(str(trouble)) from None
+    _write(room, position, sealing, drawn)
     room.screen.fresh(())
     room.screen.say(
         f"{position}: print {name(position, sealing)} from your own medium, on paper that lasts; no copy may stay in a printer."
     )
-    if room.screen.ask(f"{position}: your card number {sealing} is printed, and in your hand. [Enter or n] ", *_PRINTED):
-        destroy(path)
-        raise Unwritten(f"Card number {sealing} does not count; if any of it came out of the printer, destroy that.")
-    while True:
+    prompt = f"{position}: your card number {sealing} is printed, and in your hand. [Enter or n] "
+    while not room.screen.ask(prompt, *_PRINTED):
         try:
             (raw,) = read(room, position, drawn)
             said = f"{position}: this is another card. Expected number {sealing}, the one that was printed just now."
         except (Refused, Malformed) as trouble:
-            if isinstance(trouble, Refused):
-                room.noted.append(("tool", refusal(trouble)))
-            raw, said = b"", str(trouble)
+            raw, said = b"", told(room, trouble)
         if raw == sealed:
             return raw
         room.screen.forget()
         room.screen.say(said)
-        room.screen.enter(f"{position}: the right card is in your hand.")
+        prompt = f"{position}: the right card, number {sealing}, is in your hand. [Enter or n] "
+    tidy(room, position, [sealing])
+    raise Unwritten(f"Card number {sealing} does not count; if any of it came out of the printer, destroy that.")
 
 
-_PRINTED = ("Enter alone, or n if it cannot be printed", "n?", "Enter: read it back from the paper. n: it goes onto something else.")
+_PRINTED = (
+    "Enter alone, or n if there is none",
+    "n?",
+    "Enter: read it back from the paper. n: it cannot be printed, or read; it goes onto something else.",
+)
 
 
-def _write(room: Room, position: str, sealing: int, raw: bytes) -> Path:
+def _write(room: Room, position: str, sealing: int, raw: bytes) -> None:
     """The file to print from, onto the custodian's own medium; another one is asked for if it cannot be written there."""
     while True:
         folder = room.medium(position)
@@ -72,10 +76,10 @@ def _write(room: Room, position: str, sealing: int, raw: bytes) -> Path:
             write_new(path, raw, mode=0o600)
         except (OSError, Malformed, Refused) as trouble:
             room.media.pop(position, None)
-            room.screen.say(f"{position}: nothing was written. {of_the_system(trouble)}")
+            room.screen.say(f"{position}: nothing was written. {told(room, trouble)}")
             room.screen.enter(f"{position}: another medium of your own is in.")
         else:
-            return path
+            return
 
 
 def tidy(room: Room, position: str, numbers: Collection[int]) -> None:

@@ -11,7 +11,7 @@ from ceremony.base.data import Malformed
 from ceremony.base.files import GONE, PARTIAL, destroy, read_file, sync_folder, wipe, write_new
 from ceremony.machine import tree
 from ceremony.machine.devices import medium_of
-from ceremony.script.room import TRIES, Room
+from ceremony.script.room import TRIES, Room, refusal
 from shares.envelope import SEALED, Header
 
 SUFFIX = ".sealed"
@@ -62,8 +62,10 @@ def read(room: Room, position: str) -> list[bytes]:
     return found
 
 
-def of_the_system(trouble: Exception) -> str:
-    """Why nothing was written, as the system says it, with the file if it names one."""
+def told(room: Room, trouble: Exception) -> str:
+    """Why nothing was written: a control's refusal, which is recorded; or as the system says it, with the file if it names one."""
+    if isinstance(trouble, Refused):
+        room.noted.append(("tool", refusal(trouble)))
     if not isinstance(trouble, OSError):
         return str(trouble)
     return f"{trouble.strerror or trouble}" + (f" ({trouble.filename})." if trouble.filename else ".")
@@ -105,18 +107,18 @@ def write(folder: Path, position: str, sealing: int, sealed: bytes) -> bytes:
 
 def hand_over(room: Room, position: str, sealing: int, sealed: bytes) -> bytes:
     """Write a sealed share to its custodian's medium; one that is full, read-only or the wrong one is told, and another asked for.
+    Unwritten when none of them could be written.
 
-    The vault stays alive meanwhile: a bad stick must not end a sitting."""
+    The vault stays alive meanwhile: bad sticks must not end a sitting."""
     tries = TRIES
     while True:
         try:
             return write(room.medium(position), position, sealing, sealed)
         except (OSError, Malformed, Refused) as trouble:
             room.media.pop(position, None)
-            tries -= 1
+            said, tries = told(room, trouble), tries - 1
             if not tries:
-                raise
-            said = of_the_system(trouble)
+                raise Unwritten(said) from None
             room.screen.say(f"{position}: nothing was written. {said}\nInsert a medium that can be written, your own.")
 
 

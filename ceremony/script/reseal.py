@@ -9,10 +9,12 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from ceremony.base.control import Refused
+from ceremony.base.data import Malformed
 from ceremony.base.lines import sha256
 from ceremony.record import entries
 from ceremony.screen.terminal import Back
-from ceremony.script import health, media, sitting, tried
+from ceremony.script import health, media, on_file, sitting, tried
 from ceremony.script.closing import adjourn
 from ceremony.script.opening import custodians, sign_in
 from ceremony.script.ordered import order_of
@@ -155,10 +157,17 @@ def _other_medium(room: Room, position: str) -> None:
     if room.carriers[position].medium == before.medium == "file":
         room.screen.say(f"{position}: leave the medium of before connected, and insert the new one, with no share on it.")
         used = room.media.pop(position, None)
-        while used is not None and room.medium(position, back=True).resolve() == used.resolve():
-            room.screen.say(f"{position}: this is the medium of before. Insert the new one and type its folder.")
-            room.media.pop(position)
-        room.medium(position, back=True)
+        while True:
+            folder = room.medium(position, back=True)
+            try:
+                if used is not None and folder.resolve() == used.resolve():
+                    raise Malformed("this is the medium of before. Insert the new one and type its folder.")
+                on_file.check_folder(folder, position)
+            except (Malformed, Refused) as trouble:
+                room.screen.say(f"{position}: {on_file.told(room, trouble)}")
+                room.media.pop(position)
+            else:
+                return
 
 
 def _remove(room: Room, position: str, number: int, before: Path | None = None) -> Steps:

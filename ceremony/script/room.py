@@ -28,7 +28,7 @@ from ceremony.record.state import State
 from ceremony.record.transcript import Transcript
 from ceremony.record.whereabouts import Custody
 from ceremony.screen.terminal import Terminal
-from ceremony.script.table import SCRIPTS
+from ceremony.script.table import SCRIPTS, in_one_sitting
 from shares.plan import Plan
 from transfer.request import AccountKey
 from transfer.review import Decoded
@@ -183,14 +183,24 @@ class Room:
         """The folder of one person's own medium, asked for once in each run (`back`: Back may be raised instead); media and keys may be
         connected from here on (AIR-03)."""
         self.watch.asked.update(ASKED)
-        while person not in self.media:
+        while person not in self.media or not _is_folder(self.media[person]):  # it may have been taken out, to print from it
             folder = Path(self.screen.ask(f"{person}, the folder of your medium: ", "the folder where your medium is", back=back))
-            if _is_folder(folder) and folder.resolve() not in {p.resolve() for p in self.media.values()}:
+            others = {p.resolve() for name, p in self.media.items() if name != person}
+            if _is_folder(folder) and folder.resolve() not in others and not self._somebody_elses(person, folder):
                 self.media[person] = folder
             else:
                 self.screen.wipe()  # it may have been a passphrase, typed a prompt too early (GEN-09)
                 self.screen.say("There is no such folder, or it is someone else's medium. Insert yours and type its folder.")
         return self.media[person]
+
+    def _somebody_elses(self, person: str, folder: Path) -> bool:
+        """Whether another person of the charter signs with the key that lies there."""
+        try:
+            key = signatures.public_key_of(folder / f"{KEY}.pub")
+        except (OSError, Malformed):
+            return False
+        keys = {member.person: member.key for member in self.charter.people}
+        return key in keys.values() and key != keys.get(person)
 
     @control("SIG-06")
     def keep(self, name: str, kind: entries.FileKind, raw: bytes) -> Steps:
@@ -260,7 +270,7 @@ class Room:
 
     def _sign(self, person: str, namespace: Namespace, raw: bytes) -> signatures.Signature:
         """A wrong medium is told and another one asked for, and so is a security key that is not there or was not touched: it must
-        not end a sitting in which everybody has come."""
+        not end a sitting in which everybody has come; that which makes a set never (GEN-14)."""
         hardware = self.charter.key(person).startswith("sk-")
         tries = TRIES
         while True:
@@ -270,7 +280,7 @@ class Room:
                 return self._signed(person, namespace, raw)
             except (Refused, Malformed) as trouble:
                 tries -= 1
-                if not tries:
+                if not (tries > 0 or in_one_sitting(self.state)):
                     raise
                 self.screen.say(f"{trouble}\n{person}: once more.")
                 if hardware and isinstance(trouble, Malformed):

@@ -22,7 +22,6 @@ from shares.envelope import SEALED, Header
 from transfer.gap import qr
 
 NOT_READ = "No share card can be read there. Hold the picture still and let the code fill it, or type the lines of the card."
-FIRST = "This is the first line: there is nothing before it."
 NOT_PAPER = (
     "This is the file that the card was printed from, or a copy of it, and proves nothing of the paper: look at the paper itself. Scan "
     "it, name a picture that was taken of it (PNG or JPEG), or type its lines."
@@ -33,7 +32,7 @@ FROM_PAPER = (
 )
 ABOUT = (
     "Scan the code with a scanner that types, name the file of a picture of the card (PNG, JPEG, PDF), or type its first line. "
-    "Each line is checked as it is typed; b goes back one line, Enter alone keeps a line that is there."
+    "Each line is checked as it is typed; b goes back one line, or gives up on the first; Enter alone keeps a line that is there."
 )
 EXPLAINED = (
     "Type the five groups of the line as the card has them; the last one checks the others, so a slip is found at once and named. "
@@ -82,7 +81,8 @@ def read_card(room: Room, position: str, drawn: bytes = b"", which: str = "") ->
     where they may have two. `drawn`: what the card was printed from just now, which proves nothing of the paper, wherever it lies.
 
     At one prompt: a scanner's line, the path of a picture, or the nine lines, each checked as it is typed. A slip is named to its line
-    and group and mended in place; nothing that was typed is lost, not even by a pause."""
+    and group and mended in place; nothing that was typed is lost, not even by a pause. Malformed if it is given up (`b` on the first
+    line): a card that nobody can read must not hold up everybody else."""
     return _Typing(room, position, drawn, which).sealed()
 
 
@@ -104,8 +104,9 @@ class _Typing:
             try:
                 raw = self._taken(self._ask())
             except Back:
-                said = FIRST if self.at == 1 else ""
-                self.at, self.wrong = max(self.at - 1, 1), []
+                if self.at == 1:
+                    raise Malformed("the card was not read") from None
+                self.at, self.wrong = self.at - 1, []
                 continue
             except (Refused, Malformed) as trouble:
                 said = str(trouble)

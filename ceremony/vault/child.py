@@ -58,9 +58,9 @@ class Child:
 def start(argv: Sequence[str]) -> Child:
     """Protect this process and take its two sockets. `argv`: control and link descriptor, parent's process number, seconds."""
     control, link, parent, seconds = (int(text) for text in argv)
-    # Ctrl-C and Ctrl-Z reach every process at the terminal; at a prompt they come as characters (prompt.py) instead.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTSTP, signal.SIG_IGN)
+    # Ctrl-C, Ctrl-\\ and Ctrl-Z reach every process at the terminal; at a prompt they come as characters (prompt.py) instead.
+    for each in (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP):
+        signal.signal(each, signal.SIG_IGN)
     # A library that fails while it cleans up prints a traceback of its own accord, in the middle of the screen.
     sys.excepthook = sys.unraisablehook = _silent
     protection = protect(parent, seconds)

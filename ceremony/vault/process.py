@@ -104,7 +104,7 @@ class Helper:
             self._lost()
         if isinstance(reply, Failed):
             self.kill()
-            raise VaultLost(f"the {self._name} ended: a fault of the program, {reply.what}. {_NOTHING_LOST}")
+            raise VaultLost(f"the {self._name} ended: a fault of the program, {reply.what}. {_GONE}")
         answer: R = protocol.told(reply)
         return answer
 
@@ -129,10 +129,10 @@ class Helper:
         self.kill()
         code = self._process.returncode
         why = "by itself" if code >= 0 else _SIGNALS.get(-code, f"killed by signal {-code}")
-        raise VaultLost(f"the {self._name} is gone ({why}, code {code}). {_NOTHING_LOST}")
+        raise VaultLost(f"the {self._name} is gone ({why}, code {code}). {_GONE}")
 
 
-_NOTHING_LOST = "Nothing is lost: what it had in memory is gone, every sealed share is as it was. `ceremony resume` goes on."
+_GONE = "What it had in memory is gone; every sealed share is as it was."
 _SIGNALS = {int(signal.SIGALRM): "the charter's time limit was reached", int(signal.SIGKILL): "killed"}
 
 

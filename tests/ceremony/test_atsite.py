@@ -11,6 +11,7 @@ from ceremony.demonstration import Stage
 from ceremony.record import drills, health
 from ceremony.record.register import Register
 from ceremony.record.verify import verify
+from ceremony.script.atsite import STEPS
 from shares.envelope import Header
 from tests.ceremony import rehearsal
 from tests.ceremony.eyes import Eyes
@@ -51,6 +52,7 @@ def test_health_comes_back_from_two_sites(authorized: Stage) -> None:
     assert code == 0, shown[-2000:]
     assert "A1: the sealed share opened, and matched its commitment" in shown
     assert (eyes.wide, eyes.coloured) == ([], set())
+    assert [n for n in range(1, len(STEPS) + 1) if f"step {n} of {len(STEPS)}" not in shown] == []
     right, authorized.cast.passphrases["B2"] = authorized.cast.passphrases["B2"], "not the right words at all"
     shown, code = rehearsal.run(authorized, *genesis, "--out", "from-b2", "--position", "B2")
     assert (code, "STO-10 not every share proved healthy" in shown) == (1, True), shown[-2000:]

@@ -128,6 +128,7 @@ def test_a_drill(authorized: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     brought = {"the practice register": str(practice.register), "genesis": practice.genesis, "head": practice.head}
     monkeypatch.setattr(authorized.cast, "papers", {**authorized.cast.papers, **brought})
     authorized.cast.pace = eyes = Eyes()
+    authorized.cast.instead = [("Path of the practice register: ", "office")]
     for kind in (
         "rehearsed",
         "clock",
@@ -148,6 +149,7 @@ def test_a_drill(authorized: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     shown, code = rehearsal.run(authorized, *words(authorized, "resume"))
     assert code == 0, shown[-2000:]
     assert "to practise    C1 C2" in shown
+    assert authorized.cast.instead == []
     assert (eyes.headless, eyes.coloured) == ([], set())
     assert [line for line in eyes.wide if " ...PRACTICE" not in line] == [], "but for lines that a kill left unfinished"
     assert {place[0] for place in eyes.places} == set(range(1, 10))

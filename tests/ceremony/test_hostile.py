@@ -237,13 +237,15 @@ class Fumbling(dict[str, Path]):
 
 
 def test_a_medium_that_cannot_be_written_does_not_end_the_sitting(founded: Stage) -> None:
-    full, other = Path("custodians/B1"), Path("custodians/B1-second")
+    full, other, theirs = Path("custodians/B1"), Path("custodians/B1-second"), Path("custodians/A2")
     (founded.folder / other).mkdir()
     (founded.folder / full / "share-B1-0001.sealed").mkdir()
-    founded.cast.media = Fumbling(dict(founded.cast.media), "B1", iter((full, other, full)))
+    founded.cast.media = Fumbling(dict(founded.cast.media), "B1", iter((full, theirs, other, *[other] * 3, full)))
     shown, code = rehearsal.run(founded, *demonstration.keygen_command(founded))
     assert code == 0, shown[-2000:]
     assert "B1: nothing was written." in shown
+    assert "it is someone else's medium" in shown
+    assert shown.count("B1: once more.") == 4, "of the key record; nothing but q ends this sitting"
     check_ended(founded, "key record signed")
 
 

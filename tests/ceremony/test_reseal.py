@@ -126,19 +126,25 @@ def test_who_forgot_their_passphrase_is_told_what_helps(authorized: Stage) -> No
 def test_another_stick_under_the_same_passphrase(authorized: Stage) -> None:
     """The share moves; the signing key stays where it was, and the old stick keeps no share. The old stick once more is no new one; and
     before the new one is in, `b` goes back to the choice."""
-    new = authorized.folder / "a-new-stick"
+    new, stray = authorized.folder / "a-new-stick", authorized.folder / "somebody-elses-card"
     new.mkdir()
+    stray.mkdir()
+    (stray / "share.sealed").write_bytes(card(authorized, "B1").read_bytes())
     before = card(authorized, "A1").read_bytes()
     authorized.cast.instead = [
         (r"A1, what becomes new \(passphrase, medium, both\)\? ", "both"),
         (r"A1, the folder of your medium: ", "b"),
         (r"A1, what becomes new \(passphrase, medium, both\)\? ", "medium"),
-        (r"A1, the folder of your medium: ", str(authorized.cast.media["A1"])),
-        (r"A1, the folder of your medium: ", str(new)),
+        *[
+            (r"A1, the folder of your medium: ", str(folder))
+            for folder in (authorized.cast.media["A1"], authorized.cast.media["A2"], stray, new)
+        ],
     ]
     shown, code = rehearsal.run(authorized, *reseal(authorized, share_order(authorized, "reseal", "A1"), "A1"))
     assert code == 0, shown[-2000:]
     assert "A1: this is the medium of before." in shown
+    assert "or it is someone else's medium" in shown
+    assert rehearsal.refusals(authorized) == ["GEN-10"]
     assert (numbers(new), numbers(authorized.folder / "custodians" / "A1")) == ([2], [])
     (path,) = new.glob("*.sealed")
     secret = authorized.cast.passphrases["A1"].encode()

@@ -21,7 +21,8 @@ from ceremony.cast import Cast
 from ceremony.machine import pdf
 from ceremony.screen import card as paper
 from ceremony.screen.terminal import Pausing, Stopped, Terminal
-from ceremony.script import typed_card
+from ceremony.script import on_card, on_file, typed_card
+from ceremony.script.on_file import Unwritten
 from shares import card
 from tests.ceremony.eyes import Eyes
 from tests.screen.test_paper_card import sealed
@@ -204,7 +205,37 @@ def test_back_one_line_and_nothing_is_lost() -> None:
     assert read(*LINES[:4], "b", "b", "", "", *LINES[4:]) == SHARE
     assert read(*LINES[:4], "b", LINES[3], *LINES[4:]) == SHARE
     assert read(*LINES[:2], wrong(LINES[2]), "b", "", *LINES[2:]) == SHARE
-    assert read(*LINES[:1], "b", "b", "", *LINES[1:]) == SHARE
+    with pytest.raises(Malformed, match="was not read"):  # whoever cannot read their card holds up nobody
+        read(*LINES[:1], "b", "b")
+
+
+def to_print(folder: Path, *lines: str) -> Any:
+    """A room in which A1's new card is printed from this folder."""
+    room = room_of(*lines)
+    room.medium, room.media, room.noted = lambda _: folder, {}, []
+    return room
+
+
+def test_a_card_that_cannot_be_drawn_printed_or_read_gives_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its custodian takes another one, or something else; nothing of it stays on their stick. A sitting goes on."""
+    other = [line for text in card.lines(OTHER) for line in (text,)]
+    for typed in (("n",), ("", "b", "n"), ("", *other, "n")):
+        with pytest.raises(Unwritten, match="Card number 2 does not count"):
+            on_card.hand_over(to_print(tmp_path, *typed), "A1", 2, SHARE)
+        assert list(tmp_path.iterdir()) == []
+    assert on_card.hand_over(to_print(tmp_path, "", "b", "", *LINES), "A1", 2, SHARE) == SHARE
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(Unwritten, match="is not installed here"):
+        on_card.hand_over(to_print(tmp_path), "A1", 3, SHARE)
+
+
+@pytest.mark.control("GEN-10")
+def test_three_sticks_of_somebody_else_are_refused_and_something_else_is_chosen(tmp_path: Path) -> None:
+    (tmp_path / "share-B1-0001.sealed").write_bytes(sealed(position="B1"))
+    room = to_print(tmp_path)
+    with pytest.raises(Unwritten, match="GEN-10"):
+        on_file.hand_over(room, "A1", 2, SHARE)
+    assert [body.identifier for _, body in room.noted] == ["GEN-10"] * 3
 
 
 def test_a_pause_loses_nothing() -> None:

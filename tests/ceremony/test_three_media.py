@@ -76,7 +76,9 @@ def mixed_once(tmp_path_factory: pytest.TempPathFactory) -> Stage:
             give_token(set_, position)
         demonstration.found_charter(set_, serial)
         demonstration.sign_policy(set_)
+        set_.cast.instead = [(PIN_PROMPT, f"{wrong}0000000") for wrong in (1, 2, 3)]  # of a key generation, which that does not end
         demonstration.generate(set_)
+        assert set_.cast.instead == []
         demonstration.fund(set_)
         demonstration.snapshot(set_)
         demonstration.authorize(set_)

@@ -19,7 +19,7 @@ from typing import Any
 import pexpect
 
 SAMPLE = r"(?s)try the keyboard first.*?, here: "
-UNLOCK = r"{}, type your passphrase \(it does not show\), then Enter: "
+UNLOCK = r"{}(?:, for the former key's share)?, type your passphrase \(it does not show\), then Enter: "
 PROVE = r"{}, to prove it, type your passphrase \(it does not show\), then Enter: "
 PIN = r"PIN of the HSM .*\(it does not show\), then Enter: "
 PATIENCE = 20

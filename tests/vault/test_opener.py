@@ -40,7 +40,10 @@ from shares.plan import SchemeName, Terms
 from shares.schemes import CODES, scheme_of, slip39
 from tests.softhsm import make_token, module
 from tests.vault.ptyvault import PIN, PROVE, SAMPLE, UNLOCK, PtyVault, Told, alive, memory
+from tests.vault.test_sweep_orders import HERE, Sweep
 from tests.vault.world import POSITIONS, World
+from transfer.bitcoin.assemble import assemble
+from transfer.bitcoin.check import check
 
 PIN_TYPED = "271828"
 
@@ -317,6 +320,20 @@ def test_a_transfer(desk: tuple[World, str, str], screen: PtyVault) -> None:
     scan(screen, canaries)
     screen.call("end")
     assert not any(alive(pid) for pid in screen.pids.values())
+
+
+def test_a_sweep_of_slip39_shares(desk: tuple[World, str, str], screen: PtyVault) -> None:
+    """The former key's child keys sign, and all of it goes to the key in use."""
+    world = Sweep(desk[0].folder, scheme="slip39", hsm=desk[0].hsm)
+    screen.call("try_import_path")
+    screen.call("arm", world.orders())
+    Transfer(world, screen).opened(*HERE)
+    assert screen.call("recover").combined == HERE
+    screen.call("deliver")
+    signed = sorted(screen.call("sign", ()).signatures, key=lambda s: s.input)
+    raw = assemble(world.request, tuple(s.raw for s in signed), world.swept)
+    assert [each.address for each in check(raw, world.request, world.swept).review.swept] == [world.authorization.address]
+    assert screen.call("destroy").remaining == 0
 
 
 @pytest.mark.control("SEC-01")

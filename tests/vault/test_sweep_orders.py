@@ -75,7 +75,7 @@ class Sweep(World):
         return self.authorized()
 
     def authorized(self, **changes: Any) -> Authorization:
-        before = World(self.folder).authorization
+        before = World(self.folder, scheme=self.scheme, hsm=self.hsm).authorization
         facts = {
             "kind": "sweep",
             "payments": (),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -13,9 +14,13 @@ from typing import Any
 import pexpect
 import pytest
 
+from ceremony.base.data import Malformed
 from ceremony.cast import ANSWERS, WAITS
+from ceremony.cli import cold
+from ceremony.record.state import State
 from ceremony.screen.terminal import Stopped, Terminal
-from ceremony.script import loop, prepare
+from ceremony.script import health, loop, prepare
+from ceremony.vault.process import VaultLost
 from transfer.bitcoin.snapshot import Snapshot
 
 STAKE = "All would begin again."
@@ -62,16 +67,40 @@ def test_ctrl_c_stops_at_once_where_nothing_is_at_stake() -> None:
 
 
 @pytest.mark.control("GEN-14")
-@pytest.mark.parametrize("key", ["q", KeyboardInterrupt])
+@pytest.mark.parametrize("key", ["q", KeyboardInterrupt, EOFError])
 def test_what_cannot_be_resumed_is_not_stopped_by_one_key(key: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    screen = Terminal(typing(key, "", "?", "", key, "STOP"))
+    screen = Terminal(typing(key, "", "?", "", key, KeyboardInterrupt, "", key, "STOP", key, EOFError))
     screen.screen(("key generation",), STAKE)
-    screen.enter("go on?")
+    screen.interrupted()  # between two prompts a signal is nobody's word
+    for _ in range(2):  # Ctrl-C once more is no STOP
+        screen.enter("go on?")
     shown = capsys.readouterr().out
     assert STAKE in shown
     assert "resumable" not in shown
-    with pytest.raises(Stopped):
-        screen.enter("go on?")
+    for _ in range(2):
+        with pytest.raises(Stopped):
+            screen.enter("go on?")
+
+
+@pytest.mark.control("GEN-14")
+@pytest.mark.parametrize("trouble", [OSError(28, "No space left on device", "share"), VaultLost("the opener is gone.")])
+def test_what_ends_the_one_sitting_says_that_it_is_void(trouble: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cold, "in_one_sitting", lambda _: True)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    room: Any = SimpleNamespace(screen=Terminal(typing()), state=None)
+
+    def ended() -> None:
+        raise trouble
+
+    with pytest.raises(Malformed, match=r"(No space left on device|the opener is gone)[\s\S]*end it with `ceremony void`"):
+        cold._interruptible(room, ended)
+
+
+def test_who_is_here_is_a_position_also_on_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    room: Any = SimpleNamespace(screen=Terminal(typing("A1 witness")), state=State(()), given={"positions": "istr"})
+    room.charter = SimpleNamespace(custodians=("A1", "A2"))
+    assert health._here(room, with_staff=False) == ("A1", "witness")
+    assert "Found istr, expected positions such as A1" in capsys.readouterr().out
 
 
 def test_an_enter_from_before_the_question_agrees_to_nothing() -> None:

@@ -22,21 +22,18 @@ REASON = ("Why", "a reason", r"[ -~]{3,200}")
 WHO = ("Who leaves", "a position", "[A-I][1-9]")
 
 
-def typing(*lines: str | type[BaseException]) -> Callable[[str], str]:
-    """Somebody who types these lines, one at each prompt; or a key that is no line."""
+def typing(*lines: str) -> Callable[[str], str]:
+    """Somebody who types these lines, one at each prompt."""
     left = iter(lines)
 
     def read(prompt: str) -> str:
         sys.stdout.write(prompt)
-        line = next(left)
-        if isinstance(line, str):
-            return line
-        raise line
+        return next(left)
 
     return read
 
 
-def at_a_step(*lines: str | type[BaseException], busy: str = "", stake: str = "") -> Terminal:
+def at_a_step(*lines: str, busy: str = "", stake: str = "") -> Terminal:
     """A terminal in the middle of a step."""
     screen = Terminal(typing(*lines))
     explain = panels.explanation("Roll-call", "Each signs that they are here.", "everyone", ("ASM-01",))
@@ -73,22 +70,6 @@ def test_outside_a_ceremony_nothing_is_promised_that_is_not_there(key: str, caps
     assert "q stops." in shown
     for absent in ("resume", "pauses", "exception"):
         assert absent not in shown
-
-
-@pytest.mark.parametrize("key", [KeyboardInterrupt, EOFError])
-def test_where_something_is_at_stake_no_key_stops_without_being_asked_once_more(key: type[BaseException]) -> None:
-    """Ctrl-C and Ctrl-D are asked about like q; Ctrl-C twice is nobody's STOP; and while something is done, signals wait."""
-    screen = at_a_step(key, "", "A1", stake="All is lost.")
-    assert screen.ask("Who? ", "a position") == "A1"
-    assert at_a_step(key, KeyboardInterrupt, "A1", stake="All is lost.").ask("Who? ", "a position") == "A1"
-    screen.interrupted()
-    for more in ((key, "STOP"), (key, EOFError)):
-        with pytest.raises(Stopped):
-            at_a_step(*more, stake="All is lost.").ask("Who? ", "a position")
-    with pytest.raises((KeyboardInterrupt, Stopped)):
-        at_a_step(key).ask("Who? ", "a position")
-    with pytest.raises(KeyboardInterrupt):
-        at_a_step().interrupted()
 
 
 def test_back_where_one_can_and_where_one_cannot(capsys: pytest.CaptureFixture[str]) -> None:

@@ -245,7 +245,7 @@ def test_a_medium_that_cannot_be_written_does_not_end_the_sitting(founded: Stage
     assert code == 0, shown[-2000:]
     assert "B1: nothing was written." in shown
     assert "it is someone else's medium" in shown
-    assert shown.count("B1: once more.") == 4, "of the key record; nothing but q ends this sitting"
+    assert shown.count("B1: once more.") >= 4, "of the key record; nothing but q ends this sitting"
     check_ended(founded, "key record signed")
 
 

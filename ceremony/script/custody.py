@@ -40,7 +40,7 @@ def take(room: Room) -> Steps:
         yield ("tool", entries.Custody(file=name, record=found))
     cut_off = _cut_off(room)
     if cut_off:
-        raise Malformed(f"{', '.join(cut_off)}: taken in half when this was interrupted; give it once more: `ceremony custody take FILE`")
+        raise Malformed(f"{', '.join(cut_off)}: taken in half when this was interrupted; give that one once more: `ceremony resume`")
 
 
 def _given(room: Room) -> Iterator[tuple[bytes, tuple[Signature, ...], CustodyRecord]]:

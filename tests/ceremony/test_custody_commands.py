@@ -139,6 +139,7 @@ def test_a_share_travels_and_is_lost(authorized: Stage) -> None:
 
     shown = drafted(set_, "lost", ("C1", "witness"), "lost", "A1", *by("C1", "witness"))
     assert "needs 3 shares more for a quorum" in " ".join(shown.split())
+    assert shown.count("PRACTICE  custody record c-") == 2, "on each of its pages"
     taken(set_, "lost")
     shown, code = rehearsal.run(set_, "--register", "register")
     assert "CUSTODY" in shown

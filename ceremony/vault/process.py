@@ -342,11 +342,15 @@ def _lacks(protected: protocol.Protected) -> bool:
 
 @contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Hold Ctrl-C back while an answer is due, and drop it afterwards: prompts take it as a character."""
-    held = signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    """Hold Ctrl-C and Ctrl-\\ back while an answer is due, and drop them afterwards: prompts take them as characters."""
+    held = signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, _KEYS)
     try:
         yield
     finally:
         if not held:
-            signal.sigtimedwait({signal.SIGINT}, 0)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+            while signal.sigtimedwait(_KEYS, 0):
+                pass
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _KEYS)
+
+
+_KEYS = {signal.SIGINT, signal.SIGQUIT}

@@ -220,18 +220,19 @@ def test_a_child_killed_at_its_prompt_leaves_the_terminal_in_order(desk: tuple[W
     os.kill(screen.pids["opener"], signal.SIGKILL)
     told = refused(screen)
     assert told.kind == "VaultLost"
-    assert "Nothing is lost" in str(told)
+    assert "every sealed share is as it was" in str(told)
     assert subprocess.run(settings, capture_output=True, text=True, check=True).stdout == before
     assert screen.rest().endswith("\x1b[?1049l\r\n")
 
 
 def test_an_interrupt_while_an_answer_is_due_loses_nothing(desk: tuple[World, str, str], screen: PtyVault) -> None:
-    """Ctrl-C that comes as a signal, to all processes at the terminal, between prompts."""
+    """Ctrl-C and Ctrl-\\ that come as signals, to all processes at the terminal, between prompts."""
     screen.call("begin_keygen", keygen(desk[0]))
     screen.ask("lock", "A1", 1)
     screen.wait(SAMPLE)
     for pid in (screen.screen, *screen.pids.values()):
         os.kill(pid, signal.SIGINT)
+        os.kill(pid, signal.SIGQUIT)
     screen.terminal.send("\r")
     screen.type("word 1 of 6: ", "\x03", end="")
     assert refused(screen).kind == "Interrupted"
@@ -399,7 +400,7 @@ def test_who_may_open(desk: tuple[World, str, str], screen: PtyVault) -> None:
     transfer.unlock("A2", typed="")
     told = refused(screen)
     assert told.identifier == "ASM-01"
-    assert "Nothing is lost" in str(told)
+    assert "every sealed share is as it was" in str(told)
     transfer.opened("A1", "B1", "B2")
     transfer.unlock("A1", typed="")
     assert refused(screen).identifier == "REC-02"

@@ -12,6 +12,7 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, FrozenInstanceError, dataclass, fields, is_dataclass
+from datetime import datetime
 from functools import cache
 from typing import Annotated, Any, Literal, TypeVar, dataclass_transform, get_args, get_origin, get_type_hints
 
@@ -27,10 +28,12 @@ class Malformed(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """The whole text must match `regex`; `name` is what a person is told."""
+    """The whole text must match `regex`, and be a date of the calendar where `date` says how it is written; `name` is what a person is
+    told."""
 
     regex: str
     name: str
+    date: str = ""
 
 
 Text = Annotated[str, Pattern(r"[ -~]{1,2000}", "printable ASCII, 1 to 2,000 characters")]
@@ -39,7 +42,12 @@ Name = Annotated[str, Pattern(r"[a-z0-9][a-z0-9-]{0,40}", "lower-case letters, d
 Digest = Annotated[str, Pattern(r"[0-9a-f]{64}", "64 hexadecimal digits in lower case")]
 SetIdentifier = Annotated[str, Pattern(r"[0-9a-f]{20}", "20 hexadecimal digits in lower case")]
 Time = Annotated[
-    str, Pattern(r"20[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z", "a UTC time such as 2026-11-20T09:30:00Z")
+    str,
+    Pattern(
+        r"20[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z",
+        "a UTC time such as 2026-11-20T09:30:00Z",
+        "%Y-%m-%dT%H:%M:%SZ",
+    ),
 ]
 Position = Annotated[str, Pattern(r"[A-I][1-9]", "a position such as A1")]
 Person = Annotated[str, Pattern(r"[A-I][1-9]|cfo|cto|administrator|witness", "a position such as A1, or cfo, cto, administrator, witness")]
@@ -193,9 +201,17 @@ def _string(value: Any, where: str) -> str:
 
 
 def _matching(pattern: Pattern, text: str, where: str) -> str:
-    if not re.fullmatch(pattern.regex, text):
+    if not re.fullmatch(pattern.regex, text) or not _in_calendar(pattern.date, text):
         raise Malformed(f"{where}: found {text[:80]!r}, expected {pattern.name}")
     return text
+
+
+def _in_calendar(form: str, text: str) -> bool:
+    """A date that no calendar has (the 31st of November) would stop every later command that counts days from it."""
+    try:
+        return not form or bool(datetime.strptime(text, form))
+    except ValueError:
+        return False
 
 
 def _one_of(choices: tuple[Any, ...], text: str, where: str) -> str:

@@ -51,7 +51,7 @@ FileKind = Literal[
 RoomCheck = Literal["recorders", "windows", "access", "power", "emissions", "sound"]
 Signed = Annotated[str, Pattern(r"[ -~\n]{1,4000}", "the text that was signed")]
 Control = Annotated[str, Pattern(r"[A-Z]{3}-[0-9]{2}", "a control's identifier such as AIR-01")]
-Date = Annotated[str, Pattern(r"20[0-9]{2}-[01][0-9]-[0-3][0-9]", "a date such as 2026-11-20")]
+Date = Annotated[str, Pattern(r"20[0-9]{2}-[01][0-9]-[0-3][0-9]", "a date such as 2026-11-20", "%Y-%m-%d")]
 Hex = Annotated[str, Pattern(r"([0-9a-f]{2})+", "hexadecimal digits in lower case")]
 
 

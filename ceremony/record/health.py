@@ -96,7 +96,7 @@ class Health:
     in_use: str = ""
     """The set in use, of which every share was proven when it was made."""
     taken: frozenset[str] = frozenset()
-    """SHA-256 of every health record that was taken in."""
+    """SHA-256 of every health record of which an entry came. One that was cut off before that can come in again."""
     heads: Mapping[str, str] = field(default_factory=dict)
     """Head of each ceremony that has ended -> when it ended."""
 
@@ -112,7 +112,9 @@ class Health:
         if made is not None and state.closed is not None and not void:
             now = replace(now, failed={}, in_use=made.set_identifier)
         heads = {ceremony.head: ceremony.time} if state.closed is not None else {}
-        return replace(now, heads={**self.heads, **heads})
+        told = {entry.body.file for entry in state.entries if isinstance(entry.body, entries.Healthy | entries.Unhealthy)}
+        taken = {file.sha256 for file in state.all(entries.File) if file.name in told}
+        return replace(now, heads={**self.heads, **heads}, taken=self.taken | taken)
 
     def last(self, position: str, set_identifier: str) -> str:
         """When a position's share of one set was last proven; empty if it never was."""
@@ -126,8 +128,6 @@ class Health:
     def then(self, entry: Recorded, number: int) -> Health:
         """With one more entry of the ceremony of this number."""
         body = entry.body
-        if isinstance(body, entries.File) and body.kind == "health":
-            return replace(self, taken=self.taken | {body.sha256})
         if isinstance(body, entries.Sealing):
             return replace(self, sealed={**self.sealed, (body.position, body.number): body.set_identifier})
         if isinstance(body, entries.Proven | entries.Healthy):
@@ -137,7 +137,8 @@ class Health:
         if isinstance(body, entries.Unhealthy):
             return replace(self, failed={**self.failed, body.position: Failure(body.at, body.why, number)})
         if isinstance(body, entries.Custody) and body.record.event == "decision":
-            return self._answered(body.record.positions, body.record.set_identifier or "")
+            before = [p for p in body.record.positions if p in self.failed and self.failed[p].time <= body.record.time]
+            return self._answered(before, body.record.set_identifier or "")
         if isinstance(body, entries.SetAside):
             failure = Failure(entry.line.time, f"set aside: {body.reason}", number)
             return replace(self, failed={**self.failed, body.position: failure})

@@ -5,7 +5,6 @@ They are taken in by administrator and witness, alone or while custodians prove 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -90,10 +89,8 @@ def _one(room: Room, given: str, raw: bytes, signed: Sequence[Signature]) -> Ste
     name = listed.get(sha256(raw), f"health-{len(listed) + 1}.json")
     if name not in _told(room):
         book = room.book
-        known = health.of(book.ceremonies)
-        if sha256(raw) in listed:
-            known = replace(known, taken=known.taken - {sha256(raw)})
-        found = health.check(raw, given, signed, health.Before(book.genesis, room.charter, book.sets, known), room.clock())
+        before = health.Before(book.genesis, room.charter, book.sets, health.of(book.ceremonies))
+        found = health.check(raw, given, signed, before, room.clock())
         bags = [body for body in health.bags_of(found) if body not in _since_listed(room, name)]
         for body in bags:
             check_number(book.bags, body)

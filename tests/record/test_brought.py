@@ -10,14 +10,18 @@ from typing import Any
 import pytest
 
 from ceremony.base.control import Refused
-from ceremony.base.data import dump
+from ceremony.base.data import dump, encode
+from ceremony.base.lines import Line
 from ceremony.record import drills, entries, health, kit
+from ceremony.record.custody import CustodyRecord
 from ceremony.record.health import HealthRecord
 from ceremony.record.register import Register
 from ceremony.record.report import report
 from ceremony.record.standing import standing
+from ceremony.record.state import Recorded
 from ceremony.record.verify import verify
 from ceremony.screen import status
+from tests.record import brought
 from tests.record.brought import failed, looked, signed, taken
 from tests.record.sample import Change, Entry, FastDesk, Play, Sample
 from tests.record.test_health_rules import other, without
@@ -82,6 +86,33 @@ def test_a_record_counts_once_and_a_later_proof_ends_a_failure(tmp_path: Path) -
     known = health.of(Register.open(made.folder).ceremonies)
     assert known.failed == {}
     assert known.last("B3", made.key_record.set_identifier) == "2026-11-25T12:00:00Z"
+
+
+@pytest.mark.control("STO-10")
+def test_a_record_of_which_nothing_came_can_come_in_again(tmp_path: Path) -> None:
+    """It was listed, then the check was cut off, and ended as void."""
+    made, head = keyed(tmp_path / "register")
+    scribe, first = made.begin(2, "check", "check", head, brought.START), looked(made)
+    scribe.keep("health-1.json", "health", dump(first))
+    scribe.checkpoint("phase", brought.STAFF)
+    scribe.add("tool", entries.Closed(outcome="void", reason="cut off"))
+    head = taken(made, 3, scribe.transcript.head, first, start="2026-11-26T09:00:00Z")
+    assert verify(made.folder, made.founding.digest, head).word == "VERIFIED"
+    assert stock(made.folder, made.founding.digest, head).returncode == 0
+
+
+@pytest.mark.control("STO-10")
+@pytest.mark.parametrize(("time", "left"), [("2026-11-24T10:00:00Z", ["B3"]), (NOW, [])])
+def test_a_decision_answers_what_was_known_when_it_was_made(made: Sample, time: str, left: list[str]) -> None:
+    """As in custody (STO-07): one that was made before the look that failed says nothing of it."""
+    said = CustodyRecord(
+        event="decision", positions=("B3",), people=("cfo", "cto"), decision="accept", reason="a new one is ordered", time=time,
+        mark="practice", genesis=made.founding.digest, identifier="c-1", set_identifier=made.key_record.set_identifier,
+    )  # fmt: skip
+    known = health.of(Register.open(made.folder).ceremonies)
+    for body in (health.entry_of(dump(failed(made)), "health-1.json"), entries.Custody(file="custody-1.json", record=said)):
+        known = known.then(Recorded(Line(2, NOW, "cd" * 32, "x", "B3", encode(body)), body), 2)
+    assert list(known.failed) == left
 
 
 WRONG: dict[str, tuple[str, Callable[[Sample], HealthRecord]]] = {

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ceremony.base.data import Text, dump, load, record
+from ceremony.base.data import Malformed, Text, Time, dump, load, record
 from ceremony.base.lines import parse_line
 from ceremony.record import entries
 from ceremony.record.state import recorded
@@ -50,6 +50,22 @@ def test_two_records_are_one_if_they_say_the_same() -> None:
     assert repr(other) == "Note(said='a', by='b', seen={})"
     assert Note(said="a").seen is not Note(said="a").seen
     assert load(Note, dump(one)) == one
+
+
+@record
+class Dated:
+    at: Time
+    on: entries.Date
+
+
+@pytest.mark.control("SET-04")
+@pytest.mark.parametrize(
+    ("at", "on"), [("2026-11-31T08:00:00Z", "2026-11-30"), ("2026-11-30T24:00:00Z", "2026-11-30"), ("2026-11-30T08:00:00Z", "2027-02-29")]
+)
+def test_a_date_is_one_of_the_calendar(at: str, on: str) -> None:
+    """A custody record of the 31st of November was taken in, and no day could be counted from it ever after."""
+    with pytest.raises(Malformed, match="such as 2026-11-20"):
+        load(Dated, dump(Dated(at=at, on=on)))
 
 
 def test_an_entry_that_was_read_before_is_read_anew_when_a_byte_differs() -> None:

@@ -282,6 +282,8 @@ class Room:
                 tries -= 1
                 if not (tries > 0 or in_one_sitting(self.state)):
                     raise
+                if isinstance(trouble, Refused):
+                    self.noted.append(("tool", refusal(trouble)))
                 self.screen.say(f"{trouble}\n{person}: once more.")
                 if hardware and isinstance(trouble, Malformed):
                     self.screen.enter(f"{person}: your security key is in, and you are ready to touch it.")

@@ -245,7 +245,7 @@ def test_a_medium_that_cannot_be_written_does_not_end_the_sitting(founded: Stage
     assert code == 0, shown[-2000:]
     assert "B1: nothing was written." in shown
     assert "it is someone else's medium" in shown
-    assert shown.count("B1: once more.") >= 4, "of the key record; nothing but q ends this sitting"
+    assert rehearsal.refusals(founded) == ["ASM-01"] * 4, "at the key record; nothing but q ends this sitting"
     check_ended(founded, "key record signed")
 
 
@@ -257,6 +257,7 @@ def test_a_wrong_medium_is_told_and_another_asked_for(prepared: Stage) -> None:
     shown, code = rehearsal.run(prepared, *demonstration.transfer_command(prepared))
     assert code == 0, shown[-2000:]
     assert "A2: once more." in shown
+    assert rehearsal.refusals(prepared) == ["ASM-01"]
     check_ended(prepared, "carried out")
 
 

@@ -15,7 +15,6 @@ import pytest
 from ceremony.base import signatures
 from ceremony.base.control import Refused
 from ceremony.base.data import Malformed
-from ceremony.record.state import State
 from ceremony.screen.terminal import Terminal
 from ceremony.script.room import Room
 from tests.desk import Desk
@@ -74,7 +73,7 @@ def room(desk: Desk, medium: Path, public: str, mark: str, *typed: Callable[[], 
         return ""
 
     people = tuple(m if m.person != "A1" else type(m)(person="A1", name=m.name, key=public) for m in desk.charter().people)
-    empty: Any = SimpleNamespace(state=State(()))
+    empty: Any = SimpleNamespace(state=SimpleNamespace(opened=SimpleNamespace(kind="transfer")))
     made = Room(Terminal(read), medium, "", empty, {}, media={"A1": medium})
     made._charter = desk.charter(people=people, mark=mark)
     return made

@@ -15,6 +15,8 @@ import pytest
 from ceremony.base import signatures
 from ceremony.base.control import Refused
 from ceremony.base.data import Malformed
+from ceremony.record import entries
+from ceremony.record.state import State
 from ceremony.screen.terminal import Terminal
 from ceremony.script.room import Room
 from tests.desk import Desk
@@ -73,7 +75,9 @@ def room(desk: Desk, medium: Path, public: str, mark: str, *typed: Callable[[], 
         return ""
 
     people = tuple(m if m.person != "A1" else type(m)(person="A1", name=m.name, key=public) for m in desk.charter().people)
-    empty: Any = SimpleNamespace(state=SimpleNamespace(opened=SimpleNamespace(kind="transfer")))
+    opened = entries.Opened(kind="transfer", mark="practice", ceremony=2, genesis="00" * 32, script="00" * 32, tool="x", commit="x")
+    begun: Any = SimpleNamespace(body=opened, actor="tool")
+    empty: Any = SimpleNamespace(state=State((begun,)))
     made = Room(Terminal(read), medium, "", empty, {}, media={"A1": medium})
     made._charter = desk.charter(people=people, mark=mark)
     return made

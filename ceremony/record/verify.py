@@ -195,7 +195,6 @@ def _check_rules(register: Register) -> Ledger:
         exceptional.check(ceremony, ledger)
         health.check_brought(ceremony, ledger)
         custody.check(ceremony, ledger)
-        media.check(ceremony, ledger)
         heads.add(ceremony.prev)
         ordered.check(ceremony, ledger, heads)
         if ceremony.kind == "keygen":
@@ -213,6 +212,7 @@ def _check_rules(register: Register) -> Ledger:
             reseal.check(ceremony, ledger)
         elif ceremony.kind == "receipt":
             receipt.check(ceremony, ledger)
+        media.check(ceremony, ledger)
         bags.check(ceremony, ledger)
         places.check(ceremony)
         common.check_voided(ceremony)

@@ -117,7 +117,7 @@ def before(kind: type, actor_: str, extra: Any) -> Change:
     return change
 
 
-def other(kind: type, **fields: Any) -> Change:
+def other(kind: Any, **fields: Any) -> Change:
     """Entries of a kind with other fields."""
 
     def change(ceremony: str, actor: str, body: Any) -> Iterable[Entry]:

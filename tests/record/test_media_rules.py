@@ -11,6 +11,7 @@ import pytest
 
 from ceremony.base.control import Refused
 from ceremony.base.data import dump
+from ceremony.base.lines import sha256
 from ceremony.record import charter as charters
 from ceremony.record import entries
 from ceremony.record.chain import Chain, check_follows
@@ -22,7 +23,8 @@ from ceremony.record.verify import verify
 from ceremony.screen.explain import charter_difference, charter_explained
 from tests.desk import Desk
 from tests.record import sample
-from tests.record.sample import Change, Entry, Play
+from tests.record.sample import Change, Entry, FastDesk, Play, Sample
+from tests.record.test_verify_stock import run as stock
 
 
 @pytest.fixture(scope="module")
@@ -92,3 +94,28 @@ def test_a_token_is_its_own_custodians_alone(change: Change, control: str, tmp_p
     with pytest.raises(Refused) as caught:
         verify(made.register, made.genesis, made.head)
     assert caught.value.identifier == control
+
+
+@pytest.mark.control("SEC-01")
+@pytest.mark.parametrize(
+    ("body", "stock_too"),
+    [
+        (entries.Proven(position="A1", number=1, sha256=sha256(b"A1 1")), True),
+        (entries.Removed(position="A1", number=1, medium="a stick", tool="cold-ceremony", how="overwritten"), False),
+        (entries.NotRemoved(position="A1", number=1, medium="a stick", why="at home"), False),
+    ],
+)
+def test_a_voided_ceremony_tells_nothing_of_a_share_that_was_not_locked_in_it(body: Any, stock_too: bool, tmp_path: Path) -> None:
+    """Administrator and witness alone say that A1's share was proven, or that it is gone: it would count as that."""
+    folder = tmp_path / "register"
+    folder.mkdir()
+    made = Sample(FastDesk(tmp_path), folder)
+    scribe, _wanted, _request = made.prepared(2, made.keygen())
+    scribe.add("A1", body)
+    scribe.checkpoint("phase", ("administrator", "witness"))
+    scribe.add("tool", entries.Closed(outcome="void", reason="cut off"))
+    head = scribe.transcript.head
+    with pytest.raises(Refused, match="SEC-01"):
+        verify(folder, made.founding.digest, head)
+    if stock_too:
+        assert stock(folder, made.founding.digest, head).stderr.startswith("SEC-01")

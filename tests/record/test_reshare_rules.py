@@ -333,7 +333,7 @@ BROKEN: dict[str, tuple[str, str | None, Any, dict[str, Any]]] = {
         {"site_commitments": lambda made: {**made.site_commitments, "B": sha256(b"B")}},
     ),
     "another charter": ("GEN-08", "GEN-08", lambda: unchanged, {"charter": "cd" * 32}),
-    "a number used before": ("REC-12", None, lambda: other(entries.Sealing, number=1), {}),
+    "a number used before": ("REC-12", None, lambda: other(entries.Sealing | entries.Proven, number=1), {}),
     "another outcome": ("AUD-08", "AUD-08", lambda: first(entries.Closed, outcome="key record signed"), {}),
     "void after the last signature": ("GEN-14", "GEN-14", lambda: first(entries.Closed, outcome="void"), {}),
 }

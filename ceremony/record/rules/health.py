@@ -36,7 +36,7 @@ def check(ceremony: Ceremony, ledger: Ledger) -> None:
         return
     if ledger.key is None:
         differs("AUD-08", ceremony, f"a {ceremony.kind}", "no key record before it", "a key generation first")
-    check_secured(ceremony, ledger, ledger.key)
+    check_secured(ceremony, ledger.key)
     drill = ceremony.kind == "drill"
     brought = any(isinstance(entry.body, BROUGHT) for entry in ceremony.state.entries)
     needed = STAFF if drill or brought else ()

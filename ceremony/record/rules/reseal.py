@@ -23,7 +23,7 @@ def check(ceremony: Ceremony, ledger: Ledger) -> None:
         return
     if ledger.key is None:
         differs("AUD-08", ceremony, "a reseal", "no key record before it", "a key generation first")
-    check_secured(ceremony, ledger, ledger.key)
+    check_secured(ceremony, ledger.key)
     _check_replaced(ceremony)
     everyone_signed(ceremony, ("witness",), (entries.Proven, entries.Removed, entries.NotRemoved))
     if not set(ceremony.state.actors(entries.Present)) & set(order_of(ceremony).positions):

@@ -212,9 +212,9 @@ def _check_rules(register: Register) -> Ledger:
             reseal.check(ceremony, ledger)
         elif ceremony.kind == "receipt":
             receipt.check(ceremony, ledger)
-        media.check(ceremony, ledger)
         bags.check(ceremony, ledger)
         places.check(ceremony)
+        media.check(ceremony, ledger)
         common.check_voided(ceremony)
         heads.update(entry.line.prev for entry in ceremony.state.entries)
         ledger = ledger.after(ceremony)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -130,10 +131,14 @@ def test_a_changed_file_in_the_register_stops_the_next_ceremony(authorized: Stag
 
 @pytest.mark.control("ASM-01")
 def test_a_key_that_is_not_the_persons_own_is_refused(prepared: Stage) -> None:
-    mine, theirs = (prepared.folder / key(person) for person in ("A1", "A2"))
-    shutil.copy(theirs, mine)
-    shutil.copy(theirs.with_suffix(".pub"), mine.with_suffix(".pub"))
-    refused(prepared, "ASM-01", *demonstration.transfer_command(prepared))
+    """With another person's key in it the medium is not taken; with a key of nobody's, nothing that it signs is."""
+    mine = prepared.folder / key("A1")
+    for path in (mine, mine.with_suffix(".pub")):
+        path.unlink()
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(mine)], check=True)
+    prepared.cast.instead = [(r"A1, the folder of your medium: ", "custodians/A2")]
+    shown = refused(prepared, "ASM-01", *demonstration.transfer_command(prepared))
+    assert "it is someone else's medium" in " ".join(shown.split())
 
 
 @pytest.mark.control("ASM-04")
@@ -176,14 +181,19 @@ def test_a_request_that_changed_after_approval_is_refused(approved: Stage) -> No
 
 
 @pytest.mark.control("GEN-10")
-def test_a_medium_with_somebody_elses_share_is_refused(founded: Stage) -> None:
+def test_a_medium_with_somebody_elses_share_is_refused(founded: Stage, played: Stage) -> None:
+    """Nothing is written to it, and it ends no sitting: A1 brings another stick."""
+    home, new, prompt = founded.folder / "custodians" / "A1", founded.folder / "new-stick", r"A1, the folder of your medium: "
+    shutil.copytree(home, new)
+    (theirs,) = (played.folder / "custodians" / "A2").glob("*.sealed")
+    shutil.copy(theirs, home)
+    founded.cast.instead = [(prompt, "custodians/A1"), (prompt, "new-stick")]
     shown, code = rehearsal.run(founded, *demonstration.keygen_command(founded))
     assert code == 0, shown[-2000:]
-    again = rehearsal.copy(founded, founded.folder.with_name("again"))
-    shutil.rmtree(again.folder / "register")
-    for path in sorted((again.folder / "custodians").rglob("*.sealed")):
-        path.rename(again.folder / "custodians" / "A1" / path.name) if path.parent.name == "A2" else path.unlink()
-    refused(again, "GEN-10", *demonstration.keygen_command(again))
+    assert "A1: nothing was written. GEN-10 the medium of A1 holds somebody else's share" in " ".join(shown.split())
+    assert rehearsal.refusals(founded) == ["GEN-10"]
+    assert [path.name for path in home.glob("*.sealed")] == [theirs.name]
+    assert [path.name for path in new.glob("*.sealed")] == ["share-A1-0001.sealed"]
 
 
 @pytest.mark.control("BRD-04")

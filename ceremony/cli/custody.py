@@ -9,15 +9,15 @@ from typing import Any, TypeVar, get_args
 
 import click
 
-from ceremony.base import signatures
-from ceremony.base.control import Refused, Undecided, refuse
+from ceremony.base.control import Refused, Undecided
 from ceremony.base.data import Malformed, load
 from ceremony.base.files import read_file
 from ceremony.cli import papers
 from ceremony.cli.authorize import fresh_identifier
 from ceremony.cli.parts import Parts
 from ceremony.record.bags import Bags
-from ceremony.record.custody import NAMESPACE, OFFICERS, BagState, CustodyRecord, Decision, Event
+from ceremony.record.charter import OFFICERS
+from ceremony.record.custody import NAMESPACE, BagState, CustodyRecord, Decision, Event, check_own, check_signatures
 from ceremony.record.exceptional import may_be_excepted
 from ceremony.record.former import formers
 from ceremony.record.register import Register
@@ -217,10 +217,9 @@ def show(file: Path, folder: Path, genesis: str | None) -> None:
     book = _book(folder, genesis)
     raw, signed = read_signed(file)
     record = load(CustodyRecord, raw, file.name)
-    _of_this_register(record, book)
+    check_own(record, book.charter, book.genesis)
     papers.pages(record_lines(record, book.charter, book.whereabouts, papers.signers(signed)))
-    for signature in signed:
-        signatures.verify(signature, raw, book.charter.key(signature.signer), NAMESPACE)
+    check_signatures(raw, signed, book.charter)
     check_record(book.whereabouts, book.bags, record, papers.signers(signed), papers.now())
     click.echo("It can be taken in: `ceremony custody take`.")
 
@@ -235,7 +234,7 @@ def sign(file: Path, person: str, key: Path, folder: Path, genesis: str | None) 
     """Read one record and sign it."""
     book = _book(folder, genesis)
     record = load(CustodyRecord, read_file(file, MOST_BYTES), file.name)
-    _of_this_register(record, book)
+    check_own(record, book.charter, book.genesis)
     book.charter.member(person)
     papers.pages(record_lines(record, book.charter, book.whereabouts, papers.signers(read_signed(file)[1])))
     papers.sign(file, person, key, NAMESPACE, book.charter)
@@ -263,9 +262,8 @@ def _check_all(book: Register, files: Sequence[Path]) -> None:
     for file in files:
         raw, signed = read_signed(file)
         found = load(CustodyRecord, raw, file.name)
-        _of_this_register(found, book)
-        for signature in signed:
-            signatures.verify(signature, raw, book.charter.key(signature.signer), NAMESPACE)
+        check_own(found, book.charter, book.genesis)
+        check_signatures(raw, signed, book.charter)
         _checked(where, bags, found, papers.signers(signed), papers.now())
         where, bags = where.recorded(found), bags.recorded(found)
 
@@ -308,16 +306,3 @@ def _book(folder: Path, genesis: str | None) -> Register:
     book = Register.open(folder)
     papers.check_genesis(book.genesis, genesis)
     return book
-
-
-def _of_this_register(record: CustodyRecord, book: Register) -> None:
-    if (record.genesis, record.mark) != (book.genesis, book.charter.mark):
-        refuse(
-            "AUD-09",
-            "this record is of another register",
-            found=f"{record.mark}, genesis {record.genesis}",
-            expected=f"{book.charter.mark}, genesis {book.genesis}",
-            do="Ask who gave it to you. Do not sign it.",
-        )
-    for person in record.people:
-        book.charter.member(person)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Annotated, Literal
 
+from ceremony.base import signatures
 from ceremony.base.control import control, refuse
 from ceremony.base.data import Digest, Malformed, Mark, Name, Pattern, Person, Position, SetIdentifier, Text, Time, dump, record
 from ceremony.base.lines import sha256
-from ceremony.base.signatures import Namespace
+from ceremony.base.signatures import Namespace, Signature
+from ceremony.record.charter import OFFICERS, Charter
 
-OFFICERS = ("cfo", "cto")
 NAMESPACE: Namespace = "custody@cold-ceremony"
 BagNumber = Annotated[str, Pattern(r"[A-Z0-9][A-Z0-9-]{3,19}", "a bag's number: 4 to 20 capital letters, digits and hyphens")]
 BagState = Literal["intact", "cut", "damaged", "wet", "replaced", "missing"]
@@ -98,6 +99,26 @@ def must_sign(found: CustodyRecord) -> tuple[str, ...]:
     if found.event == "decision":
         return OFFICERS
     return found.people[:1] if found.event == "hand-over" else found.people
+
+
+def check_own(found: CustodyRecord, charter: Charter, genesis: str) -> None:
+    """AUD-09: of this register and of this mark; its people stand in the charter (STO-03: full names stand there)."""
+    if (found.genesis, found.mark) != (genesis, charter.mark):
+        refuse(
+            "AUD-09",
+            "this record is of another register",
+            found=f"{found.mark}, genesis {found.genesis}",
+            expected=f"{charter.mark}, genesis {genesis}",
+            do="Ask who gave it to you. Do not sign it.",
+        )
+    for person in found.people:
+        charter.member(person)
+
+
+def check_signatures(raw: bytes, signed: Sequence[Signature], charter: Charter) -> None:
+    """Whoever signed did so with the key that the charter has for them."""
+    for signature in signed:
+        signatures.verify(signature, raw, charter.key(signature.signer), NAMESPACE)
 
 
 def check_signers(found: CustodyRecord, signers: Collection[str], *, excepted: bool = False) -> None:

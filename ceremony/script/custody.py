@@ -6,14 +6,11 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from ceremony.base import signatures
-from ceremony.base.control import refuse
 from ceremony.base.data import Malformed, load
 from ceremony.base.lines import sha256
 from ceremony.base.signatures import Signature
 from ceremony.record import entries, exceptional
-from ceremony.record.charter import Charter
-from ceremony.record.custody import NAMESPACE, CustodyRecord
+from ceremony.record.custody import NAMESPACE, CustodyRecord, check_own, check_signatures
 from ceremony.record.register import Register
 from ceremony.record.whereabouts import check_record
 from ceremony.screen.custody import record_lines
@@ -62,18 +59,8 @@ def check(  # noqa: PLR0913 (a record, its signatures, and what it is compared w
 ) -> None:
     """A record as the cold host takes it: of this register, of people of the charter, by their own signatures, and possible by now."""
     check_own(found, book.charter, book.genesis)
-    for signature in signed:
-        signatures.verify(signature, raw, book.charter.key(signature.signer), NAMESPACE)
+    check_signatures(raw, signed, book.charter)
     check_record(book.whereabouts, book.bags, found, [s.signer for s in signed], now, excepted=excepted)
-
-
-def check_own(found: CustodyRecord, charter: Charter, genesis: str) -> None:
-    """AUD-09: of this register and of this mark; its people stand in the charter (STO-03: full names stand there)."""
-    for what, ours, theirs in (("mark", charter.mark, found.mark), ("genesis", genesis, found.genesis)):
-        if ours != theirs:
-            refuse("AUD-09", f"the custody record's {what}", found=theirs, expected=ours, do="Use a record of this register.")
-    for person in found.people:
-        charter.member(person)
 
 
 def close(room: Room) -> Steps:

@@ -23,7 +23,7 @@ from tests.record.sample import Change, Entry, FastDesk, Play, Sample, Scribe, u
 from tests.record.swept import Swept
 from tests.record.test_brought import keyed
 from tests.record.test_custody import A1, IN, OUT, SAFE, SENT, Desk
-from tests.record.test_health_rules import HERE, OWN, alone, without
+from tests.record.test_health_rules import check, without
 from tests.record.test_reshare_rules import GONE, START, Reshared, order, reshare
 from tests.record.test_verify_stock import run as stock
 from transfer.limits import moment
@@ -249,32 +249,15 @@ def test_the_bag_of_a_retired_share_is_not_the_bag_of_the_share_in_use(kind: typ
     folder = tmp_path / "register"
     folder.mkdir()
     made = Reshared(FastDesk(tmp_path), folder, Play(change=change))
-    head = check_of(made, 3, reshare(made, 2, made.keygen(), {}), 2)
+    head = check(made, 3, reshare(made, 2, made.keygen(), {}), 2)
     refused(folder, made.founding.digest, head, "STO-01", "STO-01")
-
-
-def check_of(made: Sample, number: int, prev: str, sealing: int) -> str:
-    """A1 and B3 prove their shares, which have this sealing number."""
-    scribe = made.begin(number, "check", "check", prev, START.replace("-15T", "-25T"))
-    for person in HERE:
-        scribe.add(person, entries.Present(factors=("signing key file", OWN)))
-    scribe.checkpoint("opening", HERE)
-    scribe.step("Roll-call")
-    scribe.step("Health records")
-    made.open_bags(scribe, HERE)
-    alone(made, scribe, HERE, sealing)
-    made.close_bags(scribe, HERE)
-    scribe.checkpoint("adjournment", HERE)
-    scribe.step("Adjourn")
-    scribe.add("tool", entries.Closed(outcome="shares checked", reason="proven: A1 B3"))
-    return scribe.transcript.head
 
 
 def test_a_check_after_a_resharing_is_of_the_new_set(tmp_path: Path) -> None:
     folder = tmp_path / "register"
     folder.mkdir()
     made = Reshared(FastDesk(tmp_path), folder, Play())
-    head = check_of(made, 3, reshare(made, 2, made.keygen(), {}), 2)
+    head = check(made, 3, reshare(made, 2, made.keygen(), {}), 2)
     assert verify(folder, made.founding.digest, head).word == "VERIFIED"
     done = stock(folder, made.founding.digest, head)
     assert (done.returncode, done.stderr) == (0, "")

@@ -37,7 +37,8 @@ def alone(made: Sample, scribe: Scribe, positions: Iterable[str], number: int = 
     scribe.step("Each share alone")
 
 
-def check(made: Sample, number: int, prev: str) -> str:
+def check(made: Sample, number: int, prev: str, sealing: int = 1) -> str:
+    """A1 and B3 prove their shares, which have this sealing number."""
     scribe = made.begin(number, "check", "check", prev, START)
     for person in HERE:
         scribe.add(person, entries.Present(factors=("signing key file", OWN)))
@@ -45,7 +46,7 @@ def check(made: Sample, number: int, prev: str) -> str:
     scribe.step("Roll-call")
     scribe.step("Health records")
     made.open_bags(scribe, HERE)
-    alone(made, scribe, HERE)
+    alone(made, scribe, HERE, sealing)
     made.close_bags(scribe, HERE)
     scribe.checkpoint("adjournment", HERE)
     scribe.step("Adjourn")

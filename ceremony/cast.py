@@ -21,6 +21,8 @@ PATIENCE = 180
 """Seconds without a prompt after which the cast gives up."""
 AGAIN = 20
 """Times that the cast answers the very same screen in the same way before it gives up."""
+ALIKE = 300
+"""Times that the same prompt may come in a row: more than a review has pages."""
 SEEN = 8_000
 """Characters that the cast looks back for a prompt: it stands at the end of what is shown, and no longer one is answered."""
 
@@ -132,6 +134,8 @@ class Cast:
     instead: list[tuple[str, str | Deed]] = field(default_factory=list)
     """What somebody does instead of what was rehearsed, in this order: at the next prompt like this, they type that, once, or do
     something to the command itself."""
+    noted: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Under `note`: entry number and both words that everybody noted last of the ceremony in hand."""
     budget: dict[str, Typed] = field(default_factory=dict)
     """Person -> what they were asked and typed: the budget of a ceremony is counted."""
 
@@ -171,11 +175,12 @@ class Cast:
 
     def _answer_all(self, child: Any) -> str:
         shown: list[str] = []
-        again = 0
+        again, alike, asked_before = 0, 0, ""
         while True:
             prompts = _Prompts([*(_whole(pattern) for pattern, _ in self.instead[:1]), *(pattern for pattern, _ in ANSWERS)])
             found = child.expect_loop(prompts, PATIENCE) - len(prompts.patterns) + len(ANSWERS)
             shown.append(_ESCAPES.sub("", child.before if isinstance(child.before, str) else ""))
+            self._notes(shown[-1])
             if found == len(ANSWERS):
                 return str("".join(shown)).replace("\r", "")
             if found > len(ANSWERS):
@@ -183,7 +188,9 @@ class Cast:
                 raise Fluffed(f"nobody knows what to answer to:\n{shown[-1][-1500:]}")
             shown.append(_ESCAPES.sub("", child.after))
             again = again + 1 if shown[-2:] == shown[-4:-2] else 0
-            if again == AGAIN:
+            line = _ESCAPES.sub("", child.after).rsplit("\n", 1)[-1]
+            alike, asked_before = (alike + 1 if line == asked_before else 0), line
+            if again == AGAIN or alike == ALIKE:
                 child.close(force=True)
                 raise Fluffed(f"asked the same again and again:\n{''.join(shown[-2:])[-1500:]}")
             self.pace.before_answer()
@@ -195,6 +202,13 @@ class Cast:
                 continue
             self._count(shown, text)
             child.sendline(text)
+
+    def _notes(self, shown: str) -> None:
+        """What stands there to be noted; of a new ceremony nobody has a note."""
+        if re.search(r"== An? [a-z ]+ begins", shown):
+            self.noted.clear()
+        for number, words in re.findall(r"Note: (?:ceremony \d+, )?entry (\d+), words\s+(\S+\s+\S+)\.", shown):
+            self.noted["note"] = (number, " ".join(words.split()))
 
     def _count(self, shown: Sequence[str], text: str) -> None:
         line = "".join(shown[-2:]).replace("\r", "").rsplit("\n", 1)[-1]
@@ -279,6 +293,20 @@ def _slip(cast: Cast, person: str) -> str:
     if not kept:
         raise Fluffed(f"{person} has no closing slip")
     return kept[-1].read_text(encoding="ascii")
+
+
+def _newest(cast: Cast, _match: re.Match[str]) -> str:
+    """The newest ceremony of which there is a slip: everybody takes theirs when it ends."""
+    kept = [int(path.name[5:9]) for path in (cast.folder / cast.slips).glob("slip-*-witness.txt")]
+    return str(max(kept, default=0))
+
+
+def _who_noted(cast: Cast, match: re.Match[str]) -> str:
+    """The first of those who were there, if anybody noted anything; whoever comes of the others."""
+    if not cast.noted:
+        return "none"
+    named = match[1].split()[0]
+    return named if named != "a" else cast.custodians_here[0]
 
 
 def _slip_number(cast: Cast, match: re.Match[str]) -> str:
@@ -423,9 +451,14 @@ ANSWERS: tuple[tuple[str, Answer], ...] = (
     (rf"([A-I][1-9]), the number on your bag({_FORMER})?: ", _bag),
     (rf"([A-I][1-9]), the number of your new bag({_FORMER})?: ", _new_bag),
     (r"administrator, ([A-I][1-9]): Reshare, or a new key\? \(reshare, rekey, undecided\) ", lambda _c, _m: "undecided"),
-    (r"administrator, what comes into the register \(charter, policy, both, succession\)\? ", lambda _c, _m: "charter"),
+    (r"administrator, what comes in \(charter, policy, both, succession\)\? ", lambda _c, _m: "charter"),
     (r"Custodians who are here \(([A-I][^)]*)\): ", lambda _c, m: m[1]),
     (r"[A-I][1-9], what becomes new \(passphrase, medium, both\)\? ", lambda _c, _m: "passphrase"),
+    (r"\S+, newest ceremony on your slips and notes \(0 if none\): ", _newest),
+    (r"\S+, entry number of your newest note of this ceremony \(or none\): ", lambda c, _m: c.noted.get("note", ("none", ""))[0]),
+    (r"\S+, both words of that note: ", lambda c, _m: c.noted["note"][1]),
+    (r"Who reads their note \(([^)]*), or none\)\? ", _who_noted),
+    (r"Who is here: ", lambda c, _m: c.custodians_here[0]),
     (r"Custodians who are here: ", lambda c, _m: " ".join(c.custodians_here)),
     (r"Who unlocks next \(([^)]*)\)\? ", lambda _c, m: m[1].split()[-1]),
     (r"another medium \(m\), or set this share aside for today \(s\)\? ", lambda _c, _m: "s"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ceremony.base.files import write_new
+from ceremony.base.files import make_folder, write_new
 from ceremony.base.lines import sha256
 from ceremony.base.words import spoken
 from ceremony.cast import Cast, Fluffed, Pace, Typed
@@ -39,7 +40,7 @@ class Plot:
     payees: Mapping[str, str] = field(default_factory=lambda: {"example-exchange": PAYEE})
     """Name in the policy -> address."""
     fees: tuple[str, str] = ("0.0005 BTC", "0.001 BTC")
-    """The greatest fee: of one authorization, and in the policy."""
+    """The fee cap: of one authorization, and in the policy."""
     officers_approve: str = "no"
     """Whether CFO and CTO approve each request, too."""
     scheme: str = "gf256"
@@ -123,7 +124,7 @@ class Stage:
         self.say(f"-- {title}")
         started, shown = time.monotonic(), ""
         for words in commands:
-            self.say("   $ ceremony " + " ".join(f"'{w}'" if " " in w or not w else w for w in words))
+            self.say("   $ ceremony " + shlex.join(words))
             shown = self.cast.play([sys.executable, "-m", "ceremony", *words], self.folder, self.environment)
         self.seconds[title] = time.monotonic() - started
         return shown
@@ -131,10 +132,10 @@ class Stage:
 
 def stage(folder: Path, kdf: str, pace: Pace, say: Callable[[str], None], plot: Plot = FULL) -> Stage:
     """Set the stage in an empty folder."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder, parents=True, exist_ok=True)
     homes = {p: Path("custodians" if p[0].isupper() else "people", p) for p in plot.names}
     for path in ("office", "online", "hsm/tokens", *map(str, homes.values())):
-        (folder / path).mkdir(parents=True)
+        make_folder(folder / path, parents=True)
     image = " ".join(spoken(IMAGE))
     cast = Cast(papers=PAPERS, media=homes, custodians_here=plot.here, hears=plot.payees, image=image, pace=pace)
     return Stage(folder=folder.resolve(), plot=plot, kdf=kdf, say=say, cast=cast)
@@ -218,7 +219,7 @@ def sign_policy(set_: Stage) -> None:
     new = (
         "policy", "new", "--charter", "office/charter.json", *payees,
         "--cool-off-hours", "0", "--per-transfer", "1 BTC", "--window-days", "7", "--per-window", "2 BTC",
-        "--greatest-fee", set_.plot.fees[1], "--greatest-rate", "100000", "--validity-days", "14", "-o", "office/policy.json",
+        "--fee-cap", set_.plot.fees[1], "--fee-rate-cap", "100000", "--validity-days", "14", "-o", "office/policy.json",
     )  # fmt: skip
     check = ("--charter", "office/charter.json", *_genesis(set_))
     signed = [("policy", "sign", "office/policy.json", "--as", p, "--key", key(p), *check) for p in ("cfo", "cto", "witness")]
@@ -246,8 +247,8 @@ def authorize(set_: Stage, *paid: str, replaces: str = "") -> None:
     what = paid if "--consolidate" in paid else [w for each in paid or (f"example-exchange:{AMOUNT}",) for w in ("--payment", each)]
     papers = ("--charter", "office/charter.json", "--policy", "office/policy.json", *_genesis(set_))
     draft = (
-        "authorize", "draft", *papers, *what, *(("--replaces", replaces) if replaces else ()), "--greatest-fee", set_.plot.fees[0],
-        "--purpose", "settlement of the demonstration", "--reference-value", "nothing: practice coins", "--account", ACCOUNT,
+        "authorize", "draft", *papers, *what, *(("--replaces", replaces) if replaces else ()), "--fee-cap", set_.plot.fees[0],
+        "--purpose", "settlement of the demonstration", "--reference-value", "USD 0.00 on 2025-01-01", "--account", ACCOUNT,
         "--requester", "cfo", "--register-head", Register.open(set_.folder / "register").head, "--days", "7",
         "-o", "office/authorization.json",
     )  # fmt: skip
@@ -321,7 +322,7 @@ def verify(set_: Stage) -> str:
     return _last_line(set_, shown)
 
 
-SIGNED_THERE = ("opening", "approval", "phase", "adjournment", "key-record", "return")
+SIGNED_THERE = ("run", "opening", "approval", "phase", "adjournment", "key-record", "return", "end")
 """Purposes of signatures that people give in the room; all others are brought along."""
 
 
@@ -351,7 +352,7 @@ def _last_line(set_: Stage, shown: str) -> str:
     verdict = next((line.strip() for line in shown.splitlines() if line.strip().startswith("VERIFIED")), None)
     if verdict is None:
         raise Fluffed(f"the verifier did not say VERIFIED:\n{shown}")
-    return f"VERIFIED  txid {seen['txid']} in block {seen['height']}"
+    return f"VERIFIED  txid {seen['txid']} in block {seen['block_height']}"
 
 
 def _register() -> tuple[str, str]:

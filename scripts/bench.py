@@ -11,13 +11,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
+from unittest import mock
 
 from ceremony import demonstration
 from ceremony.cast import Pace
+from ceremony.record import entries
 from ceremony.record.register import Register
+from ceremony.record.transcript import Transcript
 from ceremony.script import typed_card
 from ceremony.script.table import SCRIPTS, number_of
 from shares import card
@@ -44,7 +48,8 @@ def seconds(run: Callable[[], object]) -> float:
 
 def quiet(*command: str) -> None:
     """Run a command, without what it prints."""
-    subprocess.run(command, check=True, capture_output=True)
+    alone = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}  # each checkout runs its own code
+    subprocess.run(command, check=True, capture_output=True, env=alone)
 
 
 def the_demo(folder: Path) -> list[Row]:
@@ -232,18 +237,43 @@ def hsm_rate(folder: Path, count: int = 1000) -> list[Row]:
     ]
 
 
-def verification(folder: Path) -> list[Row]:
-    """Both verifiers over 1,000, 10,000 and 100,000 entries: the time per entry must not grow."""
+def verification(folder: Path, beside: Path | None) -> list[Row]:
+    """Both verifiers over 1,000, 10,000 and 100,000 entries: the time per entry must not grow. `beside`: another checkout, which makes
+    the same play and verifies it by its own verifiers in this run."""
     rows = []
     for count in (1_000, 10_000, 100_000):
-        place = folder / f"entries-{count}"
-        anchor = sample.many(place, count)
-        ours = (CEREMONY, "audit", "verify", str(place), "--genesis", anchor.genesis, "--head", anchor.head)
-        stock = (str(ROOT / "scripts" / "verify-transcript.sh"), str(place), anchor.genesis, anchor.head)
-        took = [seconds(lambda words=words: quiet(*words)) for words in (ours, stock)]
+        took = _verified(ROOT, folder / f"entries-{count}", count)
         each = " : ".join(f"{1_000_000 * t / count:.0f} us" for t in took)
         rows.append((f"verify {count:>7,} entries, ceremony : stock", f"{took[0]:.1f} s : {took[1]:.1f} s ({each} each)", "linear; 60 s"))
+        if beside is not None:
+            there = _verified(beside, folder / f"beside-{count}", count)
+            ratio = " : ".join(f"{ours / theirs:.2f}" for ours, theirs in zip(took, there, strict=True))
+            rows.append(("  beside the other checkout", f"{there[0]:.1f} s : {there[1]:.1f} s, ratio {ratio}", "at most 1.5"))
     return rows
+
+
+def _verified(checkout: Path, place: Path, count: int) -> tuple[float, float]:
+    """Seconds that both verifiers of a checkout need for a register of so many entries, which that checkout's tests write."""
+    python = str(checkout / ".venv" / "bin" / "python")
+    code = f"from tests.record.sample import Path, many; a = many(Path({str(place)!r}), {count}); print(a.genesis, a.head)"
+    made = subprocess.run([python, "-c", code], cwd=checkout, check=True, capture_output=True, text=True)
+    genesis, head = made.stdout.split()
+    ours = (str(checkout / ".venv" / "bin" / "ceremony"), "audit", "verify", str(place), "--genesis", genesis, "--head", head)
+    stock = (str(checkout / "scripts" / "verify-transcript.sh"), str(place), genesis, head)
+    return seconds(lambda: quiet(*ours)), seconds(lambda: quiet(*stock))
+
+
+def run_keys(folder: Path, count: int = 500) -> list[Row]:
+    """What a run's key costs: milliseconds a line, with and without its signature, and the bytes that a run leaves."""
+    body = entries.Refusal(identifier="AIR-03", what="a device", found="a stick", expected="none")
+    took = {}
+    for name in ("signed", "not signed"):
+        transcript = Transcript.create(folder / name.replace(" ", "-"), "00" * 32)
+        with mock.patch("ceremony.record.transcript.sign") if name != "signed" else nullcontext():
+            took[name] = seconds(lambda t=transcript: [t.append("tool", body, "2026-11-20T09:30:00Z") for _ in range(count)])  # type: ignore[misc]
+    size = sum(path.stat().st_size for path in (folder / "signed").glob("run-*.sig"))
+    each = " : ".join(f"{1000 * took[name] / count:.2f} ms" for name in ("signed", "not signed"))
+    return [("a line, signed by its run : not signed", each, ""), ("  beside the transcript, for each run", f"{size} bytes", "")]
 
 
 def forty_ceremonies(folder: Path) -> list[Row]:
@@ -253,11 +283,31 @@ def forty_ceremonies(folder: Path) -> list[Row]:
     words = (CEREMONY, "audit", "verify", str(folder), "--genesis", anchor.genesis, "--head", anchor.head)
     whole = seconds(lambda: quiet(*words))
     what = "bare `ceremony` on a register with 40 ceremonies"
-    return [(what, f"{1000 * bare:.0f} ms", "at most 2 s"), ("  the same verified whole", f"{whole:.1f} s", "")]
+    keys, lines = run_key_bytes(folder)
+    return [
+        (what, f"{1000 * bare:.0f} ms", "at most 2 s"),
+        ("  the same verified whole", f"{whole:.1f} s", ""),
+        ("  what run keys cost a ceremony there", f"{keys / 40:.0f} bytes, beside {lines / 40:.0f} of other lines", ""),
+    ]
+
+
+def run_key_bytes(register: Path) -> tuple[int, int]:
+    """What run keys leave in a register: the signatures over each run's first line, and each run's own; bytes of all other lines."""
+    lines = [line for path in register.glob("*/transcript.jsonl") for line in path.read_bytes().splitlines(keepends=True)]
+    signed = sum(len(line) for line in lines if b'"purpose":"run"' in line)
+    own = sum(path.stat().st_size for path in register.glob("*/run-*.sig"))
+    return signed + own, sum(map(len, lines)) - signed
+
+
+def made(folder: Path) -> Path:
+    """The folder, made."""
+    folder.mkdir()
+    return folder
 
 
 def main() -> None:
-    """All figures, as one table."""
+    """All figures, as one table. An argument is another checkout, with its `.venv`, beside which verification is timed."""
+    beside = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else None
     with tempfile.TemporaryDirectory(prefix="cold-ceremony-bench-") as name:
         folder = Path(name)
         rows = [
@@ -268,7 +318,8 @@ def main() -> None:
             *hsm_rate(folder / "hsm"),
             *a_thousand_inputs(folder / "thousand"),
             *forty_ceremonies(folder / "forty"),
-            *verification(folder),
+            *run_keys(made(folder / "runs")),
+            *verification(folder, beside),
         ]
     width = max(len(row[0]) for row in rows)
     for what, figure, bound in rows:

@@ -21,7 +21,7 @@ sys.path.insert(0, str(ROOT))
 
 from ceremony.base.catalogue import CATALOGUE, EVERY, SECTIONS, Control  # noqa: E402
 from ceremony.base.control import HELD  # noqa: E402
-from ceremony.base.data import Pattern  # noqa: E402
+from ceremony.base.data import Asset, Pattern, canonical  # noqa: E402
 from scripts.picture import picture  # noqa: E402
 
 PACKAGES = ("ceremony", "shares", "transfer")
@@ -29,13 +29,17 @@ FORMS = (
     "ceremony.base.data",
     "ceremony.base.signatures",
     "ceremony.record.entries",
+    "ceremony.record.scripts",
     "ceremony.record.charter",
     "shares.plan",
     "transfer.request",
+    "transfer.valuation",
     "transfer.bitcoin.snapshot",
 )
 """Modules whose named forms (patterns and closed lists) the tables of docs/formats.md use."""
 NO_MEANING = "?"
+Form = Pattern | Asset | tuple[str, ...]
+"""What a named form stands for: a pattern, an amount, or a closed list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,13 +152,45 @@ def _listed(names: tuple[str, ...]) -> str:
 
 def entries_table(_: str) -> str:
     """Every kind of transcript entry: type, what it says, its body's fields, and the only kinds of ceremonies that can have it."""
+    from ceremony.record import scripts  # noqa: PLC0415
     from ceremony.record.entries import ALL  # noqa: PLC0415
-    from ceremony.record.rules.places import PLACES  # noqa: PLC0415
 
-    rows = ["| type | says | body | only in |", "|---|---|---|---|"]
+    rows = ["| type | says | body | in |", "|---|---|---|---|"]
+    places: dict[str, list[str]] = {}
+    for kind in scripts.KINDS:
+        for name in {row.split()[0].partition(":")[0] for step in scripts.current(kind).steps for row in step.may}:
+            places.setdefault(name, []).append(kind)
     for name, cls in ALL.items():
         body = "; ".join(f"`{f}` {form}" for f, form in forms_of(cls).items())
-        rows.append(f"| `{name}` | {_cell(' '.join((cls.__doc__ or '').split()))} | {body} | {', '.join(PLACES.get(cls, ()))} |")
+        rows.append(f"| `{name}` | {_cell(' '.join((cls.__doc__ or '').split()))} | {body} | {', '.join(places.get(name, ()))} |")
+    return "\n".join(rows)
+
+
+def released_table(_: str) -> str:
+    """Every script that was ever released."""
+    from ceremony.record.scripts import RELEASED  # noqa: PLC0415
+
+    rows = ["| kind | release | SHA-256 |", "|---|---|---|"]
+    rows += [f"| {release.kind} | {release.number} | `{digest}` |" for digest, release in RELEASED.items()]
+    return "\n".join(rows)
+
+
+def looser_table(_: str) -> str:
+    """Which way each field of charter and policy is looser (`LOOSER`)."""
+    from ceremony.record.in_force import LOOSER  # noqa: PLC0415
+
+    rows: dict[str, list[str]] = {}
+    for name, way in LOOSER.items():
+        rows.setdefault(way, []).append(f"`{name}`")
+    return "| way | fields |\n|---|---|\n" + "\n".join(f"| {way} | {', '.join(names)} |" for way, names in rows.items())
+
+
+def rests_table(_: str) -> str:
+    """What every field of every entry rests on."""
+    from ceremony.record.fields import FIELDS  # noqa: PLC0415
+
+    rows = ["| entry | field | is | to, or whose word |", "|---|---|---|---|"]
+    rows += [f"| `{name}` | `{field}` | {rests.how} | {rests.to} |" for name, each in FIELDS.items() for field, rests in each.items()]
     return "\n".join(rows)
 
 
@@ -162,21 +198,24 @@ def forms_table(_: str) -> str:
     """The named forms that the other tables use."""
     rows = ["| form | what it is | exactly |", "|---|---|---|"]
     for name, form in sorted(named_forms().items()):
-        if isinstance(form, Pattern):
+        if isinstance(form, Asset):
+            written = canonical(form.written(60_000_000)).decode().rstrip()
+            rows.append(f"| {name} | an amount of {form.code} in base units | such as `{written}`, `units` a number |")
+        elif isinstance(form, Pattern):
             rows.append(f"| {name} | {_cell(form.name)} | `{_cell(form.regex)}` |")
         else:
             rows.append(f"| {name} | one of a closed list | {_cell(', '.join(f'`{choice}`' for choice in form))} |")
     return "\n".join(rows)
 
 
-def named_forms() -> dict[str, Pattern | tuple[str, ...]]:
-    """Name -> pattern or choices, of every form in FORMS; two forms of one name must be the same."""
-    found: dict[str, Pattern | tuple[str, ...]] = {}
+def named_forms() -> dict[str, Form]:
+    """Name -> pattern, amount or choices, of every form in FORMS; two forms of one name must be the same."""
+    found: dict[str, Form] = {}
     for module in FORMS:
         for name, value in vars(importlib.import_module(module)).items():
             origin, args = typing.get_origin(value), typing.get_args(value)
-            form: Pattern | tuple[str, ...]
-            if origin is Annotated and isinstance(args[1], Pattern):
+            form: Form
+            if origin is Annotated and isinstance(args[1], Pattern | Asset):
                 form = args[1]
             elif origin is Literal:
                 form = args
@@ -266,7 +305,7 @@ def script_table(kind: str) -> str:
     rows = ["| step | phase | title | who | minutes | controls | ends with |", "|---|---|---|---|---|---|---|"]
     for step in SCRIPTS[kind]:
         ends = "administrator and witness sign" if step.staff_signs else ""
-        ends += "; lost with the vault, then repeated" if step.live else ""
+        ends += "; lost with the vault, then repeated" if step.script.live == "yes" else ""
         controls = ", ".join(step.controls)
         rows.append(
             f"| {step.number} | {step.phase} | {step.title} | {step.who} | {step.minutes} | {controls} | {ends.removeprefix('; ')} |"
@@ -286,10 +325,15 @@ def screen_block(argument: str) -> str:
     return "```text\n" + found[number - 1].removeprefix(f"{title}\n").rstrip() + "\n```"
 
 
-MARKED = re.compile(r"<!-- (entries|forms|fields|tree|script|screen)(?: ([A-Za-z0-9_.:, -]+?))? -->\n(.*?)<!-- end -->", re.DOTALL)
+MARKED = re.compile(
+    r"<!-- (entries|forms|fields|looser|released|rests|tree|script|screen)(?: ([A-Za-z0-9_.:, -]+?))? -->\n(.*?)<!-- end -->", re.DOTALL
+)
 MAKERS: dict[str, Callable[[str], str]] = {
     "entries": entries_table,
     "forms": forms_table,
+    "looser": looser_table,
+    "released": released_table,
+    "rests": rests_table,
     "tree": house_tree,
     "script": script_table,
     "screen": screen_block,

@@ -111,9 +111,9 @@ def unlock(raw, name):
     """The share in a sealed share of 86 bytes; three passphrases at most."""
     memory, passes, lanes = PROFILES[raw[3]]
     for _ in range(3):
-        passphrase = getpass.getpass(f"{name}: passphrase: ").encode()
+        passphrase = b" ".join(getpass.getpass(f"{name}: passphrase: ").encode().split())
         if (derived := argon2id(passphrase, raw[22:38], memory, passes, lanes)) is None:
-            print("No Argon2id here: install `cryptography` 44 or libargon2, or run, with OpenSSL 3.2 or later:")
+            print("No Argon2id: install `cryptography` 44 or libargon2, or run OpenSSL 3.2 (one space between words):")
             print(f"openssl kdf -keylen 44 -kdfopt pass:'THE PASSPHRASE' -kdfopt hexsalt:{raw[22:38].hex()} \\")
             print(f"  -kdfopt iter:{passes} -kdfopt lanes:{lanes} -kdfopt memcost:{memory} ARGON2ID")
             derived = unhex(f"{name}: derived", getpass.getpass("What it says, 88 digits: "), 44)
@@ -194,8 +194,8 @@ class Set:
         return name, self.terms.get(name[0], like), self.identifier, self.head, unhex(name, digits, 32)
 
     def mnemonic(self, text):
-        """The same of a SLIP-39 mnemonic: group 1, member 1 is A1."""
-        numbers = [self.words.index(word) for word in text.lower().split()]
+        """The same of a SLIP-39 mnemonic, four letters of each word or more: group 1, member 1 is A1."""
+        numbers = [[w[: max(4, len(word))] for w in self.words].index(word) for word in text.lower().split()]
         bits = 10 * len(numbers) - 70
         demand(bits >= 128 and bits % 16 <= 8, f"{len(numbers)} words, expected 20 or 33. Type it again.")
         prefix, value = (int("".join(f"{n:010b}" for n in part), 2) for part in (numbers[:4], numbers[4:-3]))

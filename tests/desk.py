@@ -20,6 +20,7 @@ from ceremony.record.charter import SIGNERS, Account, Charter, Hsm, Member, Site
 from ceremony.record.signed import add_signature
 from transfer.authorization import Authorization, Call, Confirmation, Payment
 from transfer.limits import Payee, Policy
+from transfer.valuation import ReferenceValue
 
 CUSTODIANS = tuple(f"{site}{number}" for site in "ABCD" for number in (1, 2, 3))
 STAFF = ("administrator", "cfo", "cto", "witness")
@@ -110,8 +111,8 @@ class Desk:
                 per_transfer=100_000_000,
                 window_days=7,
                 per_window=200_000_000,
-                greatest_fee=100_000,
-                greatest_rate=200_000,
+                fee_cap=100_000,
+                fee_rate_cap=200_000,
                 validity_days=31,
             ),
             **changes,
@@ -131,9 +132,9 @@ class Desk:
                 network="regtest",
                 account="main",
                 payments=(Payment(payee="exchange", destination=PAYEE, amount=25_000_000),),
-                greatest_fee=50_000,
+                fee_cap=50_000,
                 purpose="Exchange float",
-                reference_value="USD 25,000.00 (desk)",
+                reference_value=ReferenceValue(minor_units=2_500_000, currency="USD", time="2025-11-01T00:00:00Z"),
                 requester="cfo",
                 not_before="2026-11-19T09:00:00Z",
                 expires="2026-11-26T09:00:00Z",

@@ -156,7 +156,7 @@ def test_the_commands_of_formats_work_on_a_register(register: Path, number: int,
 
 
 def test_formats_has_commands() -> None:
-    assert len(COMMANDS) == 3
+    assert len(COMMANDS) == 4
 
 
 COMMAND = re.compile(r"(?:^|[` ])ceremony ((?:[a-z-]+ )*[a-z-]+)((?: [A-Z]{2,}| --[a-z-]+(?: [A-Za-z0-9./_-]+)?)*)", re.MULTILINE)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -45,6 +47,10 @@ BREACHES: tuple[tuple[Rule, str, str], ...] = (
     (walls.starts, "transfer/agree.py", "import subprocess"),
     (walls.starts, "ceremony/vault/process.py", "import subprocess\nsubprocess.run('ls', shell=True)"),
     (walls.starts, "ceremony/cast.py", "import os\nos.system('ls')"),
+    (walls.folders, "ceremony/script/room.py", "from pathlib import Path\nPath('new').mkdir()"),
+    (walls.folders, "transfer/gap/bundle.py", "from os import makedirs\nmakedirs('new')"),
+    (walls.shows, "ceremony/cli/cold.py", "import click\nclick.echo('a name')"),
+    (walls.shows, "ceremony/script/room.py", "print('a name')"),
     (walls.marks, "ceremony/script/room.py", "if charter.mark == 'practice':\n    pass"),
     (walls.marks, "ceremony/vault/hsm.py", "relaxed = {'practice': True, 'production': False}[mark]"),
     (walls.marks, "shares/commitment.py", "strict = mark in ('production',)"),
@@ -73,8 +79,17 @@ def test_every_rule_is_broken_once() -> None:
 
 
 def test_the_lists_name_nothing_that_is_gone() -> None:
-    lists = (walls.MAY_SECRETS, walls.MAY_URANDOM, walls.MAY_START, walls.MAY_NAME_MARK, walls.MAY_IMPORT_BY_NAME)
+    lists = (
+        walls.MAY_SECRETS,
+        walls.MAY_URANDOM,
+        walls.MAY_START,
+        walls.MAY_MAKE_FOLDERS,
+        walls.MAY_SHOW,
+        walls.MAY_NAME_MARK,
+        walls.MAY_IMPORT_BY_NAME,
+    )
     assert [file for each in lists for file in each if not (ROOT / file).is_file()] == []
+    assert walls.MAY_START.keys() == {each.file for each in walls.all_imports(ROOT) if each.root == "subprocess"}
     assert [start for start in walls.PROCESSES if len(walls.reached(ROOT, start)[0]) < 2] == []
     unused = {(house, name) for house, names in walls.THIRD.items() for name in names}
     unused -= {(walls.house(walls.module_of(each.file)), each.root) for each in walls.all_imports(ROOT)}
@@ -103,3 +118,22 @@ def test_help_loads_click_and_nothing_else() -> None:
 def _write(path: Path, source: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(source + "\n")
+
+
+def test_each_test_module_has_a_name_of_its_own() -> None:
+    """pytest imports a test module by its name alone: of two with one name it reads one."""
+    names = [file.stem for file in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted(set(names)) == sorted(names)
+
+
+def test_no_control_rests_on_long_proofs_alone() -> None:
+    """What the suite leaves to scripts/prove breaks no control that nothing else breaks."""
+    broken: dict[bool, set[str]] = {True: set(), False: set()}
+    for file in (ROOT / "tests").rglob("test_*.py"):
+        text = file.read_text(encoding="utf-8")
+        for test in (node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)):
+            marks = [ast.unparse(mark) for mark in test.decorator_list]
+            of = {word for mark in marks if mark.startswith("pytest.mark.control(") for word in re.findall(r"[A-Z]{3}-[0-9]{2}", mark)}
+            broken["pytestmark = pytest.mark.long" in text or "pytest.mark.long" in marks] |= of
+    assert broken[True] - broken[False] == set()
+    assert broken[True]

@@ -96,7 +96,7 @@ MAY_START = {
     "ceremony/base/signatures.py": "ssh-keygen",
     "ceremony/demonstration.py": "ssh-keygen and softhsm2-util of a demonstration",
     "ceremony/machine/pdf.py": "pdftoppm and pdftotext, for share cards",
-    "ceremony/script/loop.py": "git, for the commit",
+    "ceremony/script/release.py": "git, for the commit",
     "ceremony/vault/process.py": "the vault's children",
     "transfer/bitcoin/second.py": "the second reader",
 }
@@ -113,6 +113,15 @@ MAY_NAME_MARK = {
     "transfer/nodes/__init__.py": "the name of the practice chain's node",
 }
 MAY_COMPARE_MARK = {"ceremony/base/mark.py", "ceremony/record/report/front.py", "transfer/nodes/__init__.py"}
+MAY_MAKE_FOLDERS = {
+    "ceremony/base/files.py": "make_folder itself, which syncs the folder above",
+    "ceremony/cast.py": "the drawer of somebody in a demonstration",
+}
+MAY_SHOW = {
+    "ceremony/cli/parts.py": "echo, for every command",
+    "ceremony/screen/terminal.py": "the terminal itself, and QR frames of ours",
+    "transfer/bitcoin/second.py": "the second reader, to the process that started it",
+}
 STEPS = "ceremony.script.table"
 MAY_IMPORT_BY_NAME = {"ceremony/cli/__init__.py": "commands", "ceremony/script/table.py": "steps"}
 
@@ -296,6 +305,30 @@ def starts(root: Path) -> list[str]:
     return found
 
 
+def folders(root: Path) -> list[str]:
+    """A folder is made by base/files.make_folder alone: elsewhere nobody would sync the one that holds it."""
+    found = []
+    for path in sources(root):
+        file = str(path.relative_to(root))
+        for node in ast.walk(parsed(path)):
+            name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+            if name in ("mkdir", "makedirs") and file not in MAY_MAKE_FOLDERS:
+                found.append(f"{file}:{getattr(node, 'lineno', '?')} makes a folder; ask base/files.make_folder")
+    return found
+
+
+def shows(root: Path) -> list[str]:
+    """AUD-13: nothing is written to a terminal but by the few functions that let printable ASCII alone through."""
+    found = []
+    for path in sources(root):
+        file = str(path.relative_to(root))
+        for node in ast.walk(parsed(path)):
+            name = ast.unparse(node) if isinstance(node, ast.Attribute | ast.Name) else ""
+            if name in ("print", "click.echo", "click.secho", "sys.stdout.write", "sys.stderr.write") and file not in MAY_SHOW:
+                found.append(f"{file}:{getattr(node, 'lineno', '?')} shows something by {name}; ask cli/parts.echo or the terminal")
+    return found
+
+
 def marks(root: Path) -> list[str]:
     """Nothing asks for the practice mark but base/mark.permits: elsewhere the two words stand in no code, and in no comparison."""
     found = []
@@ -310,4 +343,4 @@ def marks(root: Path) -> list[str]:
     return found
 
 
-RULES = (downwards, by_name, sockets, randomness, third_parties, processes, starts, marks)
+RULES = (downwards, by_name, sockets, randomness, third_parties, processes, starts, folders, shows, marks)

@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import fields
 
-from ceremony.base.amounts import format_btc, grouped
+from ceremony.base.amounts import format_btc, format_rate, grouped
 from ceremony.base.control import control, refuse
 from transfer.authorization import Authorization, Authorized, binds
-from transfer.limits import Policy, check_limits, check_payees
+from transfer.in_force import History, check_payees, in_force
+from transfer.limits import Policy, check_limits
 from transfer.outstanding import Claim, check_conflicts
 from transfer.review import Change, Decoded, Payment, Review
 
@@ -32,20 +33,21 @@ class Agreed:
 
 
 def agree(  # noqa: PLR0913, PLR0917 (what was authorized, two readings, and what the policy's limits need)
-    authorized: Authorized, review: Review, second: Decoded, policy: Policy, claims: Sequence[Claim], now: str
+    authorized: Authorized, review: Review, second: Decoded, history: History, claims: Sequence[Claim], now: str
 ) -> Agreed:
-    """The proof that both readings are equal, and that what they read is what was authorized and what the policy allows at `now`.
+    """The proof that both readings are equal, and that what they read is what was authorized and what the policies allow at `now`.
 
     `claims`: what the register's other transfers hold back. Refuses with AUT-01, AUT-06, AUT-07, BRD-06, TXN-01, TXN-04 or
     TXN-12."""
     same_reading(review, second)
-    authorization = authorized.authorization
+    authorization, policy = authorized.authorization, history.newest
     binds(authorization, {"policy": policy.digest, "mark": policy.mark, "genesis": policy.genesis})  # a policy outlives its charter
-    check_payees(policy, authorization, now)
-    check_limits(policy, authorization, [spent for claim in claims for spent in claim.counts], now)
+    check_payees(history, authorization, now)
+    limits = in_force(history, now)
+    check_limits(limits, authorization, [spent for claim in claims for spent in claim.counts], now)
     check_place(review, authorization)
     check_payment(review, authorization)
-    check_fee(review, authorization, policy)
+    check_fee(review, authorization, limits)
     check_conflicts(review, authorization, claims)
     return Agreed(authorized, review, policy, _TOKEN)
 
@@ -132,17 +134,17 @@ def check_fee(review: Review, authorization: Authorization, policy: Policy) -> N
     outputs: tuple[Payment | Change, ...] = (*review.payments, *review.change, *review.swept)
     paid = sum(output.amount for output in outputs)
     left = sum(coin.amount for coin in review.inputs) - paid
-    cap = min(authorization.greatest_fee, policy.greatest_fee)
+    cap = min(authorization.fee_cap, policy.fee_cap)
     if review.fee != left:
         refuse("TXN-12", "the fee", found=f"{review.fee} sat", expected=f"{left} sat, which the inputs leave over", do=_STOP)
     if review.fee > cap:
         refuse("TXN-12", "the fee is too high", found=format_btc(review.fee), expected=f"at most {format_btc(cap)}", do=_ANEW)
-    if review.rate > policy.greatest_rate:
+    if review.rate > policy.fee_rate_cap:
         refuse(
             "TXN-12",
             "the fee rate is too high",
-            found=f"{review.rate} sat per 1,000 virtual bytes",
-            expected=f"at most {policy.greatest_rate}, the policy's greatest rate",
+            found=format_rate(review.rate),
+            expected=f"at most {format_rate(policy.fee_rate_cap)}, the policy's fee rate cap",
             do=_ANEW,
         )
 

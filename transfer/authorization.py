@@ -1,4 +1,4 @@
-"""What CFO and CTO sign: one transfer, to its payees, back to ourselves or to our new key, once (AUT-01 to AUT-05, AUT-08)."""
+"""What CFO and CTO sign: one transfer, to its payees, to an own change address or to our new key, once (AUT-01 to AUT-05, AUT-08)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Any, Literal, NoReturn, Protocol
 from ceremony.base import signatures
 from ceremony.base.amounts import format_btc, grouped
 from ceremony.base.control import control, refuse
-from ceremony.base.data import Digest, Malformed, Mark, Name, Person, Text, Time, dump, record
+from ceremony.base.data import Btc, Digest, Malformed, Mark, Name, Person, Text, Time, dump, record
 from ceremony.base.lines import sha256
-from ceremony.base.signatures import Namespace, Signature
+from ceremony.base.signatures import Key, Namespace, Signature
+from transfer.valuation import ReferenceValue
 
 OFFICERS = ("cfo", "cto")
 MOST_PAYMENTS = 100
@@ -21,23 +22,23 @@ MOST_REPLACED = 20
 
 @record
 class Payment:
-    """Who is paid, where, and how much (satoshi)."""
+    """Who is paid, where, and how much."""
 
     payee: Name
     destination: Text
-    amount: int
+    amount: Btc
 
 
 @record
 class Authorization:
-    """AUT-01: everything that an authorization binds. Amounts and the greatest fee are integers in base units (satoshi).
+    """AUT-01: everything that an authorization binds.
 
     A `transfer` pays 1 to 100 payees, each once. A `consolidation` pays nobody: coins of the account are gathered at one own
     change address, the smallest first, `coins` of them at most, and nothing leaves but the fee. A `sweep` moves everything that a
     former key holds to the first address of the key in use. Nothing else can be made: Malformed says what is wrong."""
 
     type: Literal["authorization"] = "authorization"
-    version: Literal["1"] = "1"
+    version: Literal["2"] = "2"
     kind: Literal["transfer", "consolidation", "sweep"] = "transfer"
     mark: Mark
     genesis: Digest
@@ -49,7 +50,6 @@ class Authorization:
     chain: Literal["bitcoin"] = "bitcoin"
     network: Literal["main", "test", "regtest"]
     account: Name
-    asset: Literal["BTC"] = "BTC"
     payments: tuple[Payment, ...]
     coins: int | None = None
     """Of a consolidation: how many coins it may gather."""
@@ -59,12 +59,14 @@ class Authorization:
     """Of a sweep: the key in use, by the key record of its newest set."""
     address: Text | None = None
     """Of a sweep: the whole address 0/0 of the same account of the key in use. Everybody re-derives it."""
-    greatest_fee: int
+    fee_cap: Btc
     replaces: tuple[Digest, ...] = ()
     """Transactions that are signed and not settled, and that can never be mined beside this one (BRD-06)."""
+    aware_of: tuple[int, ...] = ()
+    """Voided transfers (numbers of ceremonies) that may have signed a payment to one of these payees: its signers know of them (BRD-06)."""
     purpose: Text
-    reference_value: Text
-    """What the amount was worth when drafted, in words: `USD 6,500,000.00 on 2026-11-20 (desk)`."""
+    reference_value: ReferenceValue
+    """What the amount was worth by `not_before`, which is when it was drafted."""
     requester: Person
     not_before: Time
     expires: Time
@@ -89,6 +91,9 @@ def check_payments(authorization: Authorization) -> None:
     found, what = authorization.payments, f"authorization {authorization.identifier}"
     if len(set(authorization.replaces)) != len(authorization.replaces) or len(authorization.replaces) > MOST_REPLACED:
         raise Malformed(f"{what}: it replaces a transaction twice, or more than {MOST_REPLACED}")
+    if authorization.reference_value.time > authorization.not_before:
+        valued = authorization.reference_value.time
+        raise Malformed(f"{what}: its reference value is of {valued}, expected no later than {authorization.not_before}")
     _check_sweep(authorization, what)
     if authorization.kind == "sweep":
         return
@@ -121,7 +126,7 @@ class Call:
 
     payee: Name
     destination: Text
-    amount: int
+    amount: Btc
     channel: Text
     spoken_with: Text
     time: Time
@@ -133,7 +138,7 @@ class Confirmation:
     requester. One call for each payment, in the order of the authorization."""
 
     type: Literal["confirmation"] = "confirmation"
-    version: Literal["1"] = "1"
+    version: Literal["2"] = "2"
     authorization: Digest
     checker: Person
     calls: tuple[Call, ...]
@@ -161,7 +166,7 @@ def signed_by(  # noqa: PLR0913, PLR0917 (two documents, what signs each, keys, 
     signed: Sequence[Signature],
     confirmation: Confirmation | None,
     confirmed: Sequence[Signature],
-    keys: Mapping[str, str],
+    keys: Mapping[str, Key],
     now: str,
 ) -> Authorized:
     """The proof that CFO and CTO signed these bytes (AUT-02), each payee was asked (AUT-08), and it is valid at `now` (AUT-04).
@@ -216,7 +221,7 @@ def check_head(order: Order, heads: Collection[str], newest: str) -> None:
 
 @control("AUT-02")
 def check_officers(
-    order: Order, signed: Sequence[Signature], keys: Mapping[str, str], namespace: Namespace = "authorization@cold-ceremony"
+    order: Order, signed: Sequence[Signature], keys: Mapping[str, Key], namespace: Namespace = "authorization@cold-ceremony"
 ) -> None:
     """AUT-02: CFO and CTO signed identical bytes with two different keys; the same key twice is one signature."""
     raw = dump(order)
@@ -224,7 +229,7 @@ def check_officers(
     for signature in signed:
         if signature.signer in OFFICERS:
             signatures.verify(signature, raw, keys[signature.signer], namespace)
-            good[signature.signer] = keys[signature.signer]
+            good[signature.signer] = keys[signature.signer].text
     if len(set(good.values())) != len(OFFICERS):
         refuse(
             "AUT-02",
@@ -237,7 +242,7 @@ def check_officers(
 
 @control("AUT-08")
 def check_confirmation(
-    authorization: Authorization, confirmation: Confirmation | None, confirmed: Sequence[Signature], keys: Mapping[str, str]
+    authorization: Authorization, confirmation: Confirmation | None, confirmed: Sequence[Signature], keys: Mapping[str, Key]
 ) -> None:
     """AUT-08: destination and amount of every payment were confirmed out of band, by someone who is not the requester, and that
     person alone signed it. A consolidation and a sweep have no payee, and nobody who could be asked."""

@@ -1,4 +1,4 @@
-"""The policy's schedule: payees and limits, and the checks of an authorization against them (AUT-06, AUT-07). Pure.
+"""The policy's schedule: payees and limits, and the check of an authorization against the limits (AUT-07). Pure.
 
 Amounts are whole satoshi, rates satoshi per 1,000 virtual bytes, times UTC in the form of `ceremony.base.data.Time`."""
 
@@ -10,18 +10,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from ceremony.base.amounts import MOST, format_btc, grouped
+from ceremony.base.amounts import MOST, format_btc
 from ceremony.base.control import control, refuse
-from ceremony.base.data import Digest, Malformed, Mark, Name, Text, Time, dump, record
+from ceremony.base.data import Btc, Digest, Malformed, Mark, Name, Text, Time, dump, record
 from ceremony.base.lines import sha256
-from transfer.authorization import Authorization, Payment
+from ceremony.base.show import shown
+from transfer.authorization import Authorization
 from transfer.bitcoin.address import script_of
 from transfer.lookalike import check_unlike
 
 
 @record
 class Payee:
-    """One payee. `added` is when this destination first stood in a policy: the cool-off counts from it."""
+    """One payee. `added` is the date of the policy that first listed this destination; what counts is when that policy counted (AUT-06)."""
 
     name: Name
     chain: Literal["bitcoin"]
@@ -36,7 +37,7 @@ class Policy:
     """One policy. `previous` is the digest of its predecessor and absent from the first one (number 0)."""
 
     type: Literal["policy"] = "policy"
-    version: Literal["1"] = "1"
+    version: Literal["2"] = "2"
     mark: Mark
     genesis: Digest
     charter: Digest
@@ -45,14 +46,14 @@ class Policy:
     issued: Time
     payees: tuple[Payee, ...]
     cool_off_hours: int
-    per_transfer: int
-    """Satoshi: the greatest sum of one transfer, all its payments together, without the fee."""
+    per_transfer: Btc
+    """The greatest sum of one transfer, all its payments together, without the fee."""
     window_days: int
-    per_window: int
-    """Satoshi: the greatest sum of amounts within any `window_days` days, this transfer included."""
-    greatest_fee: int
-    """Satoshi: the greatest fee of one transfer."""
-    greatest_rate: int
+    per_window: Btc
+    """The greatest sum of amounts within any `window_days` days, this transfer included."""
+    fee_cap: Btc
+    """The highest fee of one transfer."""
+    fee_rate_cap: int
     """Satoshi per 1,000 virtual bytes."""
     validity_days: int
     """The longest life of an authorization."""
@@ -80,8 +81,8 @@ RANGES: dict[str, tuple[int, int]] = {
     "per_transfer": (1, MOST),
     "window_days": (1, 366),
     "per_window": (1, MOST),
-    "greatest_fee": (1, MOST // 1_000),
-    "greatest_rate": (1_000, 10_000_000),
+    "fee_cap": (1, MOST // 1_000),
+    "fee_rate_cap": (1_000, 10_000_000),
     "validity_days": (1, 31),
 }
 """Field -> least and greatest value."""
@@ -92,7 +93,7 @@ def moment(time: str) -> datetime:
     try:
         return datetime.strptime(time, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
     except ValueError:
-        raise Malformed(f"{time[:40]!r} is not a UTC time such as 2026-11-20T09:30:00Z") from None
+        raise Malformed(f"{shown(time)} is not a UTC time such as 2026-11-20T09:30:00Z") from None
 
 
 def written(point: datetime) -> str:
@@ -128,35 +129,6 @@ def check_look_alikes(policy: Policy) -> None:
         seen[payee.destination] = f"that of {payee.name}"
 
 
-@control("AUT-06")
-def check_payees(policy: Policy, authorization: Authorization, now: str) -> None:
-    """AUT-06: each destination is the listed one of the payee that is named, on the same network, and older than the cool-off."""
-    for payment in authorization.payments:
-        _check_payee(policy, authorization, payment, now)
-
-
-def _check_payee(policy: Policy, authorization: Authorization, payment: Payment, now: str) -> None:
-    payee = policy.payee(payment.payee)
-    found = (authorization.chain, authorization.network, payment.destination)
-    if payee is None or (payee.chain, payee.network, payee.destination) != found:
-        refuse(
-            "AUT-06",
-            f"the destination is not the one that the policy lists for {payment.payee}",
-            found=f"{grouped(payment.destination)} ({authorization.chain}, {authorization.network})",
-            expected="a payee of the policy" if payee is None else f"{grouped(payee.destination)} ({payee.chain}, {payee.network})",
-            do="Ask the payee over another channel. A new destination needs a new policy and its cool-off.",
-        )
-    ready = moment(payee.added) + timedelta(hours=policy.cool_off_hours)
-    if moment(now) < ready:
-        refuse(
-            "AUT-06",
-            f"the destination of {payee.name} is still in its cool-off",
-            found=f"added {payee.added}, now {now}",
-            expected=f"{written(ready)} or later ({policy.cool_off_hours} hours after it was added)",
-            do="Wait. Nobody can shorten the cool-off of a destination that is listed already.",
-        )
-
-
 def spent_in_window(policy: Policy, spent: Sequence[Spent], now: str) -> int:
     """Satoshi granted within the window that ends now; what is dated later than now counts as well."""
     start = moment(now) - timedelta(days=policy.window_days)
@@ -170,7 +142,7 @@ def check_limits(policy: Policy, authorization: Authorization, spent: Sequence[S
     life = moment(authorization.expires) - moment(authorization.not_before)
     _most("the sum of the payments", authorization.amount, policy.per_transfer, "per transfer")
     _most(f"the sum of {policy.window_days} days", within + authorization.amount, policy.per_window, f"per {policy.window_days} days")
-    _most("the greatest fee", authorization.greatest_fee, policy.greatest_fee, "fee per transfer")
+    _most("the fee cap", authorization.fee_cap, policy.fee_cap, "fee per transfer")
     for payment in authorization.payments:
         if payment.amount < 1:
             refuse(

@@ -37,7 +37,11 @@ class Claim:
     weight: int = 0
     """Of the signed transaction; 0 before there is one."""
     signed: bool = False
-    """The word SIGN was typed: there may be a signed transaction."""
+    """The word SIGN was typed, or both readers had agreed and it was voided then: there may be a signed transaction."""
+    void: bool = False
+    """The transfer was voided: what was signed in it may have been cut off the record."""
+    unsure: bool = False
+    """It was voided without two people's notes: the record may lack what was agreed and signed in it, and who was to be paid."""
     confirmations: int = 0
     """What its deepest receipt says; 0 without one."""
     replaced_by: str = ""
@@ -93,7 +97,8 @@ def check_replaces(authorization: Authorization, claims: Sequence[Claim]) -> tup
 
     It must name every one that pays one of its payees, and every one that shares a coin with one that it names: of several
     rivals only one can be mined. `claims`: of all other transfers of the register."""
-    named = tuple(claim for claim in claims if claim.txid in authorization.replaces)
+    check_aware(authorization, claims)
+    named = tuple(claim for claim in claims if claim.txid and claim.txid in authorization.replaces)
     waiting = {claim.txid for claim in named if claim.outstanding}
     for txid in authorization.replaces:
         if txid not in waiting:
@@ -111,11 +116,34 @@ def check_replaces(authorization: Authorization, claims: Sequence[Claim]) -> tup
             refuse(
                 "BRD-06",
                 "a signed transfer to the same payee is outstanding" if not shares else "a rival of what it replaces is outstanding",
-                found=f"transfer {claim.number}, {amount}, txid {claim.txid}: it can still be mined",
+                found=f"transfer {claim.number}{_VOID if claim.void else ''}, {amount}, txid {claim.txid}: it can still be mined",
                 expected="its receipt first, or an authorization that names it and so can never be mined beside it",
                 do=f"Wait for it and close it with its receipt, or draft a new one with --replaces {claim.txid}.",
             )
     return named
+
+
+_VOID = " (void after both readers agreed: what was signed may have been cut off the record)"
+
+
+def must_know(authorization: Authorization, claims: Sequence[Claim]) -> tuple[int, ...]:
+    """The voided transfers that an authorization must name as known to its signers: those whose record may lack what was signed, to a
+    payee of it, or to whom is not known."""
+    pays = authorization.payments
+    return tuple(claim.number for claim in claims if claim.unsure and (not claim.payments or claim.pays(pays)))
+
+
+def check_aware(authorization: Authorization, claims: Sequence[Claim]) -> None:
+    """BRD-06: the officers signed that they know of every voided transfer that may have paid one of these payees already."""
+    missing = [number for number in must_know(authorization, claims) if number not in authorization.aware_of]
+    if missing:
+        refuse(
+            "BRD-06",
+            f"authorization {authorization.identifier} does not name a voided transfer",
+            found=f"transfer {missing[0]} was voided without the notes of two people: it may have signed to this payee",
+            expected="an authorization in which both officers sign that they know of it",
+            do=f"Look at the chain for a payment of then. Then draft a new one with --aware-of {missing[0]}.",
+        )
 
 
 def check_conflicts(review: Review, authorization: Authorization, claims: Sequence[Claim]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from ceremony.base.control import refuse
-from ceremony.base.data import Digest, Mark, Person, Text, Time, dump, load, record
+from ceremony.base.data import Btc, Digest, Mark, Person, Text, Time, dump, load, record
 from ceremony.base.files import append_line, read_file
 from ceremony.base.lines import sha256
 from ceremony.base.mark import permits
@@ -18,10 +18,10 @@ LEAST_NODES = 2
 
 @record
 class Output:
-    """One output as the chain has it. Amount in satoshi."""
+    """One output as the chain has it."""
 
     address: Text
-    amount: int
+    amount: Btc
 
 
 @record
@@ -29,7 +29,7 @@ class Sent:
     """One line of the online host's list of broadcasts: before the bytes go out, and when an answer came (BRD-02)."""
 
     type: Literal["broadcast"] = "broadcast"
-    version: Literal["1"] = "1"
+    version: Literal["2"] = "2"
     txid: Digest
     bytes: Digest
     """SHA-256 of the signed transaction, witnesses included: the same for each attempt."""
@@ -59,7 +59,7 @@ class Receipt:
     """The transaction in its block. `broadcaster`: who sent it, and therefore does not count as the second pair of eyes."""
 
     type: Literal["receipt"] = "receipt"
-    version: Literal["1"] = "1"
+    version: Literal["2"] = "2"
     mark: Mark
     genesis: Digest
     ceremony: int
@@ -67,8 +67,8 @@ class Receipt:
     txid: Digest
     nodes: tuple[Text, ...]
     """Which nodes showed it, each with this block at this height (BRD-03)."""
-    block: Digest
-    height: int
+    block_hash: Digest
+    block_height: int
     confirmations: int
     outputs: tuple[Output, ...]
     broadcaster: Person

@@ -1,13 +1,13 @@
 """What a reader finds in a signing request. Two readers find it on their own and are compared field by field (TXN-01).
 
-Amounts and fees are in base units; `path` is "branch/index" below the account (BIP-44)."""
+`path` is "branch/index" below the account (BIP-44)."""
 
 from __future__ import annotations
 
 from dataclasses import fields
 from typing import Annotated, Literal
 
-from ceremony.base.data import Digest, Name, Pattern, Text, record
+from ceremony.base.data import Btc, Digest, Name, Pattern, Text, record
 from transfer.request import Network
 
 AddressPath = Annotated[str, Pattern(r"[01]/(0|[1-9][0-9]{0,9})", "branch and index such as 0/5")]
@@ -19,7 +19,7 @@ class Input:
 
     txid: Digest
     vout: int
-    amount: int
+    amount: Btc
     path: AddressPath
     address: Text
 
@@ -30,7 +30,7 @@ class Payment:
 
     index: int
     address: Text
-    amount: int
+    amount: Btc
     script: bytes
 
 
@@ -40,7 +40,7 @@ class Change:
 
     index: int
     address: Text
-    amount: int
+    amount: Btc
     script: bytes
     path: AddressPath
 
@@ -65,7 +65,7 @@ class Decoded:
     change: tuple[Change, ...]
     swept: tuple[Change, ...] = ()
     """Of a sweep: its one output, re-derived from the account of the key in use. It is no change: it is of another key."""
-    fee: int
+    fee: Btc
     weight: int
     rate: int
 

@@ -8,7 +8,7 @@ from typing import Literal
 from ceremony.base import signatures
 from ceremony.base.control import refuse
 from ceremony.base.data import Digest, Mark, Name, Person, Text, Time, dump, record
-from ceremony.base.signatures import Signature
+from ceremony.base.signatures import Key, Signature
 from transfer.authorization import OFFICERS, Authorization
 
 
@@ -17,7 +17,7 @@ class Revocation:
     """Which authorization is taken back, by whom and why."""
 
     type: Literal["revocation"] = "revocation"
-    version: Literal["1"] = "1"
+    version: Literal["2"] = "2"
     mark: Mark
     genesis: Digest
     authorization: Digest
@@ -27,7 +27,7 @@ class Revocation:
     time: Time
 
 
-def check_revocation(revocation: Revocation, signed: Sequence[Signature], keys: Mapping[str, str]) -> Signature:
+def check_revocation(revocation: Revocation, signed: Sequence[Signature], keys: Mapping[str, Key]) -> Signature:
     """The signature of the officer whom the revocation names; AUT-03 if it is not there, or is somebody else's.
 
     `keys`: person -> public key, from the charter."""

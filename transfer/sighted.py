@@ -119,7 +119,7 @@ def outputs_of(checked: Checked) -> tuple[Output, ...]:
 
 def compare(receipt: Receipt, shown: Receipt) -> None:
     """BRD-03: an earlier receipt and what this node shows now are of the same transaction in the same block; confirmations may grow."""
-    names = ("mark", "genesis", "ceremony", "authorization", "txid", "block", "height", "outputs", "broadcaster")
+    names = ("mark", "genesis", "ceremony", "authorization", "txid", "block_hash", "block_height", "outputs", "broadcaster")
     for name in names:
         found, expected = getattr(receipt, name), getattr(shown, name)
         if found != expected:

@@ -42,9 +42,9 @@ SECTIONS: dict[str, str] = {
 
 _SET = {
     "SET-01": Control(
-        "A ceremony follows one script; its first entry names the script's SHA-256, the version of the tool and its commit",
-        ("opened",),
-        "the script is a table in the code and is named by its digest; nobody signs it beforehand",
+        "A ceremony follows one script, a listed file whose SHA-256 is in its first entry, under the first signatures that it asks for; "
+        "each verifier knows released scripts from a list of its own",
+        ("opened", "resumed", "file"),
     ),
     "SET-02": Control(
         "The tool's image is hashed by the witness on a second machine, as the charter has it; what the tool says of itself proves nothing",
@@ -71,6 +71,12 @@ _SET = {
         "Known-answer tests of every building block run at each start, in each process that computes with it; any failure stops the tool",
         ("self-tests", "custodian-token"),
         "a failure at the start of a command, before a ceremony is begun, is told and not recorded",
+    ),
+    "SET-10": Control(
+        "For people who are lost others sign by a form: for one of CFO, CTO and witness the two others and a quorum of custodians, for "
+        "two the third and the thresholds of all sites, for anybody else both officers and the witness",
+        ("opened", "resumed"),
+        "the status does not say which losses of people the desk survives",
     ),
 }
 
@@ -138,9 +144,10 @@ _STO = {
     ),
     "STO-07": Control(
         "A charter that grants or revokes is signed as its predecessor demands, never by its subject alone; it is entered and signed by"
-        " somebody else than its subject; for a custodian who is replaced both officers decide within 14 days: reshare, or a new key?",
-        ("amended", "proposed", "granted", "revoked"),
-        "a lost witness can be replaced by nobody",
+        " somebody else than its subject; for a custodian who is replaced both officers decide within 14 days: reshare, or a new key? A key"
+        " that its owner or an officer suspends by one signature signs nothing, until others lift that or the charter has another key",
+        ("amended", "proposed", "granted", "revoked", "opened", "resumed"),
+        "a lost witness can be replaced by nobody; vault and online host do not see that a key is suspended",
     ),
     "STO-08": Control(
         "Fewer sites than the threshold lie in one jurisdiction; which jurisdictions could freeze the funds is said",
@@ -157,11 +164,16 @@ _STO = {
         ("alone", "proven", "healthy", "unhealthy"),
         "at its custodian's own site it stays locked as it was: only the register gives sealing numbers",
     ),
+    "STO-11": Control(
+        "The tool, the recovery script and the printed listing make the same bytes of what a custodian types as their passphrase",
+        ("sealing", "unlocked"),
+        "there is nothing to refuse: one rule with its vectors stands in docs/formats.md, and a test holds all three to it",
+    ),
 }
 
 _AUT = {
     "AUT-01": Control(
-        "An authorization names register, charter, policy, account, payee, address, amount, greatest fee, purpose and validity;"
+        "An authorization names register, charter, policy, account, payee, address, amount, fee cap, purpose and validity;"
         " an order about shares names register, charter, set, whose shares, reason and validity",
         ("authorized", "ordered"),
     ),
@@ -174,15 +186,24 @@ _AUT = {
         ("authorized", "ordered", "signature"),
     ),
     "AUT-05": Control("An authorization, and an order about shares, is used once", ("authorized", "ordered")),
-    "AUT-06": Control("The destination is the listed one of its payee, and older than the cool-off", ("authorized",)),
-    "AUT-07": Control("Amount, sum of the window, fee and validity are within the signed policy; nobody can override it", ("authorized",)),
+    "AUT-06": Control(
+        "The destination is the listed one of its payee, and older than the cool-off in force since the later of the signed end of the"
+        " ceremony that took it in and its policy's date; what comes in is not dated after that ceremony",
+        ("authorized", "signature"),
+    ),
+    "AUT-07": Control(
+        "Amount, sum of the window, fee and validity are within the signed policy; what a later policy loosens counts when the cool-off in"
+        " force is over, what it tightens at once; nobody can override it",
+        ("authorized",),
+    ),
     "AUT-08": Control(
         "Somebody who did not ask for the transfer has confirmed address and amount with the payee over another channel",
         ("authorized", "signature"),
     ),
     "AUT-09": Control("A request that does not carry every signature that it must is never shown to an approver as if it did"),
     "AUT-10": Control(
-        "What is granted is reserved in the same step, under the register's lock, and on disk before it is answered",
+        "What is granted is reserved in the same step, under the register's lock, and on disk before it is answered; nothing follows a "
+        "write that failed",
         ("authorized",),
     ),
 }
@@ -198,9 +219,17 @@ _ASM = {
         excepted=True,
     ),
     "ASM-04": Control(
-        "Times never go backwards; two people's watches agree with the machine within two minutes", (EVERY, "watch", "clock")
+        "Times never go backwards; two people's watches agree with the machine within two minutes; no amendment is dated before a receipt"
+        " that people signed",
+        (EVERY, "watch", "clock"),
     ),
     "ASM-05": Control("At roll-call two people read number and head of the last ceremony from their own closing slips", ("slip-read",)),
+    "ASM-06": Control(
+        "A signature by a security key says that it was touched, and that it verified by whom where the charter asks; without it, it is "
+        "refused at enrolment, at signing and by both verifiers, and no second program overrules that",
+        ("file", "signature"),
+        "what a security key states is its maker's word: no attestation is asked for",
+    ),
 }
 
 _AIR = {
@@ -293,7 +322,11 @@ _TXN = {
 
 _SIG = {
     "SIG-01": Control("The HSM signs exactly 32 bytes, a digest that the HSM process computed itself", ("hsm-signed",)),
-    "SIG-02": Control("Everyone who must has approved this very request before the first share is opened", ("signature", "armed")),
+    "SIG-02": Control(
+        "Everyone who must has approved this very request before the first share is opened; officers and witness before the vault is "
+        "first armed",
+        ("signature", "armed"),
+    ),
     "SIG-03": Control(
         "Every signature of the HSM is verified by another library under the recorded key before it leaves", ("hsm-signed", "checked")
     ),
@@ -330,8 +363,8 @@ _BRD = {
     "BRD-05": Control("A transfer is closed by its receipt, or by an exception", ("sighting", "excepted", "closed"), excepted=True),
     "BRD-06": Control(
         "From the word SIGN on a ceremony cannot be void; until the chain settles it, amount and coins stay reserved, and another payment "
-        "to its payees must conflict with it",
-        ("signing", "agreed", "settled"),
+        "to its payees must conflict with it. One that was voided after both readers agreed stays such a claim",
+        ("signing", "agreed", "settled", "resumed"),
     ),
 }
 
@@ -364,14 +397,14 @@ _AUD = {
         "Any edited, dropped, moved, added, repeated or torn line, and any changed file, is refused by stock tools too", (EVERY,)
     ),
     "AUD-02": Control(
-        "Checkpoints are signed by administrator and witness at each phase's end, and over everything before a ceremony is void; by"
-        " everyone at opening and adjournment",
+        "Checkpoints are signed by administrator and witness at each phase's end, by everyone at opening and adjournment; a ceremony has "
+        "ended when those whom its script names have signed that",
         ("signature",),
     ),
     "AUD-03": Control("A ceremony continues the head of the one before it; a fork is refused", ("opened",)),
     "AUD-04": Control(
         "A verifier of stock tools alone, quick enough for 100,000 entries",
-        instead="scripts/verify-transcript.sh; a script and no function",
+        instead="scripts/verify-transcript.sh, facts.jq and comparisons.jq; scripts and no function",
     ),
     "AUD-05": Control("Every file of the register is listed with its SHA-256, and nothing else lies there", ("file",)),
     "AUD-06": Control(
@@ -380,13 +413,31 @@ _AUD = {
     ),
     "AUD-07": Control("Retention is stated, and a second write-once copy is receipted", instead="keep copies by your own rules"),
     "AUD-08": Control(
-        "Ceremonies are numbered without a gap, one is open at most, and a void one stays visible; what opens, makes or destroys shares,"
-        " uses the key or changes what counts stands only in a ceremony whose kind has a step for it",
+        "Ceremonies are numbered without a gap, one is open at most, and a void one stays visible; nothing stands behind a signed end",
         ("opened", "closed"),
     ),
     "AUD-09": Control("Genesis and head come from outside the folder; without both, no verifier says VERIFIED"),
     "AUD-10": Control(
-        "A register older than a closing slip, an authorization or a card is refused as rolled back", ("authorized", "slip-read")
+        "A register older than a closing slip, somebody's note, an authorization or a card is refused as rolled back",
+        ("authorized", "slip-read", "resumed"),
+    ),
+    "AUD-11": Control(
+        "Each run of the tool has a key, is signed at once by those whom its script names, and signs its newest line; lines that no signed "
+        "run covers are no entries. Each entry of a person lies under a later signature of theirs, or it is told that they left",
+        ("opened", "resumed", "signature", "left"),
+    ),
+    "AUD-12": Control(
+        "Every entry stands in a step whose script allows it, by whom it allows, and what a step must have is there", ("step",)
+    ),
+    "AUD-13": Control(
+        "What comes from a file, a name, a node or a library reaches a terminal, a page or paper as printable ASCII, quoted, cut at 200 "
+        "characters",
+        instead="base/show.py, which refuses nothing; tests/record/test_shown.py sends hostile texts through every field that is shown",
+    ),
+    "AUD-14": Control(
+        "Every field of every entry is bound, computed, told or free; a bound one that is changed and signed anew is refused by both "
+        "verifiers",
+        instead="record/fields.py, the rules and the comparisons of both verifiers; no function of its own",
     ),
 }
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NoReturn, TypeVar
 
+from ceremony.base.show import line
+
 F = TypeVar("F", bound=Callable[..., object])
 
 HELD: dict[str, str] = {}
@@ -15,9 +17,11 @@ HELD: dict[str, str] = {}
 
 
 class Refused(Exception):
-    """A control refuses (exit code 1). The message starts with its identifier and says found, expected, and what to do."""
+    """A control refuses (exit code 1). The message starts with its identifier and says found, expected, and what to do, each in one line
+    of printable ASCII."""
 
     def __init__(self, identifier: str, what: str, *, found: str, expected: str, do: str) -> None:
+        what, found, expected, do = map(line, (what, found, expected, do))
         super().__init__(f"{identifier} {what}\n  found     {found}\n  expected  {expected}\n  do        {do}")
         self.identifier = identifier
         self.what = what

@@ -16,14 +16,32 @@ from datetime import datetime
 from functools import cache
 from typing import Annotated, Any, Literal, TypeVar, dataclass_transform, get_args, get_origin, get_type_hints
 
+from ceremony.base.show import line, shown
+
 T = TypeVar("T")
+_UNIONS = (types.UnionType, typing.Union)
 
 MAX_FILE = 16_000_000
 """Bytes: the largest document that is read at all."""
 
 
 class Malformed(ValueError):
-    """Something read from outside does not have its form (exit code 2)."""
+    """Something read from outside does not have its form (exit code 2). Its message is one line of printable ASCII."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(line(what))
+
+
+class OtherForm(Malformed):
+    """What another release wrote, whose form this one does not read (exit code 3): nothing is said of whether it is whole."""
+
+    def __init__(self, where: str, form: str) -> None:
+        super().__init__(f"{where}: written by form {form}; this release reads form {FORM}. Use the release that wrote it.")
+        self.form = form
+
+
+FORM = "2"
+"""The form of every document and entry since this release; a later one adds a form, and never a field to this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +54,24 @@ class Pattern:
     date: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A number of base units of this asset: an integer in memory, an object that says both in every file, so that no amount is ever
+    read as one of another asset."""
+
+    code: str
+
+    @property
+    def name(self) -> str:
+        """What a person is told."""
+        return f'an amount of {self.code} such as {{"asset":"{self.code}","units":"1"}}'
+
+    def written(self, units: int) -> dict[str, str]:
+        """Its one form in a file."""
+        return {"asset": self.code, "units": str(units)}
+
+
+Btc = Annotated[int, Asset("BTC")]
 Text = Annotated[str, Pattern(r"[ -~]{1,2000}", "printable ASCII, 1 to 2,000 characters")]
 Free = Annotated[str, Pattern(r"[ -~]{0,2000}", "printable ASCII, at most 2,000 characters")]
 Name = Annotated[str, Pattern(r"[a-z0-9][a-z0-9-]{0,40}", "lower-case letters, digits and hyphens")]
@@ -51,7 +87,13 @@ Time = Annotated[
 ]
 Position = Annotated[str, Pattern(r"[A-I][1-9]", "a position such as A1")]
 Person = Annotated[str, Pattern(r"[A-I][1-9]|cfo|cto|administrator|witness", "a position such as A1, or cfo, cto, administrator, witness")]
-PublicKey = Annotated[str, Pattern(r"(sk-)?(ssh|ecdsa)-[a-z0-9@.-]+ [A-Za-z0-9+/]+={0,2}", "an OpenSSH public key without its comment")]
+PublicKey = Annotated[
+    str,
+    Pattern(
+        r"(ssh-ed25519|ecdsa-sha2-nistp256|sk-(ssh-ed25519|ecdsa-sha2-nistp256)@openssh\.com) [A-Za-z0-9+/]+={0,2}",
+        "an OpenSSH public key without its comment: Ed25519 or ECDSA on P-256, of a file or (sk-) of a security key",
+    ),
+]
 Mark = Literal["practice", "production"]
 
 
@@ -106,6 +148,17 @@ def _frozen(self: Any, name: str, *_: object) -> None:
 
 
 @cache
+def amounts_of(cls: Any) -> Mapping[str, Asset]:
+    """Field -> asset, of each field that is an amount."""
+    found = {}
+    for name, hint in _hints(cls).items():
+        kind = get_args(hint)[0] if get_origin(hint) in _UNIONS else hint
+        if get_origin(kind) is Annotated and isinstance(get_args(kind)[1], Asset):
+            found[name] = get_args(kind)[1]
+    return found
+
+
+@cache
 def _fields(cls: Any) -> dict[str, Field[Any]]:
     return {f.name: f for f in fields(cls)}
 
@@ -136,8 +189,11 @@ def load(cls: type[T], raw: bytes, what: str = "document") -> T:
 
 def encode(value: Any) -> Any:
     """Plain JSON values (strings, lists, objects) for a record; integers become decimal strings, bytes hexadecimal."""
+    if type(value) is str:  # most of what there is
+        return value
     if is_dataclass(value):
-        return {name: encode(getattr(value, name)) for name in _fields(value.__class__) if getattr(value, name) is not None}
+        amounts, said = amounts_of(value.__class__), ((name, getattr(value, name)) for name in _fields(value.__class__))
+        return {name: amounts[name].written(item) if name in amounts else encode(item) for name, item in said if item is not None}
     if isinstance(value, Mapping):
         return {str(key): encode(item) for key, item in value.items()}
     if isinstance(value, tuple | list):
@@ -150,15 +206,15 @@ def encode(value: Any) -> Any:
 
 
 def decode(kind: Any, value: Any, where: str) -> Any:
-    """`value` (plain JSON) as `kind`: a record, a tuple, a mapping, a pattern, a literal, int or bytes."""
-    if is_dataclass(kind):
-        return _decode_record(kind, value, where)
+    """`value` (plain JSON) as `kind`: a record, a tuple, a mapping, a pattern, an amount, a literal, int or bytes."""
     origin, args = get_origin(kind), get_args(kind)
+    if origin is None and is_dataclass(kind):
+        return _decode_record(kind, value, where)
     if origin is Annotated:
-        return _matching(args[1], _string(value, where), where)
+        return _units(args[1], value, where) if isinstance(args[1], Asset) else _matching(args[1], _string(value, where), where)
     if origin is Literal:
         return _one_of(args, _string(value, where), where)
-    if origin is types.UnionType or origin is typing.Union:
+    if origin in _UNIONS:
         return decode(args[0], value, where)
     if origin is tuple:
         if not isinstance(value, list):
@@ -185,13 +241,22 @@ def _decode_record(cls: Any, value: Any, where: str) -> Any:
         raise Malformed(f"{where}: expected an object")
     hints = _hints(cls)
     known = _fields(cls)
+    if "version" in known:
+        check_form(value, where)
     for key in value:
         if key not in known:
-            raise Malformed(f"{where}: unknown field {key!r}; known are {', '.join(sorted(known))}")
+            raise Malformed(f"{where}: unknown field {shown(key)}; known are {', '.join(sorted(known))}")
     for name, f in known.items():
         if name not in value and f.default is MISSING:
-            raise Malformed(f"{where}: the field {name!r} is missing")
+            raise Malformed(f"{where}: the field {shown(name)} is missing")
     return cls(**{name: decode(hints[name], item, f"{where}.{name}") for name, item in value.items()})
+
+
+def check_form(tree: Mapping[str, Any], where: str) -> None:
+    """OtherForm if a document or an entry says that it has another form; read before anything else of it."""
+    form = tree.get("version")
+    if isinstance(form, str) and form != FORM and re.fullmatch(r"[0-9]{1,4}", form):
+        raise OtherForm(where, form)
 
 
 def _string(value: Any, where: str) -> str:
@@ -202,8 +267,14 @@ def _string(value: Any, where: str) -> str:
 
 def _matching(pattern: Pattern, text: str, where: str) -> str:
     if not re.fullmatch(pattern.regex, text) or not _in_calendar(pattern.date, text):
-        raise Malformed(f"{where}: found {text[:80]!r}, expected {pattern.name}")
+        raise Malformed(f"{where}: found {shown(text)}, expected {pattern.name}")
     return text
+
+
+def _units(asset: Asset, value: Any, where: str) -> int:
+    if not isinstance(value, dict) or value.keys() != {"asset", "units"} or value["asset"] != asset.code:
+        raise Malformed(f"{where}: found {shown(canonical(value).decode().rstrip())}, expected {asset.name}")
+    return _integer(_string(value["units"], f"{where}.units"), f"{where}.units")
 
 
 def _in_calendar(form: str, text: str) -> bool:
@@ -216,13 +287,13 @@ def _in_calendar(form: str, text: str) -> bool:
 
 def _one_of(choices: tuple[Any, ...], text: str, where: str) -> str:
     if text not in choices:
-        raise Malformed(f"{where}: found {text[:80]!r}, expected {' or '.join(choices)}")
+        raise Malformed(f"{where}: found {shown(text)}, expected {' or '.join(choices)}")
     return text
 
 
 def _integer(text: str, where: str) -> int:
     if not re.fullmatch(r"0|[1-9][0-9]{0,29}", text):
-        raise Malformed(f"{where}: found {text[:40]!r}, expected a whole number in digits")
+        raise Malformed(f"{where}: found {shown(text)}, expected a whole number in digits")
     return int(text)
 
 

@@ -27,6 +27,14 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def make_folder(folder: Path, *, parents: bool = False, exist_ok: bool = False) -> None:
+    """Create a folder and make its name last in the one that holds it. The flags are those of `Path.mkdir`."""
+    if parents and not folder.parent.exists():
+        make_folder(folder.parent, parents=True, exist_ok=True)
+    folder.mkdir(exist_ok=exist_ok)
+    sync_folder(folder.parent)
+
+
 def write_new(path: Path, raw: bytes, mode: int = 0o644) -> None:
     """Create `path` with exactly these bytes, synced; FileExistsError if it is there already."""
     partial = path.with_name(PARTIAL + path.name)
@@ -60,9 +68,8 @@ def _appear(partial: Path, path: Path) -> None:
         partial.rename(path)
 
 
-def append_line(path: Path, raw: bytes) -> None:
-    """Add one whole line to `path` and sync it; a failed write leaves at most a torn tail, never half an entry taken as whole."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+def _write_out(descriptor: int, raw: bytes) -> None:
+    """Write all of `raw`, sync it, and close the descriptor, also after a failure."""
     try:
         view = memoryview(raw)
         while view:
@@ -70,6 +77,33 @@ def append_line(path: Path, raw: bytes) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def write_over(path: Path, raw: bytes) -> None:
+    """Put `raw` in the place of what `path` holds, in one step: written beside it, synced, renamed, and the folder synced."""
+    partial = path.with_name(PARTIAL + path.name)
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o644)
+    _write_out(descriptor, raw)
+    partial.replace(path)
+    sync_folder(path.parent)
+
+
+def cut_file(path: Path, size: int) -> None:
+    """Cut a file down to its first `size` bytes, synced."""
+    with path.open("r+b") as file:
+        file.truncate(size)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def append_line(path: Path, raw: bytes) -> None:
+    """Add one whole line to `path` and sync it, with its name if it is a new file; a failed write leaves at most a torn tail, never
+    half an entry taken as whole."""
+    new = not path.exists()
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+    _write_out(descriptor, raw)
+    if new:
+        sync_folder(path.parent)
 
 
 def read_file(path: Path, limit: int = MAX_FILE) -> bytes:

@@ -49,7 +49,12 @@ class Line:
     @property
     def digest(self) -> str:
         """SHA-256 of the line: the `prev` of the next one, and the head while it is the last."""
-        return sha256(self.raw)
+        return _digest(self)
+
+
+@lru_cache(KEPT)
+def _digest(line: Line) -> str:
+    return sha256(line.raw)
 
 
 @lru_cache(KEPT)
@@ -74,14 +79,25 @@ def parse_line(raw: bytes, where: str) -> Line:
     return line
 
 
+def split(raw: bytes) -> tuple[list[bytes], bytes]:
+    """The whole lines of a transcript, without their newlines, and the torn tail: the bytes after the last newline.
+
+    Where the power failed, a file system may leave zero bytes in place of what was written last, the newline before or behind them:
+    a last line that holds any is torn as well. No canonical line does."""
+    *whole, torn = raw.split(b"\n")
+    if whole and not torn and b"\0" in whole[-1]:
+        torn = whole.pop() + b"\n"
+    return whole, torn
+
+
 @control("AUD-01")
 def parse_chain(raw: bytes, prev: str, where: str, time: str = "") -> tuple[tuple[Line, ...], bytes]:
-    """All whole entries of a transcript that continues from `prev`, and the torn tail (bytes after the last newline).
+    """All whole entries of a transcript that continues from `prev`, and the torn tail.
 
     `time`: of the entry before the first, if there is one.
 
     AUD-01: refuses a broken chain, a gap in the numbers, and a time that goes backwards."""
-    *whole, torn = raw.split(b"\n")
+    whole, torn = split(raw)
     lines: list[Line] = []
     for number, text in enumerate(whole, start=1):
         line = parse_line(text + b"\n", f"{where}, line {number}")

@@ -9,8 +9,9 @@ import binascii
 import os
 import subprocess
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NoReturn
 
 from ceremony.base import sshsig
 from ceremony.base.control import control, refuse
@@ -32,6 +33,9 @@ Namespace = Literal[
     "share-order@cold-ceremony",
     "custody@cold-ceremony",
     "health@cold-ceremony",
+    "end@cold-ceremony",
+    "loss@cold-ceremony",
+    "suspension@cold-ceremony",
 ]
 Blob = Annotated[str, Pattern(r"U1NIU0lH[A-Za-z0-9+/]{40,2000}={0,2}", "an SSH signature in base64")]
 
@@ -46,6 +50,21 @@ class Signature:
     signer: Person
     namespace: Namespace
     blob: Blob
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """The key that a charter lists for one person, with what it asks of each signature by it. The charter makes it, so that nobody who
+    verifies can forget to ask."""
+
+    text: PublicKey
+    verification: bool = False
+    """The security key must have verified who touched it, by a PIN or a finger."""
+
+    @property
+    def hardware(self) -> bool:
+        """Whether a security key holds it."""
+        return self.text.startswith("sk-")
 
 
 def armour(blob: str) -> str:
@@ -116,11 +135,11 @@ def _string(raw: bytes) -> tuple[bytes, bytes]:
 
 
 @control("AUT-03")
-def verify(signature: Signature, raw: bytes, key: PublicKey, namespace: Namespace, *, fresh: bool = False) -> None:
+def verify(signature: Signature, raw: bytes, key: Key, namespace: Namespace, *, fresh: bool = False) -> None:
     """AUT-03: a signature of another namespace, person or document is refused; the signers file has one line, no wildcard.
 
-    Checked in this process (base/sshsig.py), since a register holds thousands. What is not understood there, or does not verify, is
-    ssh-keygen's to decide, which also says what is wrong. `fresh`: made just now; ssh-keygen must verify it, too."""
+    Checked in this process (base/sshsig.py), since a register holds thousands. `fresh`: made just now; ssh-keygen must verify it as
+    well, and never instead."""
     if signature.namespace != namespace:
         refuse("AUT-03", f"signature of {signature.signer}", found=signature.namespace, expected=namespace, do="Sign this document itself.")
     try:
@@ -129,22 +148,54 @@ def verify(signature: Signature, raw: bytes, key: PublicKey, namespace: Namespac
         canonical_blob = False
     if not canonical_blob:
         raise Malformed(f"signature of {signature.signer}: not base64 in its one spelling")
-    if not fresh and sshsig.verifies(signature.blob, raw, key, namespace):
+    if not sshsig.verifies(signature.blob, raw, key.text, namespace, flags=0):
+        _refuse(signature, namespace, "one that does not verify")
+    _somebody_was_there(signature, raw, key, namespace)
+    if fresh:
+        _ssh_keygen_agrees(signature, raw, key, namespace)
+
+
+@control("ASM-06")
+def _somebody_was_there(signature: Signature, raw: bytes, key: Key, namespace: Namespace) -> None:
+    """ASM-06: a security key says in what it signs whether it was touched, and whether it verified by whom. A touch is asked of each
+    signature by one; verification of those for whom the charter asks it, which a key file can never state."""
+    if not key.hardware and not key.verification:
         return
+    touched = sshsig.verifies(signature.blob, raw, key.text, namespace)
+    verified = key.hardware and sshsig.verifies(signature.blob, raw, key.text, namespace, sshsig.PRESENT | sshsig.VERIFIED)
+    if touched and (verified or not key.verification):
+        return
+    wanted = "a touch, and who touched it verified by a PIN or a finger" if key.verification else "a touch"
+    refuse(
+        "ASM-06",
+        f"signature of {signature.signer}: their security key does not say that {'it verified them' if touched else 'anybody was there'}",
+        found="a touch alone" if touched and key.hardware else "a key file" if touched else "no touch",
+        expected=f"{wanted}, stated in the signature itself",
+        do="Enrol a key that asks for it: ssh-keygen -t ed25519-sk"
+        + (" -O verify-required" if key.verification else " without -O no-touch-required")
+        + ". Then sign again.",
+    )
+
+
+def _ssh_keygen_agrees(signature: Signature, raw: bytes, key: Key, namespace: Namespace) -> None:
     with tempfile.TemporaryDirectory(prefix="cold-ceremony-") as folder:
         signers, armoured = Path(folder, "signers"), Path(folder, "signature")
-        signers.write_text(f'{signature.signer} namespaces="{namespace}" {key}\n')
+        signers.write_text(f'{signature.signer} namespaces="{namespace}" {key.text}\n')
         armoured.write_text(armour(signature.blob))
         command = ["ssh-keygen", "-Y", "verify", "-f", str(signers), "-I", signature.signer, "-n", namespace, "-s", str(armoured)]
         done = subprocess.run(command, input=raw, capture_output=True, check=False)
     if done.returncode != 0:
-        refuse(
-            "AUT-03",
-            f"signature of {signature.signer}",
-            found=_last(done.stderr + done.stdout),
-            expected=f"a signature ({namespace}) over these bytes by the key that the charter lists for {signature.signer}",
-            do="Let the right person sign the right document with the key of the charter.",
-        )
+        _refuse(signature, namespace, _last(done.stderr + done.stdout))
+
+
+def _refuse(signature: Signature, namespace: Namespace, found: str) -> NoReturn:
+    refuse(
+        "AUT-03",
+        f"signature of {signature.signer}",
+        found=found,
+        expected=f"a signature ({namespace}) over these bytes by the key that the charter lists for {signature.signer}",
+        do="Let the right person sign the right document with the key of the charter.",
+    )
 
 
 def public_key_of(path: Path) -> str:

@@ -9,6 +9,7 @@ import difflib
 from collections.abc import Sequence
 
 from ceremony.base.data import Malformed
+from ceremony.base.show import shown
 
 _TWO = """
 aardvark absurd accrue acme adrift adult afflict ahead aimless Algol allow alone ammo ancient apple artist assume Athens atlas Aztec
@@ -89,8 +90,8 @@ def _value(word: str, place: int) -> int:
     if text in _VALUES[1 - place % 2]:
         expected = _SYLLABLES[place % 2]
         raise Malformed(
-            f"word {place + 1}: {text!r}, but a word of {expected} syllables belongs here; one was left out, said twice or swapped"
+            f"word {place + 1}: {shown(text)}, but a word of {expected} syllables belongs here; one was left out, said twice or swapped"
         )
     close = difflib.get_close_matches(text[:20], _VALUES[place % 2], n=1)
-    hint = f"; did you hear {close[0]!r}?" if close else ""
-    raise Malformed(f"word {place + 1}: {text[:20]!r} is not a PGP word{hint}")
+    hint = f"; did you hear {shown(close[0])}?" if close else ""
+    raise Malformed(f"word {place + 1}: {shown(text)} is not a PGP word{hint}")

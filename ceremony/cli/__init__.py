@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import io
 import sys
-import textwrap
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
@@ -12,7 +12,9 @@ from typing import NoReturn
 import click
 
 from ceremony.base.control import Refused, Undecided
-from ceremony.base.data import Malformed
+from ceremony.base.data import Malformed, OtherForm
+from ceremony.base.show import line, of_system, rows
+from ceremony.cli.parts import echo
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "charter": ("ceremony.cli.amending:charter", "Enrol people; make, sign, check, explain and amend the charter."),
@@ -34,6 +36,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "amend": ("ceremony.cli.cold:amend", "Cold host: take a later charter or policy into the register."),
     "resume": ("ceremony.cli.cold:resume", "Cold host: go on with the ceremony that was interrupted."),
     "void": ("ceremony.cli.cold:void", "Cold host: end an interrupted ceremony that signed nothing."),
+    "loss": ("ceremony.cli.loss:loss", "People who are lost, or a damaged record: the form by which a ceremony goes on."),
+    "suspend": ("ceremony.cli.suspend:suspend", "A stolen key: one signature suspends it at once; others lift that."),
     "drill": ("ceremony.cli.drills:drill", "Cold host: the quarter's drill with the real people."),
     "shares": ("ceremony.cli.drills:shares", "Shares: ordered, sealed or split anew, proven each alone; cards and tokens."),
     "custody": ("ceremony.cli.custody:custody", "Bags, safes, hand-overs, losses; where every share is, and what the key survives."),
@@ -82,14 +86,19 @@ def cli(context: click.Context, folder: Path | None) -> None:
 def _say(text: str) -> None:
     """A message to who sits there; on a terminal no word is torn at the edge, and what a refusal names stays in its column."""
     if sys.stderr.isatty():
-        rows = (
-            textwrap.wrap(
-                line, 79, subsequent_indent=" " * (12 if line.startswith("  ") else 0), break_long_words=False, break_on_hyphens=False
-            )
-            for line in text.splitlines()
-        )
-        text = "\n".join("\n".join(row) for row in rows)
-    click.echo(text, err=True)
+        told = (rows(line, 79, " " * (12 if line.startswith("  ") else 0)) for line in text.split("\n"))
+        text = "\n".join("\n".join(each) for each in told)
+    echo(text, err=True)
+
+
+def _wrongly_used(error: click.ClickException) -> None:
+    """What click says of a command line, in printable ASCII."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        echo(error.message, err=True)
+        return
+    said = io.StringIO()
+    error.show(said)
+    echo("\n".join(map(line, said.getvalue().rstrip("\n").split("\n"))), err=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -99,14 +108,17 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except click.exceptions.Exit as stop:
         code = stop.exit_code
     except click.ClickException as error:
-        error.show()
+        _wrongly_used(error)
         code = 2
     except (click.Abort, KeyboardInterrupt):
-        _say("\nInterrupted. Nothing is lost; `ceremony resume` goes on with a ceremony.")
+        _say("\nInterrupted. Nothing is lost; `ceremony`, alone, says what is open and the next command.")
         code = 130
     except Refused as refusal:
         _say(str(refusal))
         code = 1
+    except OtherForm as error:
+        _say(str(error))
+        code = 3
     except Malformed as error:
         _say(f"Cannot use this: {error}")
         code = 2
@@ -114,6 +126,6 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         _say(str(undecided))
         code = 3
     except OSError as error:
-        _say(f"The system refused: {error.strerror or error} ({error.filename or 'no file named'}). Nothing is lost.")
+        _say(f"The system refused: {of_system(error)}. Nothing is lost.")
         code = 2
     sys.exit(code)

@@ -12,23 +12,24 @@ import click
 from ceremony.base.control import refuse
 from ceremony.base.data import Malformed, dump, load
 from ceremony.base.files import read_file, write_new
-from ceremony.cli import authorize, papers
-from ceremony.cli.anywhere import account, certificate, charter, device, members, policy, site
+from ceremony.cli import authorize, digests, papers
+from ceremony.cli.anywhere import account, certificate, charter, device, members, policy, site, user_verification
+from ceremony.cli.parts import echo
 from ceremony.record import charter as charters
 from ceremony.record import entries
 from ceremony.record import policy as policies
 from ceremony.record.chain import (
     Succession,
     check_follows,
+    check_past,
     check_succession_signer,
-    check_waited,
     cool_off_ends,
     parse_succession,
 )
 from ceremony.record.charter import Charter, Medium, Member, in_order
-from ceremony.record.ledger import PROPOSED
 from ceremony.record.register import Ceremony, Register
 from ceremony.record.signed import MOST_BYTES, read_signed
+from ceremony.record.waiting import hours_of
 from ceremony.screen.documents import charter_screen, digest, field, machine_screen, policy_screen, verdicts
 from ceremony.screen.explain import charter_difference, charter_explained, policy_difference, policy_explained
 from shares.plan import SchemeName
@@ -67,6 +68,7 @@ _register = click.option("--register", "folder", type=papers.FILE, required=True
 @click.option("--officers-approve", type=click.Choice(["yes", "no"]))
 @click.option("--media", type=click.Choice(get_args(Medium)), multiple=True, help="All of them, instead of those before: repeatable.")
 @click.option("--pin-halves", type=click.Choice(["yes", "no"]))
+@user_verification
 @papers.out
 def amend(  # noqa: PLR0913, PLR0917 (one for each repeatable option)
     chain: tuple[Path, ...],
@@ -77,6 +79,7 @@ def amend(  # noqa: PLR0913, PLR0917 (one for each repeatable option)
     sites: tuple[str, ...],
     accounts: tuple[str, ...],
     media: tuple[Medium, ...],
+    verified: tuple[str, ...],
     hsm_certificate: str | None,
     output: Path,
     **options: str | int | None,
@@ -101,7 +104,7 @@ def amend(  # noqa: PLR0913, PLR0917 (one for each repeatable option)
         number=before.number + 1,
         previous=before.digest,
         issued=papers.now(),
-        people=_people(before, enrolments, removed),
+        people=_people(before, members(enrolments, verified), removed),
         **fields,  # type: ignore[arg-type]
     )
     made = charters.parse(dump(changed), output.name)
@@ -110,11 +113,11 @@ def amend(  # noqa: PLR0913, PLR0917 (one for each repeatable option)
     papers.pages(charter_difference(before, made))
 
 
-def _people(before: Charter, enrolments: tuple[Path, ...], removed: tuple[str, ...]) -> tuple[Member, ...]:
-    """The people of before, with what these enrolments say in the place of theirs or beside them, without who was removed."""
-    new = {member.person: member for member in members(enrolments)}
+def _people(before: Charter, enrolled: tuple[Member, ...], removed: tuple[str, ...]) -> tuple[Member, ...]:
+    """The people of before, with who is enrolled anew in their place or beside them, without who was removed."""
+    new = {member.person: member for member in enrolled}
     strangers = sorted(set(removed) - set(before.custodians))
-    if strangers or len(new) != len(enrolments) or set(removed) & set(new):
+    if strangers or len(new) != len(enrolled) or set(removed) & set(new):
         raise Malformed(
             f"--enrolment, --remove: found {', '.join(strangers) or 'one person twice'}, expected each person once, and positions of the "
             "charter to remove"
@@ -152,7 +155,7 @@ def _explained(  # noqa: PLR0913, PLR0917 (two files, and what is done with thei
 @charter.command()
 @click.argument("file", type=papers.FILE)
 @_register
-@click.option("--genesis", required=True, metavar="HEX", help="Digest of the genesis charter, from a closing slip.")
+@click.option("--genesis", required=True, metavar="HEX", callback=digests.taken, help="Digest of the genesis charter, from a closing slip.")
 @click.option("--as", "person", required=True, help="The other officer, the witness, or a position.")
 @papers.key
 @click.option("-o", "--output", type=papers.FILE, default="succession.json", show_default=True, help="Made, or signed as well.")
@@ -165,7 +168,7 @@ def succeed(file: Path, folder: Path, genesis: str, person: str, key: Path, outp
     check_follows(before, after)
     said = _succession(book, _proposal(book, raw), papers.now())
     check_succession_signer(before, after, person)
-    check_waited(said, papers.now())
+    check_past(said, papers.now())
     if not output.exists():
         write_new(output, dump(said))
     kept, signed = read_signed(output)
@@ -188,7 +191,7 @@ def succeed(file: Path, folder: Path, genesis: str, person: str, key: Path, outp
 
 def _proposal(book: Register, raw: bytes) -> Ceremony:
     """The newest ceremony that took this charter in as a proposal."""
-    found = [c for c in book.ceremonies if c.state.closed and c.state.closed.outcome == PROPOSED and c.raw("charter") == raw]
+    found = [c for c in book.ceremonies if c.proposes and c.raw("charter") == raw]
     if not found:
         refuse(
             "STO-07",
@@ -201,16 +204,14 @@ def _proposal(book: Register, raw: bytes) -> Ceremony:
 
 
 def _succession(book: Register, proposal: Ceremony, now: str) -> Succession:
-    entry = next(e for e in proposal.state.entries if isinstance(e.body, entries.Proposed))
-    policy_then = book.policy_before(proposal.number)
-    hours = policy_then.cool_off_hours if policy_then else 0
+    entry = proposal.state.newest(entries.Proposed)
     return Succession(
         mark=book.charter.mark,
         genesis=book.genesis,
         charter=entry.body.charter,
         proposed=proposal.head,
         proposed_at=entry.line.time,
-        cool_off_hours=hours,
+        cool_off_hours=hours_of(proposal),
         issued=now,
     )
 
@@ -258,6 +259,6 @@ def check_policy(  # noqa: PLR0913, PLR0917 (one for each option)
         papers.show(("", *papers.wrapped(refusal)))
     if folder is None:
         papers.show(("", "Without --register nothing that was spent before is counted here."))
-    click.echo("NO: this policy refuses it." if refusals else "YES: this policy lets it pass.")
+    echo("NO: this policy refuses it." if refusals else "YES: this policy lets it pass.")
     if refusals:
         raise SystemExit(1)

@@ -9,13 +9,14 @@ from typing import cast, get_args
 import click
 
 from ceremony.base import signatures
-from ceremony.base.amounts import parse_amount
+from ceremony.base.amounts import parse_amount, parse_rate
 from ceremony.base.data import Malformed, dump, load
 from ceremony.base.files import read_file
-from ceremony.base.signatures import Signature
+from ceremony.base.show import shown
+from ceremony.base.signatures import Key, Signature
 from ceremony.cli import papers
 from ceremony.cli.authorize import authorize
-from ceremony.cli.parts import Parts
+from ceremony.cli.parts import Parts, echo
 from ceremony.record import charter as charters
 from ceremony.record import policy as policies
 from ceremony.record.chain import replaced_officer
@@ -47,6 +48,15 @@ _NOTE = 40
 """Characters: a payee's note must leave the screen of an authorization at 24 lines."""
 
 
+user_verification = click.option(
+    "--user-verification",
+    "verified",
+    multiple=True,
+    metavar="PERSON",
+    help="Whose security key must verify them at each signature (ASM-06); their enrolment must show it. Repeatable.",
+)
+
+
 @click.group(cls=Parts)
 def charter() -> None:
     """Enrol people; make, sign and check the charter."""
@@ -55,16 +65,17 @@ def charter() -> None:
 @charter.command()
 @click.option("--person", required=True, help="A position such as A1, or cfo, cto, administrator, witness.")
 @click.option("--name", required=True, help="Full name.")
+@click.option("--user-verification", "verification", is_flag=True, help="Your charter will ask that your security key verifies you.")
 @papers.key
 @papers.out
-def enrol(person: str, name: str, key: Path, output: Path) -> None:
+def enrol(person: str, name: str, key: Path, verification: bool, output: Path) -> None:
     """Hand in who you are and the key that you sign with, signed with that key."""
     enrolment = papers.made(Enrolment(person=person, name=name, key=papers.public_key(key), issued=papers.now()), "enrolment")
     charters.fingerprint(enrolment.key)
     signature = signatures.sign(person, "enrolment@cold-ceremony", dump(enrolment), key)
-    check_possession(signed := SignedEnrolment(enrolment=enrolment, blob=signature.blob))
+    check_possession(signed := SignedEnrolment(enrolment=enrolment, blob=signature.blob), verification=verification)
     papers.write(output, signed)
-    click.echo(f"{person}, {name}: {charters.fingerprint(enrolment.key)}")
+    echo(f"{person}, {name}: {charters.fingerprint(enrolment.key)}")
 
 
 @charter.command()
@@ -104,6 +115,7 @@ def enrol(person: str, name: str, key: Path, output: Path) -> None:
     help="What shares may lie on; repeatable.",
 )
 @click.option("--pin-halves", type=click.Choice(["yes", "no"]), default="no", show_default=True, help="Two people type half the PIN each.")
+@user_verification
 @papers.out
 def new(  # noqa: PLR0913, PLR0917 (one for each repeatable option)
     enrolments: tuple[Path, ...],
@@ -112,6 +124,7 @@ def new(  # noqa: PLR0913, PLR0917 (one for each repeatable option)
     devices: tuple[str, ...],
     media: tuple[Medium, ...],
     excepted: tuple[tuple[str, str, str, str], ...],
+    verified: tuple[str, ...],
     hsm_certificate: str,
     output: Path,
     **options: object,
@@ -124,7 +137,7 @@ def new(  # noqa: PLR0913, PLR0917 (one for each repeatable option)
         "number": 0,
         "issued": papers.now(),
         "sites": tuple(site(text) for text in sites),
-        "people": members(enrolments),
+        "people": members(enrolments, verified),
         "accounts": tuple(account(text) for text in accounts),
         "hsm": hsm,
         "exceptions": tuple(StandingException(**dict(zip(_FORM, words, strict=True))) for words in excepted) or None,  # type: ignore[arg-type]
@@ -144,8 +157,11 @@ _FORM = ("control", "expected", "happened", "decided")
 @click.option("--as", "person", required=True, help="cfo, cto or witness; of a charter that replaces a lost officer also a position.")
 @papers.key
 @papers.against
+@papers.register_to_see
 @papers.genesis_digest
-def sign_charter(file: Path, person: str, key: Path, against: tuple[Path, ...], genesis: str | None) -> None:
+def sign_charter(  # noqa: PLR0913, PLR0917 (one for each option)
+    file: Path, person: str, key: Path, against: tuple[Path, ...], folder: Path | None, genesis: str | None
+) -> None:
     """Read in plain English what the charter says, and what it changes; then read it whole, and sign it.
 
     A later charter is signed with the keys of the one before it (--against)."""
@@ -155,7 +171,8 @@ def sign_charter(file: Path, person: str, key: Path, against: tuple[Path, ...], 
     _check_signer(person, found, before)
     said = (charter_explained(found),) if before is None else (charter_difference(before, found), charter_explained(found))
     papers.pages(*said, machine_screen(found), charter_screen(found, papers.signers(signed)))
-    papers.sign(file, person, key, "charter@cold-ceremony", before or found)
+    suspended = papers.suspended_in(folder, genesis)
+    papers.sign(file, person, key, "charter@cold-ceremony", before or found, suspended)
 
 
 def _check_signer(person: str, found: Charter, before: Charter | None) -> None:
@@ -163,7 +180,7 @@ def _check_signer(person: str, found: Charter, before: Charter | None) -> None:
     succession = before is not None and replaced_officer(before, found) is not None
     allowed = (*SIGNERS, *found.custodians) if succession else SIGNERS
     if person not in allowed:
-        raise Malformed(f"--as: found {person[:20]!r}, expected {', '.join(allowed)}")
+        raise Malformed(f"--as: found {shown(person)}, expected {', '.join(allowed)}")
 
 
 @charter.command("check")
@@ -197,8 +214,8 @@ def policy() -> None:
 @click.option("--per-transfer", required=True, metavar="AMOUNT", help="Such as '1.5 BTC'.")
 @click.option("--window-days", type=int, required=True)
 @click.option("--per-window", required=True, metavar="AMOUNT")
-@click.option("--greatest-fee", required=True, metavar="AMOUNT")
-@click.option("--greatest-rate", type=int, required=True, help="Satoshi per 1,000 virtual bytes.")
+@click.option("--fee-cap", required=True, metavar="AMOUNT", help="Of one transfer, such as '0.001 BTC'.")
+@click.option("--fee-rate-cap", required=True, metavar="RATE", help="Such as '100 sat/vB', or a whole number of sat/kvB (100000).")
 @click.option("--validity-days", type=int, required=True, help="Longest life of an authorization.")
 @papers.out
 def new_policy(
@@ -210,8 +227,9 @@ def new_policy(
     before = papers.signed_policy(previous, chain) if previous else None
     issued = papers.now()
     network = _network(found, cast("str | None", options.pop("network")))
-    for name in ("per_transfer", "per_window", "greatest_fee"):
+    for name in ("per_transfer", "per_window", "fee_cap"):
         options[name] = parse_amount(str(options[name]), "--" + name.replace("_", "-"))
+    options["fee_rate_cap"] = parse_rate(str(options["fee_rate_cap"]), "--fee-rate-cap")
     fields = {
         **options,
         "mark": found.mark,
@@ -235,9 +253,10 @@ def new_policy(
 @papers.key
 @papers.charter_files
 @papers.previous_policy
+@papers.register_to_see
 @papers.genesis_digest
 def sign_policy(  # noqa: PLR0913, PLR0917 (one for each option)
-    file: Path, person: str, key: Path, charter_paths: tuple[Path, ...], previous: Path | None, genesis: str | None
+    file: Path, person: str, key: Path, charter_paths: tuple[Path, ...], previous: Path | None, folder: Path | None, genesis: str | None
 ) -> None:
     """Read in plain English what the policy allows and refuses, and what it changes; then read it whole, and sign it."""
     chain = papers.charter_chain(charter_paths, genesis)
@@ -247,35 +266,42 @@ def sign_policy(  # noqa: PLR0913, PLR0917 (one for each option)
     before = papers.policy_before(wanted, previous, chain)
     said = (policy_explained(wanted),) if before is None else (policy_difference(before, wanted), policy_explained(wanted))
     papers.pages(*said, policy_screen(wanted, papers.signers(signed)))
-    papers.sign(file, person, key, "policy@cold-ceremony", chain.charter)
+    papers.sign(file, person, key, "policy@cold-ceremony", chain.charter, papers.suspended_in(folder, chain.genesis))
 
 
-def check_possession(signed: SignedEnrolment) -> None:
+def check_possession(signed: SignedEnrolment, *, verification: bool) -> None:
+    """AUT-03, ASM-06: who hands in a key can sign with it, and as the charter will ask."""
     enrolment = signed.enrolment
     signature = Signature(signer=enrolment.person, namespace="enrolment@cold-ceremony", blob=signed.blob)
-    signatures.verify(signature, dump(enrolment), enrolment.key, "enrolment@cold-ceremony")
+    signatures.verify(signature, dump(enrolment), Key(enrolment.key, verification), "enrolment@cold-ceremony")
 
 
-def members(paths: Sequence[Path]) -> tuple[Member, ...]:
-    members = []
-    for path in paths:
-        signed = load(SignedEnrolment, read_file(path, MOST_BYTES), path.name)
-        check_possession(signed)
-        members.append(Member(person=signed.enrolment.person, name=signed.enrolment.name, key=signed.enrolment.key))
-    return tuple(sorted(members, key=lambda member: member.person))
+def members(paths: Sequence[Path], verified: Sequence[str]) -> tuple[Member, ...]:
+    """The people of these enrolments; user verification is asked of those in `verified`, and their enrolments must show it."""
+    signed = [load(SignedEnrolment, read_file(path, MOST_BYTES), path.name) for path in paths]
+    strangers = sorted(set(verified) - {each.enrolment.person for each in signed})
+    if strangers:
+        raise Malformed(f"--user-verification: found {', '.join(strangers)[:60]}, expected people whose enrolment is given")
+    return tuple(sorted((_member(each, each.enrolment.person in verified) for each in signed), key=lambda member: member.person))
+
+
+def _member(signed: SignedEnrolment, verification: bool) -> Member:
+    check_possession(signed, verification=verification)
+    handed = signed.enrolment
+    return Member(person=handed.person, name=handed.name, key=handed.key, verification="yes" if verification else None)
 
 
 def _parts(text: str, option: str, names: str) -> list[str]:
     parts = text.split(":", names.count(":"))
     if len(parts) != names.count(":") + 1:
-        raise Malformed(f"{option}: found {text[:60]!r}, expected {names}")
+        raise Malformed(f"{option}: found {shown(text)}, expected {names}")
     return parts
 
 
 def site(text: str) -> Site:
     letter, name, jurisdiction, threshold = _parts(text, "--site", "LETTER:NAME:COUNTRY:THRESHOLD")
     if not threshold.isdecimal():
-        raise Malformed(f"--site: found the threshold {threshold[:20]!r}, expected digits")
+        raise Malformed(f"--site: found the threshold {shown(threshold)}, expected digits")
     return Site(letter=letter, name=name, jurisdiction=jurisdiction, threshold=int(threshold))
 
 
@@ -288,7 +314,7 @@ def account(text: str) -> Account:
 def certificate(text: str) -> Certificate:
     number, standard, level = _parts(text, "--hsm-certificate", "NUMBER:STANDARD:LEVEL")
     if not level.isdecimal():
-        raise Malformed(f"--hsm-certificate: found the level {level[:20]!r}, expected a digit")
+        raise Malformed(f"--hsm-certificate: found the level {shown(level)}, expected a digit")
     return Certificate(number=number, standard=standard, level=int(level))  # type: ignore[arg-type]
 
 

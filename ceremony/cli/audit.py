@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-import textwrap
 from pathlib import Path
 
 import click
 
-from ceremony.base.data import Digest, Malformed, decode
 from ceremony.base.files import write_new
-from ceremony.cli.parts import Parts
+from ceremony.base.show import line, rows
+from ceremony.cli import digests
+from ceremony.cli.parts import Parts, echo
 from ceremony.record.register import Register
 from ceremony.record.report import report as report_on
-from ceremony.record.verify import Anchored, Verdict
+from ceremony.record.verify import INCOMPLETE, NO_SCRIPT, NOT_ANCHORED, Verdict
 from ceremony.record.verify import verify as verify_register
-from ceremony.script.loop import check_order
-from ceremony.script.table import SCRIPTS
-from ceremony.script.table import digest as script_digest
 
 WIDTH = 78
 MOST_LINES = 6
-"""Ceremonies, and notes, that one screen shows; the newest ceremonies and the first notes."""
-
-
-def _digest(_context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
-    if value is None:
-        return None
-    try:
-        return str(decode(Digest, value, str(parameter.name)))
-    except Malformed as error:
-        raise click.BadParameter(str(error)) from None
+"""Ceremonies, and notes, that one screen shows; the newest ceremonies, and the gravest notes."""
 
 
 @click.group(cls=Parts)
@@ -38,23 +26,32 @@ def audit() -> None:
 
 
 _folder = click.argument("register", type=click.Path(path_type=Path))
-_genesis = click.option("--genesis", metavar="HEX", callback=_digest, help="Digest of the genesis charter, from a closing slip.")
-_head = click.option("--head", metavar="HEX", callback=_digest, help="The register's head, from the newest closing slip.")
+_genesis = click.option(
+    "--genesis",
+    metavar="DIGEST",
+    callback=digests.words_too,
+    help="Digest of the genesis charter, from a closing slip, in digits or words.",
+)
+_head = click.option(
+    "--head", metavar="DIGEST", callback=digests.words_too, help="The register's head, from the newest closing slip, in digits or words."
+)
 
 
 @audit.command()
 @_folder
 @_genesis
 @_head
-def verify(register: Path, genesis: str | None, head: str | None) -> None:
+@click.option("--notes", "all_notes", is_flag=True, help="Tell all that there is to know, not the gravest and newest alone.")
+def verify(register: Path, genesis: str | None, head: str | None, all_notes: bool) -> None:
     """Verify REGISTER: chain, files, documents, rules, every signature.
 
     Exit code 0 is VERIFIED: whole, and equal to the genesis and the head from outside the folder. 1 is a refusal, which
-    begins with the control that is broken. 3 is CONSISTENT, NOT ANCHORED (genesis or head was not given, so that the whole
-    could be forged) or INCOMPLETE (the newest ceremony has not ended)."""
-    verdict = verify_register(register, genesis, head)
-    scripted = _check_scripts(verdict.anchored) if verdict.anchored else 0
-    click.echo("\n".join(lines(verdict, register, scripted)))
+    begins with the control that is broken. 3 is one word or more, each on a line: ANCHORED UP TO CEREMONY N (the head
+    is of an older slip, which says nothing of what follows), NOT ANCHORED (genesis or head was not given, so that the
+    whole could be forged), NOT HELD TO A SCRIPT (of another release), INCOMPLETE (the newest ceremony has not ended)."""
+    said = words_given(genesis, head)
+    verdict = verify_register(register, *digests.whole(register, genesis, head))
+    echo("\n".join([*verdict.words, *said, *lines(verdict, register, all_notes=all_notes)]))
     raise SystemExit(verdict.code)
 
 
@@ -66,55 +63,54 @@ def verify(register: Path, genesis: str | None, head: str | None) -> None:
 def report(register: Path, genesis: str | None, head: str | None, output: Path) -> None:
     """Verify REGISTER and write one page about it: what moved, who, what did not go as planned, and how to check each claim.
 
-    Exit codes are those of `audit verify`. A register that is refused (1) gets no page; one that is not anchored or has not
-    ended (3) gets a page that says so first."""
-    verdict = verify_register(register, genesis, head)
-    if verdict.anchored:
-        _check_scripts(verdict.anchored)
+    Exit codes are those of `audit verify`. A register that is refused (1) gets no page; one that is not VERIFIED (3)
+    gets a page that says so first."""
+    said = words_given(genesis, head)
+    verdict = verify_register(register, *digests.whole(register, genesis, head))
     book = verdict.anchored.register if verdict.anchored else Register.open(register)
     write_new(output, report_on(book, verdict))
-    click.echo(f"{verdict.word}\nWritten: {output}")
+    echo("\n".join([*verdict.words, *said, f"Written: {output}"]))
     raise SystemExit(verdict.code)
 
 
-def _check_scripts(anchored: Anchored) -> int:
-    """SET-06 against the whole script, for each ceremony that followed the script of this version; how many these are."""
-    count = 0
-    for ceremony in anchored.register.ceremonies:
-        if ceremony.state.opened.script == script_digest(ceremony.kind):
-            check_order(SCRIPTS[ceremony.kind], ceremony.state)
-            count += 1
-    return count
+def words_given(genesis: str | None, head: str | None) -> tuple[str, ...]:
+    """What the verdict says of words: they stand for half of a digest."""
+    spoken = [name for name, given in (("genesis", genesis), ("head", head)) if given is not None and len(given) == digests.SPOKEN]
+    return (f"Compared by words: 128 bits of {' and '.join(spoken)}; digits would be 256.",) if spoken else ()
 
 
-def lines(verdict: Verdict, register: Path, scripted: int) -> list[str]:
-    """One screen: the verdict, the ceremonies, signatures, what else to know, and how to check without this tool."""
+def lines(verdict: Verdict, register: Path, *, all_notes: bool = False) -> list[str]:
+    """One screen below the verdict: the ceremonies, signatures, what else to know, and how to check without this tool."""
     told = [f"{c.number:>4}  {c.kind:<9}{c.mark:<11}{c.outcome:<19}{c.entries:>6} entries" for c in verdict.ceremonies]
     earlier = len(told) - MOST_LINES
     shown = [f"      {earlier} earlier ceremonies"] if earlier > 0 else []
-    notes = [_cut(f"  {note}") for note in verdict.notes[:MOST_LINES]]
-    more = len(verdict.notes) - MOST_LINES
+    most = len(verdict.notes) if all_notes else MOST_LINES
+    notes = [row for note in verdict.notes[:most] for row in (rows(f"  {note}", WIDTH, "    ") if all_notes else [_cut(f"  {note}")])]
+    more = len(verdict.notes) - most
     counted = ", ".join(f"{purpose} {count}" for purpose, count in verdict.signatures.items())
     return [
-        verdict.word,
-        *(["The whole could be forged: give --genesis and --head from a closing slip."] if verdict.word.startswith("CONS") else []),
-        *(["The newest ceremony has not ended: `ceremony resume` goes on with it."] if verdict.word == "INCOMPLETE" else []),
+        *(["The whole could be forged: give --genesis and --head from a closing slip."] if NOT_ANCHORED in verdict.words else []),
+        *(
+            ["A ceremony follows a script that this verifier does not know: use the release that has it."]
+            if NO_SCRIPT in verdict.words
+            else []
+        ),
+        *(["The newest ceremony has not ended: `ceremony resume` goes on with it."] if INCOMPLETE in verdict.words else []),
         f"  genesis {verdict.genesis}",
         f"  head    {verdict.head}",
         *shown,
         *told[-MOST_LINES:],
         *_wrapped(f"Signatures that verify: {sum(verdict.signatures.values())} ({counted})"),
-        *([f"Followed the script of this version step by step: {scripted} ceremonies"] if scripted else []),
         *(["To know:"] if notes else []),
         *notes,
-        *([f"  and {more} more"] if more > 0 else []),
+        *([f"  and {more} more: --notes tells all"] if more > 0 else []),
         "Check without this tool:",
-        f"  sh scripts/verify-transcript.sh {register} GENESIS HEAD",
+        f"  sh scripts/verify-transcript.sh {line(str(register))} GENESIS HEAD",
     ]
 
 
 def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, WIDTH, subsequent_indent="  ")
+    return rows(text, WIDTH, "  ")
 
 
 def _cut(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import wraps
 from importlib.util import find_spec
@@ -19,9 +19,11 @@ from ceremony.base.amounts import format_btc, parse_amount
 from ceremony.base.control import Refused, refuse
 from ceremony.base.data import Malformed, Mark, Time, decode, dump, load
 from ceremony.base.files import read_file, write_new
+from ceremony.base.show import shown
 from ceremony.base.signatures import Signature
 from ceremony.cli import papers
-from ceremony.cli.parts import Parts
+from ceremony.cli.parts import Parts, echo
+from ceremony.record import policy_history
 from ceremony.record.chain import Chain
 from ceremony.record.charter import OFFICERS, Charter
 from ceremony.record.keyrecord import KeyRecord
@@ -29,6 +31,7 @@ from ceremony.record.policy import bound
 from ceremony.record.received import check_key_record
 from ceremony.record.sets import Sets
 from ceremony.record.signed import MOST_BYTES, add_signature, read_signed
+from ceremony.record.suspension import ANEW, NONE, Suspensions, check_signer
 from ceremony.record.sweeping import account as spent_account
 from ceremony.record.sweeping import account_of, opens
 from ceremony.screen.documents import Balance, Verdict, authorization_screen, digest, field, title, verdicts
@@ -48,9 +51,11 @@ from transfer.authorization import (
 )
 from transfer.bitcoin.account import SWEPT_TO, opened
 from transfer.bitcoin.snapshot import Coins, Snapshot, checked
-from transfer.limits import Policy, Spent, check_limits, check_payees, moment, written
-from transfer.outstanding import Claim, check_replaces
+from transfer.in_force import History, check_payees, in_force, then
+from transfer.limits import Policy, Spent, check_limits, moment, written
+from transfer.outstanding import Claim, check_replaces, must_know
 from transfer.revocation import Revocation, check_revocation, check_unrevoked
+from transfer.valuation import parse_value
 
 if TYPE_CHECKING:
     from ceremony.record.register import Register
@@ -75,6 +80,8 @@ class Ground:
 
     chain: Chain
     policy: Policy
+    history: History
+    """The policies since the key generation, each with the time from which it counts; `policy` is the newest."""
     genesis: str
     anchored: str | None
     claims: tuple[Claim, ...] | None
@@ -82,6 +89,8 @@ class Ground:
     """Digest of an authorization -> its revocation, as the register has it; empty without one."""
     sets: Sets | None = None
     """Every set of shares, where a register is at hand."""
+    suspended: Suspensions = NONE
+    """STO-07: the keys that are suspended, as the register has it."""
 
     @property
     def key_record(self) -> KeyRecord | None:
@@ -106,20 +115,46 @@ def on_ground(command: F) -> Callable[..., object]:
     @papers.policy_file
     @papers.genesis_digest
     @click.option("--register", type=papers.FILE, help="A copy of the register, to count what is spent.")
+    @click.option("--history", type=papers.FILE, help="What `ceremony register history` wrote: from when each policy counts.")
     @wraps(command)
-    def run(charter_paths: tuple[Path, ...], policy_path: Path, genesis: str | None, register: Path | None, **rest: object) -> object:
+    def run(
+        charter_paths: tuple[Path, ...], policy_path: Path, genesis: str | None, register: Path | None, history: Path | None, **rest: object
+    ) -> object:
         chain = papers.charter_chain(charter_paths, genesis)
-        return command(ground=ground_of(chain, papers.signed_policy(policy_path, chain), genesis, register), **rest)
+        return command(ground=ground_of(chain, papers.signed_policy(policy_path, chain), genesis, register, history), **rest)
 
     return run
 
 
-def ground_of(chain: Chain, policy: Policy, genesis: str | None, register: Path | None) -> Ground:
+def ground_of(chain: Chain, policy: Policy, genesis: str | None, register: Path | None, written_history: Path | None = None) -> Ground:
     """The ground of signed papers, and of a copy of the register if there is one."""
-    book = None if register is None else book_of(register, chain.genesis)
+    book = None if register is None else papers.book_of(register, chain.genesis)
     claims = None if book is None else book.claims(_NO_CEREMONY)
     sets = None if book is None else book.sets
-    return Ground(chain, policy, chain.genesis, genesis, claims, {} if book is None else book.revoked, sets)
+    history = _history(chain, policy, book, written_history)
+    revoked, suspended = ({}, NONE) if book is None else (book.revoked, book.suspended)
+    return Ground(chain, policy, history, chain.genesis, genesis, claims, revoked, sets, suspended)
+
+
+def _history(chain: Chain, policy: Policy, book: Register | None, path: Path | None) -> History:
+    """From when the policies count (AUT-06): as a register or a policy history has it, whose newest policy is the one that was given. A
+    first policy without either is judged by its date, the earliest that it can be; the cold host counts from the signed end."""
+    if path is not None:
+        return policy_history.verified(read_file(path, MOST_BYTES), chain, policy.digest)
+    if book is not None and book.last_policy is not None:
+        if book.history.newest != policy:
+            newest = book.history.newest
+            refuse(
+                "AUT-01",
+                "the policy is not the newest of this register",
+                found=f"policy {policy.number}, {policy.digest}",
+                expected=f"policy {newest.number}, {newest.digest}",
+                do="Give the newest signed policy with --policy, or a newer copy of the register.",
+            )
+        return book.history
+    if policy.number:
+        raise Malformed(f"this is policy {policy.number}: from when it counts is in the register; give --register or --history")
+    return then(None, policy, policy.issued)
 
 
 at_time = click.option("--now", "at", metavar="TIME", help="Judge at this UTC time instead of now, such as 2026-11-20T09:30:00Z.")
@@ -144,10 +179,16 @@ def authorize() -> None:
 @click.option("--coins", type=click.IntRange(2, MOST_COINS), help="With --consolidate: so many of the smallest coins; all without it.")
 @click.option("--sweep", is_flag=True, help="Pay nobody: move everything of the former key to the key in use. Needs --register.")
 @click.option("--of", "former", metavar="SET", help="With --sweep: the set of an older former key; the newest without it.")
-@click.option("--greatest-fee", required=True, metavar="AMOUNT", help="Such as '0.0005 BTC'.")
+@click.option("--fee-cap", required=True, metavar="AMOUNT", help="Such as '0.0005 BTC'.")
+@click.option("--aware-of", type=int, multiple=True, metavar="N", help="A voided transfer that may have paid; found in --register.")
 @click.option("--replaces", multiple=True, metavar="TXID", help="A signed transaction that can then never be mined; repeatable.")
 @click.option("--purpose", required=True)
-@click.option("--reference-value", required=True, help="What the amount is worth today, and by whose quote.")
+@click.option(
+    "--reference-value",
+    required=True,
+    metavar="VALUE",
+    help="What the amount is worth: 'USD 6,500,000.00 on 2026-11-20' (00:00 UTC), or '... at 2026-11-20T09:30Z'.",
+)
 @click.option("--account", required=True, help="Name in the charter.")
 @click.option("--requester", required=True, help="Who asks for it; somebody else calls the payee.")
 @click.option("--register-head", required=True, metavar="HEX", help="The head on your newest closing slip.")
@@ -164,6 +205,7 @@ def draft(  # noqa: PLR0913, PLR0917 (one option each)
     sweep: bool,
     former: str | None,
     replaces: tuple[str, ...],
+    aware_of: tuple[int, ...],
     **options: str,
 ) -> None:
     """Draft an authorization for listed payees, a consolidation, or a sweep."""
@@ -173,9 +215,8 @@ def draft(  # noqa: PLR0913, PLR0917 (one option each)
         raise Malformed("--coins is for --consolidate alone: a transfer takes the coins that it needs")
     if (sweep and (consolidate or given or listed)) or (former and not sweep):
         raise Malformed("--sweep pays nobody and gathers everything: no payments, no --consolidate; --of is for --sweep alone")
-    for name in ("purpose", "reference_value"):
-        if len(options[name]) > _LINE:
-            raise Malformed(f"--{name.replace('_', '-')}: {len(options[name])} characters, expected at most {_LINE}")
+    if len(options["purpose"]) > _LINE:
+        raise Malformed(f"--purpose: {len(options['purpose'])} characters, expected at most {_LINE}")
     now = papers.now()
     drafted = Authorization(
         mark=charter.mark,
@@ -190,19 +231,25 @@ def draft(  # noqa: PLR0913, PLR0917 (one option each)
         **(_swept(ground, account.name, former) if sweep else {}),
         payments=_payments(policy, given, listed),
         coins=(coins or MOST_COINS) if consolidate else None,
-        greatest_fee=parse_amount(options["greatest_fee"], "--greatest-fee"),
+        fee_cap=parse_amount(options["fee_cap"], "--fee-cap"),
         replaces=tuple("".join(txid.split()) for txid in replaces),
         purpose=options["purpose"],
-        reference_value=options["reference_value"],
+        reference_value=parse_value(options["reference_value"], now, "--reference-value"),
         requester=charter.member(options["requester"]).person,
         not_before=now,
         expires=written(moment(now) + timedelta(days=days)),
     )
+    drafted = replace(drafted, aware_of=tuple(sorted({*aware_of, *must_know(drafted, ground.claims or ())})))
     papers.made(drafted, "authorization")
     found = judge(drafted, ground, now)
     stop_at_refusal(found)
     papers.write(output, drafted)
-    papers.pages((*authorization_screen(drafted, policy, (), ground.spent, None, now), *verdicts([verdict for verdict, _ in found])))
+    papers.pages(
+        (
+            *authorization_screen(drafted, in_force(ground.history, now), (), ground.spent, None, now),
+            *verdicts([verdict for verdict, _ in found]),
+        )
+    )
 
 
 def _swept(ground: Ground, account: str, former: str | None) -> dict[str, Any]:
@@ -248,7 +295,7 @@ def show(file: Path, ground: Ground, coins: Coins | None, at: str | None) -> Non
 def sign(file: Path, person: str, key: Path, ground: Ground, coins: Coins | None) -> None:
     """Run every check, read it on one screen, and sign it."""
     _shown(file, ground, coins, papers.now())
-    papers.sign(file, person, key, "authorization@cold-ceremony", ground.charter)
+    papers.sign(file, person, key, "authorization@cold-ceremony", ground.charter, ground.suspended)
 
 
 @authorize.command()
@@ -349,12 +396,11 @@ def revoke(file: Path, person: str, key: Path, reason: str, charter_paths: tuple
     papers.confirmed()
     signature = signatures.sign(person, "revocation@cold-ceremony", dump(revocation), key)
     if charter_paths:
-        people = papers.charter_chain(charter_paths, wanted.genesis).charter.people
-        check_revocation(revocation, (signature,), {m.person: m.key for m in people})
+        check_revocation(revocation, (signature,), papers.charter_chain(charter_paths, wanted.genesis).charter.keys)
     papers.write(output, revocation)
     add_signature(output, signature)
-    click.echo("Carry it to the cold host at once; prepare, transfer, resume and void take it")
-    click.echo("with --revocation. Once SIGN is typed there it is too late.")
+    echo("Carry it to the cold host at once; prepare, transfer, resume and void take it")
+    echo("with --revocation. Once SIGN is typed there it is too late.")
 
 
 def _read(file: Path, ground: Ground, now: str) -> tuple[Authorization, tuple[str, ...], list[tuple[Verdict, Refused | None]]]:
@@ -363,13 +409,14 @@ def _read(file: Path, ground: Ground, now: str) -> tuple[Authorization, tuple[st
     wanted = load(Authorization, raw, file.name)
     for signature in signed:
         signatures.verify(signature, raw, ground.charter.key(signature.signer), "authorization@cold-ceremony")
+        check_signer(signature.signer, ground.suspended, ground.charter, file.name, ANEW)
     return wanted, papers.signers(signed), judge(wanted, ground, now)
 
 
 def _shown(file: Path, ground: Ground, coins: Coins | None, now: str) -> None:
     """The screen of an authorization, complete, in pages if it is more than one; a refusal stops after it."""
     wanted, signers, found = _read(file, ground, now)
-    lines = authorization_screen(wanted, ground.policy, signers, ground.spent, _balance(coins, wanted), now)
+    lines = authorization_screen(wanted, in_force(ground.history, now), signers, ground.spent, _balance(coins, wanted), now)
     papers.pages((*lines, *verdicts([verdict for verdict, _ in found])))
     stop_at_refusal(found)
 
@@ -392,23 +439,27 @@ def _balance(coins: Coins | None, wanted: Authorization) -> Balance | None:
         return None
     if coins.snapshot.account != wanted.account:
         raise Malformed(f"the snapshot is of the account {coins.snapshot.account}, the authorization of {wanted.account}")
-    return Balance(coins.total, len(coins.items), coins.snapshot.height)
+    return Balance(coins.total, len(coins.items), coins.snapshot.block_height)
 
 
 def judge(wanted: Authorization, ground: Ground, now: str) -> list[tuple[Verdict, Refused | None]]:
     """Every check of an authorization by itself, none left out because another one refused."""
     charter, policy, spent = ground.charter, ground.policy, ground.spent or ()
+    limits = in_force(ground.history, now)
     checks: tuple[tuple[str, str, Callable[[], object]], ...] = (
         ("AUT-01", "names this genesis, charter, policy, network and account", lambda: bound(wanted, charter, policy, ground.genesis)),
         ("AUT-04", "valid now" + (" and not revoked" if ground.spent is not None else ""), lambda: _live(wanted, ground, now)),
-        ("AUT-06", _listed_ones(wanted), lambda: check_payees(policy, wanted, now)),
-        ("AUT-07", "sum, window, fee and validity are within the policy", lambda: check_limits(policy, wanted, spent, now)),
+        ("AUT-06", _listed_ones(wanted), lambda: check_payees(ground.history, wanted, now)),
+        ("AUT-07", "sum, window, fee and validity are within the policy", lambda: check_limits(limits, wanted, spent, now)),
     )
     if wanted.kind == "sweep":
         checks = (checks[0], ("AUT-01", _keys_named(wanted), lambda: _check_keys(wanted, ground)), *checks[1:])
     if ground.claims is not None:
         claims = ground.claims
-        checks = (*checks, ("BRD-06", "replaces what it must and nothing else", lambda: check_replaces(wanted, claims)))
+        checks = (
+            *checks,
+            ("BRD-06", "replaces what it must and no more, knows of what was voided", lambda: check_replaces(wanted, claims)),
+        )
     return [verdict_of(*each) for each in checks]
 
 
@@ -456,7 +507,7 @@ def _prove(file: Path, confirmation_path: Path | None, charter: Charter, now: st
     if confirmation_path is not None:
         said, confirmed = read_signed(confirmation_path)
         confirmation = load(Confirmation, said, confirmation_path.name)
-    keys = {member.person: member.key for member in charter.people}
+    keys = charter.keys
     return signed_by(load(Authorization, raw, file.name), signed, confirmation, confirmed, keys, now)
 
 
@@ -485,7 +536,7 @@ def _payments(policy: Policy, given: Sequence[str], listed: Path | None) -> tupl
 def _payment(policy: Policy, where: str, name: str, amount: str) -> Payment:
     payee = policy.payee(name)
     if payee is None:
-        raise Malformed(f"{where}: the policy has no payee {name[:40]!r}; it has {', '.join(p.name for p in policy.payees)}")
+        raise Malformed(f"{where}: the policy has no payee {shown(name)}; it has {', '.join(p.name for p in policy.payees)}")
     return Payment(payee=payee.name, destination=payee.destination, amount=parse_amount(amount, f"{where}: amount"))
 
 
@@ -503,7 +554,7 @@ def _each(said: tuple[str, ...], wanted: Authorization, option: str) -> tuple[st
 def _call(payment: Payment, channel: str, spoken_with: str) -> Call:
     """AUT-08: one payee is on the line and reads out; the checker types what they hear."""
     papers.show((*field("payee", payment.payee), *field("amount", format_btc(payment.amount))))
-    click.echo("Ask them for the amount and for the address, and let them read both to you.")
+    echo("Ask them for the amount and for the address, and let them read both to you.")
     _heard(payment, click.prompt(f"{payment.payee}, the last {_TAIL} characters as they read", prompt_suffix=": "))
     return Call(
         payee=payment.payee,
@@ -524,26 +575,10 @@ def _heard(payment: Payment, typed: str) -> None:
         refuse(
             "AUT-08",
             f"{payment.payee} reads another address",
-            found=f"{said[:20]!r} at the end of the payee's address",
+            found=f"{shown(said)} at the end of the payee's address",
             expected="the end of the address in the authorization, which is not shown here",
             do="Do not sign. Find out who is right, by another channel, before anything else.",
         )
-
-
-def book_of(register: Path, genesis: str) -> Register:
-    """The register, for what it has granted and revoked; AUD-09 if it is of another genesis."""
-    from ceremony.record.register import Register  # noqa: PLC0415 (only where there is a register)
-
-    book = Register.open(register)
-    if book.genesis != genesis:
-        refuse(
-            "AUD-09",
-            "the register is not of this genesis",
-            found=book.genesis,
-            expected=genesis,
-            do="Use a copy of the register that this charter belongs to.",
-        )
-    return book
 
 
 def _paper(folder: Path) -> Path:
@@ -563,9 +598,9 @@ def _write_slip(paper: Path, pages: Sequence[Sequence[str]], mark: Mark) -> None
     if find_spec("reportlab") is not None:
         written_.append(paper.with_suffix(".pdf"))
         write_new(written_[1], pdf("payee slip", pages, mark))
-    click.echo(f"Payee slip: {' and '.join(map(str, written_))}")
+    echo(f"Payee slip: {' and '.join(map(str, written_))}")
     if len(written_) == 1:
-        click.echo("No PDF: reportlab is not installed here. Print the text.")
+        echo("No PDF: reportlab is not installed here. Print the text.")
 
 
 def time(given: str | None) -> str:

@@ -11,6 +11,7 @@ from ceremony.base.control import refuse
 from ceremony.base.data import Malformed
 from ceremony.base.files import read_file, write_new
 from ceremony.cli.cold import check_genesis, document, genesis_option, register_option
+from ceremony.cli.parts import echo
 from ceremony.machine import pdf
 from ceremony.record.charter import Charter
 from ceremony.record.register import Register
@@ -57,8 +58,8 @@ def card(folder: Path, genesis: str, share: str, sheet: str, copies: int) -> Non
         write_new(out, raw, mode=0o600)
         if scanned(read_file(out)) != sealed:
             raise Malformed(f"{out}: reads back something else than was written; use a new medium")
-    click.echo(f"{header.mark.upper()} card of {header.position}, set {header.set_identifier}, sealing number {header.sealing}: {out}")
-    click.echo(f"Read back: {copies} on {size}, the code by both readers and every line.\n{AFTERWARDS}")
+    echo(f"{header.mark.upper()} card of {header.position}, set {header.set_identifier}, sealing number {header.sealing}: {out}")
+    echo(f"Read back: {copies} on {size}, the code by both readers and every line.\n{AFTERWARDS}")
 
 
 def _check_allowed(charter: Charter) -> None:

@@ -12,9 +12,9 @@ import click
 from ceremony.base.control import Refused, Undecided
 from ceremony.base.data import Malformed, load
 from ceremony.base.files import read_file
-from ceremony.cli import papers
+from ceremony.cli import digests, papers
 from ceremony.cli.authorize import fresh_identifier
-from ceremony.cli.parts import Parts
+from ceremony.cli.parts import Parts, echo
 from ceremony.record.bags import Bags
 from ceremony.record.charter import OFFICERS
 from ceremony.record.custody import NAMESPACE, BagState, CustodyRecord, Decision, Event, check_own, check_signatures
@@ -23,6 +23,7 @@ from ceremony.record.former import formers
 from ceremony.record.register import Register
 from ceremony.record.retired import retired
 from ceremony.record.signed import MOST_BYTES, read_signed
+from ceremony.record.suspension import ANEW, check_signer
 from ceremony.record.verify import verify
 from ceremony.record.whereabouts import Whereabouts, check_record
 from ceremony.screen.custody import loss, not_removed, record_lines, status
@@ -221,7 +222,7 @@ def show(file: Path, folder: Path, genesis: str | None) -> None:
     papers.pages(record_lines(record, book.charter, book.whereabouts, papers.signers(signed)))
     check_signatures(raw, signed, book.charter)
     check_record(book.whereabouts, book.bags, record, papers.signers(signed), papers.now())
-    click.echo("It can be taken in: `ceremony custody take`.")
+    echo("It can be taken in: `ceremony custody take`.")
 
 
 @custody.command()
@@ -237,23 +238,32 @@ def sign(file: Path, person: str, key: Path, folder: Path, genesis: str | None) 
     check_own(record, book.charter, book.genesis)
     book.charter.member(person)
     papers.pages(record_lines(record, book.charter, book.whereabouts, papers.signers(read_signed(file)[1])))
-    papers.sign(file, person, key, NAMESPACE, book.charter)
+    papers.sign(file, person, key, NAMESPACE, book.charter, book.suspended)
 
 
 @custody.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False))
+@click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False))
 @register_option
-@click.option("--genesis", required=True, metavar="HEX", help="Digest of the genesis charter, from your closing slip.")
+@click.option(
+    "--genesis", required=True, metavar="HEX", callback=digests.taken, help="Digest of the genesis charter, from your closing slip."
+)
 @click.option("--slips", type=click.Path(), metavar="DIR", help="Folder for the closing slips; `slips` beside the register if not given.")
-def take(files: tuple[str, ...], folder: Path, genesis: str, slips: str | None) -> None:
-    """Cold host: take signed records into the register, in this order; with administrator and witness."""
-    from ceremony.cli.cold import begin  # noqa: PLC0415 (the cold host's own packages)
+@papers.loss_option
+@papers.suspension_option
+def take(files: tuple[str, ...], folder: Path, genesis: str, slips: str | None, **given: str | None) -> None:
+    """Cold host: take signed records into the register, in this order; with administrator and witness.
+
+    With --suspension it needs no record: a key is suspended, or that is lifted, when no other ceremony is due."""
+    from ceremony.cli.cold import begin, without_nothing  # noqa: PLC0415 (the cold host's own packages)
     from ceremony.script.closing import slips_folder  # noqa: PLC0415
     from ceremony.script.custody import FILES  # noqa: PLC0415
 
+    documents = without_nothing({**given, FILES: "\n".join(files) or None})
+    if not documents.keys() - {"loss"}:
+        raise click.UsageError("Give a record, or --suspension.")
     _check_all(_book(folder, genesis), [Path(file) for file in files])
-    begin(folder, genesis, "custody", {FILES: "\n".join(files), "slips": str(slips_folder(folder, slips))}, until=None)
-    click.echo(f"Recorded. head {Register.open(folder).head}")
+    begin(folder, genesis, "custody", {**documents, "slips": str(slips_folder(folder, slips))}, until=None)
+    echo(f"Recorded. head {Register.open(folder).head}")
 
 
 def _check_all(book: Register, files: Sequence[Path]) -> None:
@@ -264,6 +274,8 @@ def _check_all(book: Register, files: Sequence[Path]) -> None:
         found = load(CustodyRecord, raw, file.name)
         check_own(found, book.charter, book.genesis)
         check_signatures(raw, signed, book.charter)
+        for signer in papers.signers(signed):
+            check_signer(signer, book.suspended, book.charter, file.name, ANEW)
         _checked(where, bags, found, papers.signers(signed), papers.now())
         where, bags = where.recorded(found), bags.recorded(found)
 

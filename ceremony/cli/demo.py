@@ -12,6 +12,7 @@ import click
 
 from ceremony.base.data import Malformed
 from ceremony.cast import Fluffed, Pace, keys_as_typed
+from ceremony.cli.parts import echo
 
 
 @click.command()
@@ -28,16 +29,16 @@ def demo(out: Path | None, kdf: str, fast: bool) -> None:
     folder = out or Path(tempfile.mkdtemp(prefix="cold-ceremony-demo-"))
     if folder.exists() and any(folder.iterdir()):
         raise Malformed(f"{folder}: not empty; give a new folder")
-    click.echo(f"Everything is kept in {folder}." + (" The space bar pauses." if follow else ""))
+    echo(f"Everything is kept in {folder}." + (" The space bar pauses." if follow else ""))
     started = time.monotonic()
-    stage = demonstration.stage(folder, kdf, Pace(follow=follow), click.echo)
+    stage = demonstration.stage(folder, kdf, Pace(follow=follow), echo)
     try:
         with keys_as_typed() if follow else contextlib.nullcontext():
             last = demonstration.play(stage)
     except Fluffed as fluffed:
         raise Malformed(f"the demonstration stopped: {fluffed}") from None
     for title, seconds in stage.seconds.items():
-        click.echo(f"   {title:<32} {seconds:6.1f} s")
-    click.echo(f"   {'in all':<32} {time.monotonic() - started:6.1f} s")
-    click.echo(f"Open {folder}/report.html. The anchor lies in {folder}/anchor.")
-    click.echo(last)
+        echo(f"   {title:<32} {seconds:6.1f} s")
+    echo(f"   {'in all':<32} {time.monotonic() - started:6.1f} s")
+    echo(f"Open {folder}/report.html. The anchor lies in {folder}/anchor.")
+    echo(last)

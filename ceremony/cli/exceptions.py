@@ -6,12 +6,11 @@ from pathlib import Path
 
 import click
 
-from ceremony.base.control import refuse
 from ceremony.base.files import read_file
 from ceremony.cli import papers
 from ceremony.cli.parts import Parts
 from ceremony.record import exceptional
-from ceremony.record.exceptional import OFFICERS, ExceptionForm
+from ceremony.record.exceptional import OFFICERS
 from ceremony.record.signed import MOST_BYTES, read_signed
 from ceremony.screen.exception import exception_screen
 
@@ -39,18 +38,4 @@ def sign(form: Path, person: str, key: Path, charter_paths: tuple[Path, ...], ge
     """Sign the form, after reading it on one screen."""
     chain = papers.charter_chain(charter_paths, genesis)
     found = exceptional.parse(read_file(form, MOST_BYTES), form.name)
-    _of_this_register(found, chain.genesis, chain.charter.mark)
-    _, signed = read_signed(form)
-    papers.show(exception_screen(found, papers.signers(signed)))
-    papers.sign(form, person, key, "exception@cold-ceremony", chain.charter)
-
-
-def _of_this_register(form: ExceptionForm, genesis: str, mark: str) -> None:
-    if (form.genesis, form.mark) != (genesis, mark):
-        refuse(
-            "AUD-09",
-            "this form is of another register",
-            found=f"{form.mark}, genesis {form.genesis}",
-            expected=f"{mark}, genesis {genesis}",
-            do="Ask who gave it to you. Do not sign it.",
-        )
+    papers.sign_form(form, found, person, key, "exception@cold-ceremony", chain, exception_screen)

@@ -8,7 +8,7 @@ import click
 
 from ceremony.base.control import Refused, refuse
 from ceremony.base.data import Malformed
-from ceremony.base.files import read_file, write_new
+from ceremony.base.files import make_folder, read_file, write_new
 from ceremony.cli.cold import (
     begin,
     check_genesis,
@@ -19,6 +19,7 @@ from ceremony.cli.cold import (
     token_module_option,
     without_nothing,
 )
+from ceremony.cli.parts import echo
 from ceremony.cli.request import check_new
 from ceremony.record import kit as kits
 from ceremony.record.register import Ceremony, Register
@@ -90,13 +91,13 @@ def kit(folder: Path, genesis: str, out: Path, positions: tuple[str, ...]) -> No
     verify(folder, genesis)
     check_new(book.folder, out)
     found = kits.contents(book, positions, utc_now())
-    out.mkdir()
+    make_folder(out)
     for name, raw in found.items():
         write_new(out / name, raw)
     if {path.name: read_file(path) for path in out.iterdir()} != found:
         raise Malformed(f"{out}: what was written does not read back; use another medium")
     kits.read(out, genesis)
-    click.echo(f"Kit for {' '.join(sorted(set(positions)))}: {out}\nIt is good until one of these shares is locked again.")
+    echo(f"Kit for {' '.join(sorted(set(positions)))}: {out}\nIt is good until one of these shares is locked again.")
 
 
 @click.command()
@@ -126,14 +127,14 @@ def _at_site(folder: Path, genesis: str, positions: tuple[str, ...], second: str
     try:
         done = atsite.check(atsite.room_of(found, out, Terminal(), given), found, here, second)
     except (Stopped, Interrupted, KeyboardInterrupt):
-        click.echo(STOPPED, err=True)
+        echo(STOPPED, err=True)
         raise SystemExit(130) from None
     except (Refused, Malformed, OSError):
-        click.echo(STOPPED, err=True)
+        echo(STOPPED, err=True)
         raise
     for each in done:
-        click.echo(f"{each.position}: {each.said}")
-    click.echo(f"Signed: {out}\nBring it to the cold host: `ceremony shares take`. It counts once it is there.")
+        echo(f"{each.position}: {each.said}")
+    echo(f"Signed: {out}\nBring it to the cold host: `ceremony shares take`. It counts once it is there.")
     atsite.check_proven(done, out)
 
 
@@ -157,5 +158,5 @@ def ended(folder: Path) -> Ceremony:
     closed = ceremony.state.closed
     if closed is None:
         raise Malformed(f"{ceremony.folder.name} has not ended: `ceremony resume` goes on with it")
-    click.echo(f"{closed.outcome.capitalize()}: {closed.reason}\nhead {book.head}")
+    echo(f"{closed.outcome.capitalize()}: {closed.reason}\nhead {book.head}")
     return ceremony

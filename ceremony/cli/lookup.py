@@ -13,8 +13,10 @@ from ceremony.base.control import Undecided, control, refuse
 from ceremony.base.data import Digest, Malformed, decode, load
 from ceremony.base.files import read_file, write_new
 from ceremony.base.lines import sha256
+from ceremony.base.show import shown
 from ceremony.base.words import heard, spoken
-from ceremony.cli import papers
+from ceremony.cli import digests, papers
+from ceremony.cli.parts import echo
 from ceremony.record.addresses import used
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.register import Register
@@ -37,9 +39,17 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 @click.option("--account", required=True, help="Name in the charter.")
 @click.option("--index", type=click.IntRange(0, MAX_INDEX - 1), help="Of the receiving address; with --register the first unused one.")
 @click.option("--register", type=papers.FILE, help="The register, which knows the key and the addresses that were used.")
-@click.option("--genesis", metavar="HEX", help="Digest of the genesis charter, from a closing slip (with --register).")
+@click.option(
+    "--genesis", metavar="HEX", callback=digests.taken, help="Digest of the genesis charter, from a closing slip (with --register)."
+)
 @click.option("--key-record", "record_path", type=papers.FILE, help="The key record, instead of the register.")
-@click.option("--digest", "record_digest", metavar="HEX", help="Digest of the key record, from a closing slip (with --key-record).")
+@click.option(
+    "--digest",
+    "record_digest",
+    metavar="HEX",
+    callback=digests.taken,
+    help="Digest of the key record, from a closing slip (with --key-record).",
+)
 @click.option("--png", type=papers.FILE, help="A picture of the QR code to make.")
 @click.option("--qr", is_flag=True, help="Show the QR code on this terminal.")
 def address(  # noqa: PLR0913, PLR0917 (one option each)
@@ -69,9 +79,7 @@ def address(  # noqa: PLR0913, PLR0917 (one option each)
     if png is not None or qr:
         _draw(found.upper(), png, on_terminal=qr)
     if not anchored:
-        raise Undecided(
-            "CONSISTENT, NOT ANCHORED\n  do        Give --genesis or --digest from your closing slip before anybody pays to this."
-        )
+        raise Undecided("NOT ANCHORED\n  do        Give --genesis or --digest from your closing slip before anybody pays to this.")
 
 
 def _draw(text: str, png: Path | None, *, on_terminal: bool) -> None:
@@ -85,7 +93,7 @@ def _draw(text: str, png: Path | None, *, on_terminal: bool) -> None:
         picture = qr.png(text)
         qr.read_back(picture, text)
         write_new(png, picture)
-        click.echo(f"Written: {png}")
+        echo(f"Written: {png}")
     if on_terminal:
         Terminal().qr((text,))
 
@@ -159,14 +167,14 @@ def words(what: str, said: tuple[str, ...]) -> None:
 
     A digest or file is shown as words. With SAID words behind it, they are compared. Words alone are shown as digits."""
     if not _DIGEST.fullmatch(what) and not Path(what).is_file():
-        click.echo(f"{heard((what, *said)).hex()}\n{1 + len(said)} words: the first {2 + 2 * len(said)} digits of the digest.")
+        echo(f"{heard((what, *said)).hex()}\n{1 + len(said)} words: the first {2 + 2 * len(said)} digits of the digest.")
         return
     value = what if _DIGEST.fullmatch(what) else sha256(read_file(Path(what)))
     if said:
         check_heard(value, said)
     papers.show(digest(value))
     if said:
-        click.echo(f"The same in all {len(said)} words.")
+        echo(f"The same in all {len(said)} words.")
 
 
 @control("EXP-04")
@@ -181,7 +189,7 @@ def check_heard(value: str, said: tuple[str, ...]) -> None:
         refuse(
             "EXP-04",
             "these words are of another digest",
-            found=f"word {at + 1}: {said[at][:20]!r}",
+            found=f"word {at + 1}: {shown(said[at])}",
             expected="the words of this digest, which are not shown here",
             do="Let them be read once more. If they differ still, it is another document.",
         )

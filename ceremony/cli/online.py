@@ -17,8 +17,8 @@ from ceremony.base.data import Malformed, Mark, dump, load, printable
 from ceremony.base.files import read_file, write_new
 from ceremony.base.lines import sha256
 from ceremony.base.mark import permits
-from ceremony.cli import papers
-from ceremony.cli.parts import Parts
+from ceremony.cli import digests, papers
+from ceremony.cli.parts import Parts, echo
 from ceremony.cli.reconcile import reconcile
 from ceremony.record import charter as charters
 from ceremony.record.keyrecord import KeyRecord
@@ -73,7 +73,9 @@ class Given(TypedDict):
 
 def of_bundle(command: F) -> F:
     """The bundle, and the papers that it is checked against."""
-    genesis = click.option("--genesis", required=True, metavar="HEX", help="Digest of the genesis charter, from a closing slip.")
+    genesis = click.option(
+        "--genesis", required=True, metavar="HEX", callback=digests.taken, help="Digest of the genesis charter, from a closing slip."
+    )
     folder = click.argument("folder", metavar="BUNDLE", type=papers.FILE)
     for option in (_new_key, _key_record, papers.policy_file, papers.charter_files, genesis, folder):
         command = option(command)
@@ -121,12 +123,12 @@ def broadcast(folder: Path, node_name: str, cookie: Path | None, log: Path, **gi
         seen = node.sighting(found.checked.txid)
         check_sent_again(seen, found.checked)
         if seen is not None and seen.confirmations:
-            click.echo(f"It is in block {seen.height} already, {seen.confirmations} confirmation(s); nothing was sent.")
+            echo(f"It is in block {seen.height} already, {seen.confirmations} confirmation(s); nothing was sent.")
         else:
             if seen is not None:
-                click.echo("The node has these very bytes already, waiting to be mined; they can be sent again.")
+                echo("The node has these very bytes already, waiting to be mined; they can be sent again.")
             _typed("BROADCAST", _leaves(found.authorization))
-            click.echo(f"Sent. txid {_send(node, _seen_on(node_name), found, log)}")
+            echo(f"Sent. txid {_send(node, _seen_on(node_name), found, log)}")
 
 
 def _send(node: Node, name: str, found: Received, log: Path) -> str:
@@ -251,7 +253,9 @@ def _with_cookies(names: Sequence[str], cookies: Sequence[Path]) -> list[tuple[s
     "--without-receipt", "without", type=click.IntRange(1), metavar="N", help="Transfer N has none: by an exception of both officers."
 )
 @click.option("--register", "folder", type=papers.FILE, required=True, help="The register's folder.")
-@click.option("--genesis", required=True, metavar="HEX", help="Digest of the genesis charter, from your closing slip.")
+@click.option(
+    "--genesis", required=True, metavar="HEX", callback=digests.taken, help="Digest of the genesis charter, from your closing slip."
+)
 @click.option("--slips", type=click.Path(), metavar="DIR", help="Folder for the closing slips; `slips` beside the register if not given.")
 def close(receipt_path: Path | None, without: int | None, folder: Path, genesis: str, slips: str | None) -> None:
     """Take the signed receipt into the register and close the transfer with it; administrator and witness sign."""
@@ -265,7 +269,7 @@ def close(receipt_path: Path | None, without: int | None, folder: Path, genesis:
     what = {"receipt": str(receipt_path)} if without is None else {WITHOUT: str(without)}
     given = {**what, "slips": str(slips_folder(folder, slips))}
     cold.begin(folder, genesis, "receipt", given, until=None)
-    click.echo(f"Closed. head {Register.open(folder).head}")
+    echo(f"Closed. head {Register.open(folder).head}")
 
 
 online.add_command(reconcile)
@@ -300,8 +304,8 @@ def fund(node_name: str, key_record_path: Path, account_name: str, amount: str, 
             part = paid[at : at + _TOGETHER]
             txid = node.fund(*((own.script, satoshi) for own in part))
             for own in part:
-                click.echo(f"{format_btc(satoshi)} to own {own.path}  {grouped(own.address)}")
-            click.echo(f"In block {node.tip().height}. txid {txid}")
+                echo(f"{format_btc(satoshi)} to own {own.path}  {grouped(own.address)}")
+            echo(f"In block {node.tip().height}. txid {txid}")
 
 
 _TOGETHER = 20
@@ -318,7 +322,7 @@ def mine(node_name: str, blocks: int) -> None:
 
     with PracticeNode(_folder(node_name)) as node:
         tip = node.mine(blocks)
-    click.echo(f"Tip: block {tip.height}, {tip.hash}")
+    echo(f"Tip: block {tip.height}, {tip.hash}")
 
 
 def _record(path: Path) -> KeyRecord:
@@ -375,8 +379,8 @@ def _receipt(found: Received, place: InBlock, nodes: tuple[str, ...], broadcaste
         authorization=wanted.digest,
         txid=place.txid,
         nodes=nodes,
-        block=place.block,
-        height=place.height,
+        block_hash=place.block,
+        block_height=place.height,
         confirmations=place.confirmations,
         outputs=place.outputs,
         broadcaster=broadcaster,

@@ -23,6 +23,7 @@ from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.order import MOST_DAYS, NAMESPACE, OrderKind, ShareOrder, bound, check_signed
 from ceremony.record.register import Register
 from ceremony.record.signed import MOST_BYTES, read_signed
+from ceremony.record.suspension import ANEW, NONE, check_signer
 from ceremony.screen.documents import Verdict, order_screen, verdicts
 from transfer.authorization import check_head, check_valid
 from transfer.limits import moment, written
@@ -54,7 +55,7 @@ def on_ground(command: F) -> Callable[..., object]:
     @wraps(command)
     def run(charter_paths: tuple[Path, ...], genesis: str | None, folder: Path | None, key_path: Path | None, **rest: object) -> object:
         chain = papers.charter_chain(charter_paths, genesis)
-        register = None if folder is None else authorize.book_of(folder, chain.genesis)
+        register = None if folder is None else papers.book_of(folder, chain.genesis)
         if register is not None:
             key_record = register.key_record
         elif key_path is not None:
@@ -141,7 +142,7 @@ def show(file: Path, ground: Ground, at: str | None) -> None:
 def sign(file: Path, person: str, key: Path, ground: Ground) -> None:
     """Run every check, read it, and sign it."""
     _shown(file, ground, papers.now())
-    papers.sign(file, person, key, NAMESPACE, ground.chain.charter)
+    papers.sign(file, person, key, NAMESPACE, ground.chain.charter, ground.register.suspended if ground.register else NONE)
 
 
 @order.command()
@@ -165,6 +166,8 @@ def _read(file: Path, ground: Ground, now: str) -> tuple[ShareOrder, tuple[str, 
     wanted = load(ShareOrder, raw, file.name)
     for signature in signed:
         signatures.verify(signature, raw, ground.chain.charter.key(signature.signer), NAMESPACE)
+        if ground.register is not None:
+            check_signer(signature.signer, ground.register.suspended, ground.chain.charter, file.name, ANEW)
     return wanted, papers.signers(signed), judge(wanted, ground, now)
 
 

@@ -3,27 +3,48 @@
 from __future__ import annotations
 
 import sys
-import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import click
 
 from ceremony.base import signatures
 from ceremony.base.control import Refused, Undecided, refuse
-from ceremony.base.data import Malformed, dump, load
+from ceremony.base.data import Malformed, Mark, dump, load
 from ceremony.base.files import write_new
+from ceremony.base.show import wrap
 from ceremony.base.signatures import Namespace, Signature
+from ceremony.cli import digests
+from ceremony.cli.parts import echo
 from ceremony.record import charter as charters
 from ceremony.record import policy as policies
 from ceremony.record.chain import Chain, SignedCharter, check_follows, parse_succession, verify_chain
 from ceremony.record.charter import Charter
 from ceremony.record.signed import add_signature, read_signed
+from ceremony.record.suspension import ANEW, NONE, Suspensions, check_signer
 from transfer.limits import Policy, written
 
+if TYPE_CHECKING:
+    from ceremony.record.register import Register
+
 T = TypeVar("T")
+
+
+class OfRegister(Protocol):
+    """What says of which register it is."""
+
+    @property
+    def genesis(self) -> str:
+        """Digest of the genesis charter."""
+
+    @property
+    def mark(self) -> Mark:
+        """Practice or production."""
+
+
+Form = TypeVar("Form", bound=OfRegister)
 
 STOPPED = 130
 _ROWS = 23
@@ -39,7 +60,23 @@ _BEFORE = "The signed charters before it, from the genesis on: repeatable."
 against = click.option("--against", type=FILE, multiple=True, help=_BEFORE)
 previous_policy = click.option("--previous", type=FILE, help="The signed policy before this one, unless this is the first.")
 policy_file = click.option("--policy", "policy_path", type=FILE, required=True, help="The signed policy.")
-genesis_digest = click.option("--genesis", metavar="HEX", help="Digest of the genesis charter, from a closing slip.")
+loss_option = click.option(
+    "--loss",
+    type=click.Path(exists=True, dir_okay=False),
+    help="The form of a loss by which it goes on (`ceremony loss`); its .signatures beside it.",
+)
+suspension_option = click.option(
+    "--suspension",
+    type=click.Path(exists=True, dir_okay=False),
+    multiple=True,
+    callback=lambda _context, _option, paths: "\n".join(paths) or None,
+    help="A form that suspends a key, or lifts that (`ceremony suspend`); its .signatures beside it. Repeatable.",
+)
+_COPY = "A copy of the register: whose key is suspended in it signs nothing."
+register_to_see = click.option("--register", "folder", type=FILE, help=_COPY)
+genesis_digest = click.option(
+    "--genesis", metavar="HEX", callback=digests.taken, help="Digest of the genesis charter, from a closing slip."
+)
 
 
 def now() -> str:
@@ -49,14 +86,13 @@ def now() -> str:
 
 def show(lines: Sequence[str]) -> None:
     """Lines on the screen."""
-    click.echo("\n".join(lines))
+    echo("\n".join(lines))
 
 
 def wrapped(refusal: Refused) -> tuple[str, ...]:
     """A refusal whole: what was found, what was expected, what to do; no word is torn."""
     rows = (
-        textwrap.wrap(line, 78, subsequent_indent=" " * 12 * line.startswith("  "), break_long_words=False)
-        for line in str(refusal).splitlines()
+        wrap(line, 78, subsequent_indent=" " * 12 * line.startswith("  "), break_long_words=False) for line in str(refusal).splitlines()
     )
     return tuple(line for row in rows for line in row)
 
@@ -78,7 +114,7 @@ def made(value: T, what: str) -> T:
 def write(path: Path, value: object) -> None:
     """Make the file, never over another one."""
     write_new(path, dump(value))
-    click.echo(f"Written: {path}")
+    echo(f"Written: {path}")
 
 
 def check_new(path: Path) -> None:
@@ -151,8 +187,8 @@ def check_genesis(genesis: str, given: str | None) -> None:
 def anchored(given: str | None) -> None:
     """AUD-09: without the genesis digest from outside nothing is proven; the verdict is undecided (exit 3)."""
     if given is None:
-        raise Undecided("CONSISTENT, NOT ANCHORED\n  do        Give --genesis with the digest from your closing slip.")
-    click.echo("ANCHORED: the charter is the genesis that you named.")
+        raise Undecided("NOT ANCHORED\n  do        Give --genesis with the digest from your closing slip.")
+    echo("ANCHORED: the charter is the genesis that you named.")
 
 
 def signed_policy(path: Path, chain: Chain) -> Policy:
@@ -170,20 +206,71 @@ def signers(signed: Sequence[Signature]) -> tuple[str, ...]:
     return tuple(sorted(s.signer for s in signed))
 
 
-def sign(path: Path, person: str, key_path: Path, namespace: Namespace, charter: Charter) -> None:
-    """After the screen: one typed word, then a signature that must be of the charter's key before it is kept."""
+def sign(path: Path, person: str, key_path: Path, namespace: Namespace, charter: Charter, suspended: Suspensions = NONE) -> None:  # noqa: PLR0913, PLR0917
+    """After the screen: one typed word, then a signature that must be of the charter's key before it is kept. STO-07: a key that is
+    suspended, as a register at hand has it, signs nothing."""
     raw, signed = read_signed(path)
+    check_signer(person, suspended, charter, path.name, ANEW)
     confirmed()
     signature = signatures.sign(person, namespace, raw, key_path)
     signatures.verify(signature, raw, charter.key(person), namespace, fresh=True)
     add_signature(path, signature)
-    click.echo(f"Signed by {', '.join(sorted((*signers(signed), person)))}.")
+    echo(f"Signed by {', '.join(sorted((*signers(signed), person)))}.")
+
+
+def sign_form(  # noqa: PLR0913, PLR0917 (a form, who signs it, and what it is shown and compared with)
+    path: Path,
+    found: Form,
+    person: str,
+    key_path: Path,
+    namespace: Namespace,
+    chain: Chain,
+    screen: Callable[[Form, tuple[str, ...]], Sequence[str]],
+    suspended: Suspensions = NONE,
+) -> None:
+    """A form of this register is shown on one screen with who has signed it, and signed."""
+    if (found.genesis, found.mark) != (chain.genesis, chain.charter.mark):
+        refuse(
+            "AUD-09",
+            "this form is of another register",
+            found=f"{found.mark}, genesis {found.genesis}",
+            expected=f"{chain.charter.mark}, genesis {chain.genesis}",
+            do="Ask who gave it to you. Do not sign it.",
+        )
+    show(screen(found, signers(read_signed(path)[1])))
+    sign(path, person, key_path, namespace, chain.charter, suspended)
+
+
+def signed_so_far(wanting: Collection[str], done: str) -> None:
+    """After a signature: who has still to sign, or, where nobody has, what to do with the form."""
+    echo(f"Still to sign: {', '.join(sorted(wanting))}." if wanting else done)
+
+
+def suspended_in(folder: Path | None, genesis: str | None) -> Suspensions:
+    """STO-07: which keys are suspended in a copy of the register; none are known without one."""
+    return NONE if folder is None else book_of(folder, genesis).suspended
+
+
+def book_of(register: Path, genesis: str | None) -> Register:
+    """A copy of the register; AUD-09 if it is of another genesis, where one is known."""
+    from ceremony.record.register import Register  # noqa: PLC0415 (only where there is a register)
+
+    book = Register.open(register)
+    if genesis not in (None, book.genesis):
+        refuse(
+            "AUD-09",
+            "the register is not of this genesis",
+            found=book.genesis,
+            expected=str(genesis),
+            do="Use a copy of the register that this charter belongs to.",
+        )
+    return book
 
 
 def confirmed() -> None:
     """The word that an officer types once the screen is what they expect."""
     word = click.prompt("Type SIGN to sign this, anything else to stop", prompt_suffix=": ", show_default=False, default="")
     if word != "SIGN":
-        click.echo("Nothing was signed.", err=True)
+        echo("Nothing was signed.", err=True)
         raise SystemExit(STOPPED)
-    click.echo("If your key waits for a touch, touch it now.")
+    echo("If your key waits for a touch, touch it now.")

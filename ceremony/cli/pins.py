@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-import click
-
 from ceremony.base.data import Malformed
+from ceremony.cli.parts import echo
 from ceremony.vault.protocol import Interrupted, WrongSecret
 
 T = TypeVar("T")
@@ -21,6 +20,6 @@ def opened(ask: Callable[[], T], given_up: str) -> T:
         except Interrupted:
             raise KeyboardInterrupt from None
         except WrongSecret as wrong:
-            click.echo(str(wrong))
+            echo(str(wrong))
             if not wrong.tries_left:
                 raise Malformed(given_up) from None

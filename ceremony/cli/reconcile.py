@@ -8,7 +8,8 @@ import click
 
 from ceremony.base.control import Undecided, refuse
 from ceremony.base.data import load
-from ceremony.cli import papers
+from ceremony.cli import digests, papers
+from ceremony.cli.parts import echo
 from ceremony.record.register import Register
 from ceremony.screen import online as screens
 from transfer.bitcoin.snapshot import Snapshot
@@ -19,7 +20,9 @@ from transfer.watch import look
 
 @click.command()
 @click.option("--register", "folder", type=papers.FILE, required=True, help="A copy of the register.")
-@click.option("--genesis", required=True, metavar="HEX", help="Digest of the genesis charter, from your closing slip.")
+@click.option(
+    "--genesis", required=True, metavar="HEX", callback=digests.taken, help="Digest of the genesis charter, from your closing slip."
+)
 @click.option("--node", "node_name", required=True, metavar="NODE", help="practice:FOLDER or http://127.0.0.1:PORT.")
 @click.option("--cookie", type=papers.FILE, help="The node's cookie file (.cookie in its data folder).")
 def reconcile(folder: Path, genesis: str, node_name: str, cookie: Path | None) -> None:
@@ -30,9 +33,9 @@ def reconcile(folder: Path, genesis: str, node_name: str, cookie: Path | None) -
 
     book = Register.open(folder)
     check_genesis(book, genesis)
-    waiting = [claim for claim in book.claims(0) if not claim.settled]
+    waiting = [claim for claim in book.claims(0) if claim.txid and not claim.settled]
     if not waiting:
-        click.echo("Nothing is held back: every transfer of this register is settled or void.")
+        echo("Nothing is held back: every transfer of this register is settled or void.")
         return
     known = {claim.txid: claim.number for claim in book.claims(0) if claim.txid}
     with open_node(node_name, cookie) as node:
@@ -60,4 +63,4 @@ def _since(book: Register, claim: Claim) -> int | None:
     ceremony = book.ceremonies[claim.number - 1]
     if ceremony.state.file("snapshot") is None:
         return None
-    return load(Snapshot, ceremony.raw("snapshot"), f"{ceremony.folder.name}, snapshot").height
+    return load(Snapshot, ceremony.raw("snapshot"), f"{ceremony.folder.name}, snapshot").block_height

@@ -7,8 +7,10 @@ from pathlib import Path
 import click
 
 from ceremony.base.data import Malformed
+from ceremony.cli import papers
 from ceremony.cli.cold import genesis_option, register_option, slips_option
-from ceremony.cli.parts import Parts
+from ceremony.cli.parts import Parts, echo
+from ceremony.record import policy_history
 from ceremony.record.register import Ceremony, Register
 from ceremony.record.verify import verify
 from ceremony.screen import panels
@@ -26,8 +28,8 @@ def register() -> None:
 def head(folder: Path, genesis: str) -> None:
     """The newest ceremony that has ended, and the head after it, in hexadecimal digits and words. Not before the roll-call has asked."""
     ended = _newest(folder, genesis)
-    click.echo(f"ceremony {ended.number}, {ended.kind}\ngenesis {genesis}\nhead {ended.head}")
-    click.echo("\n".join(panels.words("head", ended.head)))
+    echo(f"ceremony {ended.number}, {ended.kind}\ngenesis {genesis}\nhead {ended.head}")
+    echo("\n".join(panels.words("head", ended.head)))
 
 
 @register.command()
@@ -41,7 +43,20 @@ def slip(folder: Path, genesis: str, slips: str | None) -> None:
     where = slips_folder(folder, slips)
     ended = _newest(folder, genesis)
     count = write_slips(Register.open(folder), ended, where)
-    click.echo(f"{count} closing slips of ceremony {ended.number} lie in {where}.")
+    echo(f"{count} closing slips of ceremony {ended.number} lie in {where}.")
+
+
+@register.command()
+@register_option
+@genesis_option
+@papers.out
+def history(folder: Path, genesis: str, output: Path) -> None:
+    """Write every policy with the signed end from which it counts, for who has no copy of the register.
+
+    `authorize` takes it with --history; it names payees and limits, and is confidential."""
+    papers.check_new(output)
+    verify(folder, genesis)
+    papers.write(output, policy_history.of(Register.open(folder)))
 
 
 def _newest(folder: Path, genesis: str) -> Ceremony:

@@ -9,8 +9,9 @@ import click
 
 from ceremony.base import signatures
 from ceremony.base.data import Malformed, dump
-from ceremony.base.files import read_file, write_new
-from ceremony.cli import papers
+from ceremony.base.files import make_folder, read_file, write_new
+from ceremony.cli import digests, papers
+from ceremony.cli.parts import echo
 from ceremony.record import requested
 from ceremony.record.approval import as_person
 from ceremony.record.charter import OFFICERS
@@ -21,7 +22,9 @@ from ceremony.screen.requested import request_screen
 
 _register = click.option("--register", "register", type=papers.FILE, required=True, help="The register's folder.")
 _folder = click.argument("request", type=papers.FILE)
-_genesis = click.option("--genesis", required=True, metavar="HEX", help="Digest of the genesis charter, from your closing slip.")
+_genesis = click.option(
+    "--genesis", required=True, metavar="HEX", callback=digests.taken, help="Digest of the genesis charter, from your closing slip."
+)
 
 
 @click.command()
@@ -34,14 +37,14 @@ def request(register: Path, genesis: str, output: Path) -> None:
     `prepare --request-out` does the same at its end; this is for when it was interrupted, or another copy is needed."""
     verify(register, genesis)
     write(Register.open(register), output)
-    click.echo(f"For the officers: {output}")
+    echo(f"For the officers: {output}")
 
 
 def write(book: Register, folder: Path) -> None:
     """The request folder, each file read back; nothing in it is secret."""
     check_new(book.folder, folder)
     found = requested.contents(book)
-    folder.mkdir()
+    make_folder(folder)
     for name, raw in found.items():
         write_new(folder / name, raw)
     if {path.name: read_file(path) for path in folder.iterdir()} != found:
@@ -65,7 +68,7 @@ def review(request: Path, genesis: str) -> None:
     Nothing of it is shown unless all of it holds (AUT-09). `prepare --request-out` makes the folder."""
     found = requested.read(request, genesis, papers.now())
     papers.pages(request_screen(found))
-    click.echo("All of it was verified, from the genesis down. Compare the words by voice.")
+    echo("All of it was verified, from the genesis down. Compare the words by voice.")
 
 
 @click.command()
@@ -82,7 +85,7 @@ def approve(request: Path, genesis: str, person: str, key: Path, output: Path) -
     found = requested.read(request, genesis, papers.now())
     papers.pages(request_screen(found))
     if found.charter.officers_approve != "yes":
-        click.echo("This charter does not ask officers to approve each request; the cold host takes none.")
+        echo("This charter does not ask officers to approve each request; the cold host takes none.")
     _agreed(person, request, key)
     approval = as_person(found.approval, person, found.approval.head)
     signature = signatures.sign(person, "approval@cold-ceremony", dump(approval), key)
@@ -98,12 +101,12 @@ def _agreed(person: str, folder: Path, key: Path) -> None:
     )
     if said == "n":
         reason = click.prompt(f"{person}: I do not agree, because", prompt_suffix=" ")
-        click.echo("Nothing was signed, and without your approval no share is opened.")
-        click.echo("To stop this transfer for good, sign that you take it back:")
-        click.echo(f"  ceremony authorize revoke {shlex.quote(str(folder / 'authorization.json'))} \\")
-        click.echo(f"    --as {person} --key {shlex.quote(str(key))} -o revocation.json \\\n    --reason {shlex.quote(reason)}")
+        echo("Nothing was signed, and without your approval no share is opened.")
+        echo("To stop this transfer for good, sign that you take it back:")
+        echo(f"  ceremony authorize revoke {shlex.quote(str(folder / 'authorization.json'))} \\")
+        echo(f"    --as {person} --key {shlex.quote(str(key))} -o revocation.json \\\n    --reason {shlex.quote(reason)}")
     elif said != "SIGN":
-        click.echo("Nothing was signed.", err=True)
+        echo("Nothing was signed.", err=True)
     if said != "SIGN":
         raise SystemExit(papers.STOPPED)
-    click.echo("If your key waits for a touch, touch it now.")
+    echo("If your key waits for a touch, touch it now.")

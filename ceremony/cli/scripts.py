@@ -10,7 +10,7 @@ import click
 from ceremony.base.data import Mark
 from ceremony.base.files import write_new
 from ceremony.cli import papers
-from ceremony.cli.parts import Parts
+from ceremony.cli.parts import Parts, echo
 from ceremony.record.entries import Kind
 from ceremony.screen.paper import pdf
 from ceremony.script import printed
@@ -42,4 +42,4 @@ def print_(kind: Kind, role: Role | None, mark: Mark, output: Path) -> None:
     found = (*((printed.sheet(role, kind),) if role else ()), *printed.pages(kind))
     title = f"script of a {kind}" + (f", for the {role}" if role else "")
     write_new(output, pdf(title, found, mark))
-    click.echo(f"Written: {output}")
+    echo(f"Written: {output}")

@@ -8,9 +8,10 @@ from contextlib import contextmanager
 import click
 
 from ceremony.base.data import Malformed
+from ceremony.base.show import shown
 from ceremony.cli import papers, pins
 from ceremony.cli.cold import check_ready
-from ceremony.cli.parts import Parts
+from ceremony.cli.parts import Parts, echo
 from ceremony.screen import panels
 from ceremony.script.on_file import check_gone
 from ceremony.script.on_token import whose
@@ -52,10 +53,10 @@ def erase(module: str, serial: str, name: str) -> None:
     with _opened(module, serial) as opened:
         found = [share for share in opened.shares() if share.label.startswith(name)]
         if len(found) != 1:
-            raise Malformed(f"{len(found)} shares on this token have a name that begins with {name!r}; expected one")
+            raise Malformed(f"{len(found)} shares on this token have a name that begins with {shown(name)}; expected one")
         papers.show((*_told(found), "", *panels.paragraph(LOST)))
         if click.prompt("Type ERASE to erase it, anything else to stop", prompt_suffix=": ", show_default=False, default="") != "ERASE":
-            click.echo("Nothing was erased.", err=True)
+            echo("Nothing was erased.", err=True)
             raise SystemExit(papers.STOPPED)
         header = whose(found[0])
         left = opened.erase(found[0])

@@ -47,7 +47,7 @@ def _core_dumps(root: Path) -> tuple[Finding, ...]:
     if not pattern or (not pattern.startswith("|") and limits[4:6] == ["0", "0"]):
         return ()
     do = "sysctl kernel.core_pattern= and ulimit -c 0, in the image."
-    return (Finding("AIR-04", "a program that crashes is written to a file", f"core_pattern {pattern}", "no core dumps", do),)
+    return (Finding("AIR-04", "core dumps are enabled", f"core_pattern {pattern}", "no core dumps", do),)
 
 
 def _boot_medium(root: Path) -> tuple[Finding, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ceremony.base.show import shown
 from ceremony.machine.boot import boot_disks
 from ceremony.machine.mounts import disk, holding, mounts
 from ceremony.machine.tree import Finding, names, text, unseen
@@ -139,7 +140,7 @@ def _input(root: Path) -> tuple[Typing, ...]:
     for name in names(folder):
         if re.fullmatch(r"input[0-9]+", name):
             bus, vendor, product = (text(folder / name / "id" / part) for part in ("bustype", "vendor", "product"))
-            found.append((bus, vendor, product, f"{name} {text(folder / name / 'name')[:60]!r}, bus {bus or 'unknown'}"))
+            found.append((bus, vendor, product, f"{name} {shown(text(folder / name / 'name'))}, bus {bus or 'unknown'}"))
     return tuple(found)
 
 

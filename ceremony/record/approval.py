@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
 
 from ceremony.base import signatures
 from ceremony.base.control import control, refuse
-from ceremony.base.data import Digest, Mark, Person, dump, record
+from ceremony.base.data import Btc, Digest, Mark, Person, dump, record
+from ceremony.base.lines import sha256
 from ceremony.base.signatures import Signature
 from ceremony.record.charter import OFFICERS, Charter
+from transfer.review import Decoded
 
 
 @record
@@ -17,7 +19,7 @@ class Approval:
     """What one person approves: this request for this authorization, in this ceremony, after this transcript."""
 
     type: Literal["approval"] = "approval"
-    version: Literal["1"] = "1"
+    version: Literal["2"] = "2"
     kind: Literal["transfer"] = "transfer"
     mark: Mark
     genesis: Digest
@@ -25,6 +27,11 @@ class Approval:
     ceremony: int
     authorization: Digest
     request: Digest
+    txid: Digest
+    """Of the transaction that the request is when it is signed (BIP-141: signatures are not in it)."""
+    fee: Btc
+    inputs: Digest
+    """Of the coins that it spends: SHA-256 of their names (`txid:vout`), each on a line, in the request's order."""
     head: Digest
     """Digest of the last transcript entry before the first approval; of an officer who approved elsewhere, of the entry that
     administrator and witness signed at the end of the preparation."""
@@ -37,6 +44,16 @@ class SignedApproval:
 
     approval: Approval
     signature: Signature
+
+
+def read_from(request: Decoded) -> dict[str, Any]:
+    """What an approval says of a request beside its digest, so that who reads no transaction can compare it (AUD-14)."""
+    return {"txid": request.txid, "fee": request.fee, "inputs": inputs_digest(f"{coin.txid}:{coin.vout}" for coin in request.inputs)}
+
+
+def inputs_digest(coins: Iterable[str]) -> str:
+    """SHA-256 over the names of coins, each with a newline."""
+    return sha256("".join(f"{coin}\n" for coin in coins).encode("ascii"))
 
 
 _TOKEN = object()

@@ -31,7 +31,7 @@ class Succession:
     """After the cool-off: the same people say once more that the new officer takes over. Only then the new charter counts."""
 
     type: Literal["succession"] = "succession"
-    version: Literal["1"] = "1"
+    version: Literal["2"] = "2"
     mark: Mark
     genesis: Digest
     charter: Digest
@@ -246,14 +246,14 @@ def check_succession(before: Charter, after: Charter, lost: str, raw: bytes, sig
     said = parse_succession(raw, "succession")
     if (said.mark, said.charter) != (after.mark, after.digest):
         _refuse("the succession is of another charter", found=said.charter, expected=after.digest, do="Sign the one of this charter.")
-    check_waited(said, said.issued)
+    check_past(said, said.issued)
     for signature in signed:
         signatures.verify(signature, raw, before.key(signature.signer), "succession@cold-ceremony")
     _check_successors("the succession", before, lost, signed)
     return said
 
 
-def check_waited(said: Succession, now: str) -> None:
+def check_past(said: Succession, now: str) -> None:
     """STO-07: the cool-off that the succession names is over."""
     ends = cool_off_ends(said.proposed_at, said.cool_off_hours)
     if now < ends:

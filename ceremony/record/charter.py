@@ -12,13 +12,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
-from ceremony.base import signatures
+from ceremony.base import signatures, sshsig
 from ceremony.base.control import control, refuse
 from ceremony.base.data import Digest, Malformed, Mark, Name, Pattern, Person, PublicKey, Text, Time, dump, record
 from ceremony.base.files import read_file
 from ceremony.base.lines import sha256
 from ceremony.base.mark import permits
-from ceremony.base.signatures import Blob, Signature
+from ceremony.base.show import shown
+from ceremony.base.signatures import Blob, Key, Signature
 from ceremony.record.signed import refuse_form, strict
 from shares.plan import Plan, SchemeName, SitePlan, check_plan
 
@@ -48,7 +49,7 @@ class Enrolment:
     """What one person hands in: who they are and the key they sign with, signed with that key."""
 
     type: Literal["enrolment"] = "enrolment"
-    version: Literal["1"] = "1"
+    version: Literal["2"] = "2"
     person: Person
     name: Text
     key: PublicKey
@@ -70,6 +71,8 @@ class Member:
     person: Person
     name: Text
     key: PublicKey
+    verification: Literal["yes"] | None = None
+    """Their security key must verify them, by a PIN or a finger, at each signature (ASM-06). Absent where it is not asked."""
 
 
 @record
@@ -152,7 +155,7 @@ class Charter:
     `boot` is the SHA-256 of the image that the cold host starts from, taken on another machine (SET-02)."""
 
     type: Literal["charter"] = "charter"
-    version: Literal["1"] = "1"
+    version: Literal["2"] = "2"
     mark: Mark
     number: int
     previous: Digest | None = None
@@ -194,9 +197,19 @@ class Charter:
         """All positions, A1 first."""
         return tuple(sorted(m.person for m in self.people if m.person not in STAFF))
 
-    def key(self, person: str) -> str:
-        """The public key of one person; Malformed if the charter does not know them."""
-        return self.member(person).key
+    def key(self, person: str) -> Key:
+        """The public key of one person, with what is asked of it; Malformed if the charter does not know them."""
+        return _key(self.member(person))
+
+    @property
+    def keys(self) -> dict[str, Key]:
+        """Person -> public key, with what is asked of it."""
+        return {member.person: _key(member) for member in self.people}
+
+    @property
+    def verified(self) -> tuple[str, ...]:
+        """Those whose security key must verify them (ASM-06)."""
+        return tuple(member.person for member in self.people if member.verification is not None)
 
     def member(self, person: str) -> Member:
         """One person; Malformed if the charter does not know them."""
@@ -210,7 +223,11 @@ class Charter:
         for account in self.accounts:
             if account.name == name:
                 return account
-        raise Malformed(f"the charter has no account {name!r}; it has {', '.join(a.name for a in self.accounts)}")
+        raise Malformed(f"the charter has no account {shown(name)}; it has {', '.join(a.name for a in self.accounts)}")
+
+
+def _key(member: Member) -> Key:
+    return Key(member.key, verification=member.verification is not None)
 
 
 def in_order(media: Iterable[Medium]) -> tuple[Medium, ...]:
@@ -226,6 +243,7 @@ def check(charter: Charter) -> None:
     _check_plan(charter)
     _check_places(charter)
     _check_machine(charter)
+    _check_verification(charter)
     _check_jurisdictions(charter)
     _check_mark(charter)
 
@@ -269,6 +287,14 @@ def _check_ranges(charter: Charter) -> None:
         raise Malformed("charter.previous: the genesis (number 0) has none, every later charter has one")
 
 
+def _check_verification(charter: Charter) -> None:
+    files = [person for person in charter.verified if not charter.key(person).hardware]
+    if files:
+        raise Malformed(
+            f"charter.people: user verification of {', '.join(files)}, whose key is a file; only a security key can verify anybody"
+        )
+
+
 def _check_machine(charter: Charter) -> None:
     stated = charter.hsm.certificate
     if (stated.standard == "none") != (stated.number == "none") or not (1 <= stated.level <= 4 or stated == UNCERTIFIED):
@@ -281,7 +307,8 @@ def _check_machine(charter: Charter) -> None:
 def fingerprint(key: str) -> str:
     """SHA-256 of an OpenSSH public key, in the spelling of `ssh-keygen -l` (RFC 4253 section 6.6: the type stands within as well).
 
-    Malformed for a certificate, for base64 in another spelling, or if the type before the key is not the one within."""
+    Malformed for a certificate, for base64 in another spelling, if the type before the key is not the one within, or if the key is not
+    one under which signatures are verified here (base/sshsig.py)."""
     kind, text = key.split(" ")
     try:
         blob = base64.b64decode(text, validate=True)
@@ -289,7 +316,11 @@ def fingerprint(key: str) -> str:
         blob = b""
     inner = len(kind).to_bytes(4, "big") + kind.encode("ascii")
     if base64.b64encode(blob).decode("ascii") != text or not blob.startswith(inner) or "-cert-" in kind:
-        raise Malformed(f"public key {text[-12:]!r}: expected an OpenSSH public key of type {kind}, not a certificate, in its one spelling")
+        raise Malformed(
+            f"public key {shown(text[-12:])}: expected an OpenSSH public key of type {kind}, not a certificate, in its one spelling"
+        )
+    if not sshsig.is_key(key):
+        raise Malformed(f"public key {shown(text[-12:])}: expected a point of its curve that is no weak one, in a key of an accepted type")
     return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode("ascii").rstrip("=")
 
 
@@ -363,7 +394,7 @@ def _check_mark(charter: Charter) -> None:
             )
         if account.path.split("/")[2] != ("0h" if account.network == "main" else "1h"):
             raise Malformed(f"charter: account {account.name}: path {account.path} is not of network {account.network} (SLIP-44)")
-    soft = [m.person for m in charter.people if not m.key.startswith("sk-")]
+    soft = [person for person, key in charter.keys.items() if not key.hardware]
     if soft and not permits(charter.mark, "software keys"):
         refuse(
             "SET-08",
@@ -386,7 +417,7 @@ def verify_all(signed: Iterable[Signature], raw: bytes, needed: Sequence[str], c
                 f"the {namespace.split('@')[0]} lacks a signature",
                 found="signatures of " + (", ".join(sorted(by_person)) or "nobody"),
                 expected=", ".join(needed),
-                do=f"Let {person} sign these same bytes.",
+                do=f"Let {', '.join(each for each in needed if each not in by_person)} sign these same bytes.",
             )
     for person in sorted(by_person):
         signatures.verify(by_person[person], raw, charter.key(person), namespace)

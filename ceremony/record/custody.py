@@ -10,6 +10,7 @@ from ceremony.base import signatures
 from ceremony.base.control import control, refuse
 from ceremony.base.data import Digest, Malformed, Mark, Name, Pattern, Person, Position, SetIdentifier, Text, Time, dump, record
 from ceremony.base.lines import sha256
+from ceremony.base.show import shown
 from ceremony.base.signatures import Namespace, Signature
 from ceremony.record.charter import OFFICERS, Charter
 
@@ -48,7 +49,7 @@ class CustodyRecord:
     officers make of a share that was lost or not opened, of a bag that was not intact, or of a custodian who was replaced."""
 
     type: Literal["custody"] = "custody"
-    version: Literal["1"] = "1"
+    version: Literal["2"] = "2"
     event: Event
     mark: Mark
     genesis: Digest
@@ -80,7 +81,7 @@ class CustodyRecord:
         wanted = _FIELDS[self.event]
         wrong = [name for name in _OPTIONAL if (getattr(self, name) is not None) != (name in wanted)]
         if wrong:
-            raise Malformed(f"{what}: the event {self.event!r} has the fields {', '.join(wanted)}; found wrong: {', '.join(wrong)}")
+            raise Malformed(f"{what}: the event {shown(self.event)} has the fields {', '.join(wanted)}; found wrong: {', '.join(wrong)}")
         if bool(self.positions) == (self.event == "safe") or list(self.positions) != sorted(set(self.positions)):
             raise Malformed(f"{what}: expected positions in their order, each once; none for a safe")
         if self.bags is not None and sorted(self.bags) != list(self.positions):

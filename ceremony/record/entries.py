@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, TypeVar, dataclass_transform, get_args
 
 from ceremony.base.data import (
+    Btc,
     Digest,
     Free,
     Malformed,
@@ -21,10 +22,13 @@ from ceremony.base.data import (
     encode,
     record,
 )
+from ceremony.base.show import shown
 from ceremony.base.signatures import Blob, Namespace
 from ceremony.record.charter import Certificate, Medium
 from ceremony.record.custody import BagNumber, BagState, CustodyRecord
+from ceremony.record.loss import SignedLoss
 from ceremony.record.order import OrderKind
+from ceremony.record.suspension import SignedSuspension
 from transfer.authorization import Payment
 
 Kind = Literal["keygen", "transfer", "receipt", "amend", "drill", "check", "custody", "reseal", "reshare"]
@@ -45,7 +49,9 @@ FileKind = Literal[
     "share-order",
     "custody",
     "health",
+    "script",
     "torn",
+    "aside",
     "leftover",
 ]
 RoomCheck = Literal["recorders", "windows", "access", "power", "emissions", "sound"]
@@ -54,22 +60,59 @@ Control = Annotated[str, Pattern(r"[A-Z]{3}-[0-9]{2}", "a control's identifier s
 Date = Annotated[str, Pattern(r"20[0-9]{2}-[01][0-9]-[0-3][0-9]", "a date such as 2026-11-20", "%Y-%m-%d")]
 Hex = Annotated[str, Pattern(r"([0-9a-f]{2})+", "hexadecimal digits in lower case")]
 
+T = TypeVar("T")
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+def entry(cls: type[T]) -> type[T]:
+    """A record that is an entry's body: it carries the version of its form, and what comes later gets another version."""
+    cls.__annotations__ = {"version": 'Literal["2"]', **cls.__annotations__}
+    cls.version = "2"  # type: ignore[attr-defined]
+    return record(cls)
+
 
 @record
-class Opened:
-    """First entry of a ceremony (SET-01, AUD-03: its `prev` is the head of the ceremony before, or the genesis digest)."""
+class Reading:
+    """Date and time (UTC, to the minute) on a person's own watch, typed before the machine's were shown (ASM-04)."""
 
-    version: Literal["1"] = "1"
+    person: Person
+    typed: Time
+
+
+@record
+class Note:
+    """What a person noted of this ceremony at their newest checkpoint: the entry's number, whose words they gave (BRD-06). Without one:
+    they have none, as they sign with this run."""
+
+    person: Person
+    entry: int | None = None
+
+
+@entry
+class Opened:
+    """First entry of a ceremony and of its first run (SET-01, AUD-03: its `prev` is the head of the ceremony before, or the genesis
+    digest). `run_key`: Ed25519, of this run of the tool; `signers` sign the run at once (AUD-11). `script`: SHA-256 of the ceremony's
+    script."""
+
     kind: Kind
     mark: Mark
     ceremony: int
     genesis: Digest
     script: Digest
+    newest: int
+    """The newest ceremony on slips and notes of the first who signs; 0 if they have none."""
     tool: Text
     commit: Text
+    run_key: Digest
+    signers: tuple[Person, ...]
+    watches: tuple[Reading, ...]
+    loss: SignedLoss | None = None
+    """For whom others sign in this run and after it (SET-10)."""
+    suspensions: tuple[SignedSuspension, ...] | None = None
+    """Keys that are suspended from this entry on, or lifted (STO-07), in this order; absent if there are none."""
 
 
-@record
+@entry
 class File:
     """A file of this ceremony's folder, by name and SHA-256 (AUD-05)."""
 
@@ -79,7 +122,7 @@ class File:
     size: int
 
 
-@record
+@entry
 class Signature:
     """The actor's SSH signature over a file of this folder, or over the text given here."""
 
@@ -98,18 +141,20 @@ class Signature:
         "custody",
         "health",
         "approval",
+        "run",
         "opening",
         "phase",
         "adjournment",
         "disagreement",
         "return",
+        "end",
     ]
     file: FileName | None = None
     text: Signed | None = None
     blob: Blob
 
 
-@record
+@entry
 class Step:
     """A step of the script is done (SET-06)."""
 
@@ -117,28 +162,28 @@ class Step:
     title: Text
 
 
-@record
+@entry
 class Present:
     """The actor is in the room; their own signature over the opening follows (ASM-01). Names stand in the charter alone."""
 
     factors: tuple[Text, ...]
 
 
-@record
+@entry
 class Watch:
     """The actor typed date and time (UTC, to the minute) from their own watch, before the machine's was shown (ASM-04)."""
 
     typed: Time
 
 
-@record
+@entry
 class Clock:
     """The machine's time, shown once two watches had agreed with it within two minutes (ASM-04)."""
 
     machine: Time
 
 
-@record
+@entry
 class SlipRead:
     """The actor read a ceremony's number, and the head's words at these places of 16, from their own closing slip (ASM-05)."""
 
@@ -146,7 +191,7 @@ class SlipRead:
     places: tuple[int, ...]
 
 
-@record
+@entry
 class RoomItem:
     """One item of the room's checklist, as the actor answered it; `note` says why it does not hold (AIR-01)."""
 
@@ -155,7 +200,7 @@ class RoomItem:
     note: Free
 
 
-@record
+@entry
 class Machine:
     """The machine was looked at: what production would refuse, which USB devices are there, and what it says of its own start
     (AIR-02 to AIR-04). The last proves nothing: a hostile image says what it likes."""
@@ -165,7 +210,7 @@ class Machine:
     says: Text
 
 
-@record
+@entry
 class BootImage:
     """The actor gave the first words of the boot image's SHA-256 from their own paper: they are the charter's (SET-02)."""
 
@@ -173,7 +218,7 @@ class BootImage:
     words: int
 
 
-@record
+@entry
 class SelfTests:
     """Every known-answer test of this process passed, so many of them (SET-09)."""
 
@@ -181,14 +226,14 @@ class SelfTests:
     count: int
 
 
-@record
+@entry
 class StrayDevice:
     """A device came that the charter does not list, or that no step asked for: production would have stopped here (AIR-03)."""
 
     finding: Text
 
 
-@record
+@entry
 class Vault:
     """A vault process began; what protection it really has (REC-10)."""
 
@@ -196,14 +241,14 @@ class Vault:
     protection: dict[Text, Text]
 
 
-@record
+@entry
 class VaultEnded:
     """Both vault processes are gone."""
 
     reason: Text
 
 
-@record
+@entry
 class Hsm:
     """The HSM as it told of itself, compared with the charter, and the certificate that the charter states (AIR-05, AIR-06)."""
 
@@ -217,14 +262,14 @@ class Hsm:
     findings: tuple[Text, ...]
 
 
-@record
+@entry
 class ImportPath:
     """The import path was proven with a throw-away key (AIR-07)."""
 
     steps: tuple[Text, ...]
 
 
-@record
+@entry
 class Generated:
     """The secret was made, or recovered from the set in use, and split; the key record stands beside (GEN-02, GEN-08)."""
 
@@ -243,7 +288,7 @@ class Token:
     serial: Text
 
 
-@record
+@entry
 class CustodianToken:
     """The actor's own token was opened in a process of its own: which token, what protects that process (REC-10), how many known-answer
     tests it passed (SET-09), and the SHA-256 of the PKCS#11 module between the two."""
@@ -255,7 +300,7 @@ class CustodianToken:
     module: Digest
 
 
-@record
+@entry
 class Sealing:
     """The actor's share was locked under this number, and goes onto this medium (`token`: onto which one); on disk before the sealed
     share leaves the vault's reply (REC-12)."""
@@ -268,7 +313,7 @@ class Sealing:
     token: Token | None = None
 
 
-@record
+@entry
 class Proven:
     """The sealed share of this number was read back from its medium, opened, and matched its commitment (SEC-01, STO-10)."""
 
@@ -281,7 +326,7 @@ Renewed = Literal["passphrase", "medium", "both"]
 RENEWED: tuple[Renewed, ...] = get_args(Renewed)
 
 
-@record
+@entry
 class Chosen:
     """The actor's share is to be sealed anew: under another passphrase, onto another medium, or both. The sealings that follow are it."""
 
@@ -289,7 +334,7 @@ class Chosen:
     renewed: Renewed
 
 
-@record
+@entry
 class Healthy:
     """The actor proved their share alone at their own site, as their signed health record in this file says: the sealed share of this
     number opened and matched its commitment (STO-10). `at`: when, by that machine's clock."""
@@ -301,7 +346,7 @@ class Healthy:
     at: Time
 
 
-@record
+@entry
 class Unhealthy:
     """The actor's share did not prove healthy at their own site, as their signed health record in this file says (STO-10)."""
 
@@ -311,7 +356,7 @@ class Unhealthy:
     why: Text
 
 
-@record
+@entry
 class Removed:
     """The actor's older sealed share was removed from their medium: which one it is, by what, and how (SEC-01, SEC-04)."""
 
@@ -322,7 +367,7 @@ class Removed:
     how: Text
 
 
-@record
+@entry
 class NotRemoved:
     """An older sealed share of the actor's was not removed, as they say: its number, what it lies on, and why. It may exist, and opens
     with its passphrase of then (SEC-01)."""
@@ -333,7 +378,7 @@ class NotRemoved:
     why: Text
 
 
-@record
+@entry
 class Destroyed:
     """Sealed shares of a retired set were destroyed: the position whose they were, their numbers, on what, by what, and how (SEC-05).
 
@@ -347,7 +392,7 @@ class Destroyed:
     how: Text
 
 
-@record
+@entry
 class Quorums:
     """Every minimal quorum was proven by its parts (GEN-07)."""
 
@@ -356,7 +401,7 @@ class Quorums:
     stand_for: int
 
 
-@record
+@entry
 class Authorized:
     """An authorization passed every check; from this entry on it counts (AUT-01 to AUT-08, AUT-10)."""
 
@@ -364,7 +409,7 @@ class Authorized:
     identifier: Name
     payments: tuple[Payment, ...]
     """None of a consolidation, and none of a sweep."""
-    greatest_fee: int
+    fee_cap: Btc
     replaces: tuple[Digest, ...]
     """Transactions that can never be mined beside this one (BRD-06)."""
     key_record: Digest | None = None
@@ -379,7 +424,7 @@ class Authorized:
         return sum(payment.amount for payment in self.payments)
 
 
-@record
+@entry
 class Ordered:
     """A share order passed every check; from this entry on it is used (AUT-01, AUT-02, AUT-04, AUT-05)."""
 
@@ -390,7 +435,7 @@ class Ordered:
     """Whose shares it is about; none of an order about all of them."""
 
 
-@record
+@entry
 class Agreed:
     """Both readers read the signing request alike and as authorized (TXN-01); its coins are reserved."""
 
@@ -398,18 +443,18 @@ class Agreed:
     txid: Digest
     """Of the transaction that it will be when it is signed."""
     readers: tuple[Text, ...]
-    fee: int
+    fee: Btc
     coins: tuple[Text, ...]
 
 
-@record
+@entry
 class Reviewed:
     """The actor saw the review made from the request's bytes."""
 
     request: Digest
 
 
-@record
+@entry
 class TypedBack:
     """The actor typed these groups of a payment's address from the payee slip that they brought, unseen; in a sweep, of the new
     key's first address from the closing slip of its key generation (TXN-06)."""
@@ -418,7 +463,7 @@ class TypedBack:
     groups: tuple[int, ...]
 
 
-@record
+@entry
 class Armed:
     """Both vault processes verified everything themselves and can sign this request and nothing else (SIG-08)."""
 
@@ -426,7 +471,7 @@ class Armed:
     positions: tuple[Position, ...]
 
 
-@record
+@entry
 class Unlocked:
     """A share was opened and matched its recorded commitment (REC-04)."""
 
@@ -434,14 +479,14 @@ class Unlocked:
     number: int
 
 
-@record
+@entry
 class Alone:
     """From here on the vault opens shares one at a time, each alone, and can never combine them (STO-10)."""
 
     key_record: Digest
 
 
-@record
+@entry
 class Resharing:
     """The vault verified the officers' order itself: from here on it opens shares of the set in use, recovers once and splits anew. It
     can do nothing else with them (SIG-08)."""
@@ -451,7 +496,7 @@ class Resharing:
     positions: tuple[Position, ...]
 
 
-@record
+@entry
 class Recovered:
     """The whole extended public key of every account equals the recorded one (REC-06)."""
 
@@ -460,7 +505,7 @@ class Recovered:
     accounts: tuple[Name, ...]
 
 
-@record
+@entry
 class Imported:
     """Wrapped child keys were unwrapped in the HSM, read back and counted (REC-07 to REC-09)."""
 
@@ -470,14 +515,14 @@ class Imported:
     attributes: dict[Text, Text]
 
 
-@record
+@entry
 class Signing:
     """The word SIGN was typed. From here on the HSM may have signed: this ceremony can never be void (BRD-06)."""
 
     request: Digest
 
 
-@record
+@entry
 class SetAside:
     """The actor's share could not be opened today; nothing is lost (three wrong passphrases, or a refused share)."""
 
@@ -495,7 +540,7 @@ class HsmSignature:
     raw: Hex
 
 
-@record
+@entry
 class HsmSigned:
     """The HSM signed; every signature was verified before it is written here (SIG-01, SIG-03, SIG-04, SIG-05, SIG-07)."""
 
@@ -504,7 +549,7 @@ class HsmSigned:
     signatures: tuple[HsmSignature, ...]
 
 
-@record
+@entry
 class Absent:
     """Every session object was destroyed and its absence shown by enumeration (SEC-03)."""
 
@@ -512,16 +557,16 @@ class Absent:
     remaining: int
 
 
-@record
+@entry
 class Checked:
     """The signed transaction was assembled and verified by both readers (SIG-03, BRD-01)."""
 
     txid: Digest
-    fee: int
+    fee: Btc
     weight: int
 
 
-@record
+@entry
 class Exported:
     """What left: the outbound bundle and the QR frames, each read back (EXP-01, EXP-02)."""
 
@@ -531,26 +576,26 @@ class Exported:
     readers: tuple[Text, ...]
 
 
-@record
+@entry
 class Sighting:
     """What the online host saw of the transaction (BRD-03)."""
 
     node: Text
     txid: Digest
-    block: Digest
-    height: int
+    block_hash: Digest
+    block_height: int
     confirmations: int
 
 
-@record
+@entry
 class Disagreed:
     """The actor does not agree to what they were asked to sign; their signature over this very entry follows (AUD-02)."""
 
-    to: Literal["opening", "review", "approval", "key-record", "phase", "adjournment"]
+    to: Literal["opening", "review", "approval", "key-record", "phase", "adjournment", "end"]
     because: Text
 
 
-@record
+@entry
 class Excepted:
     """Both officers signed the form in this file: the control is excepted in this ceremony, and page one of the report says so."""
 
@@ -558,7 +603,7 @@ class Excepted:
     file: FileName
 
 
-@record
+@entry
 class Settled:
     """The chain settled another transfer: `by` spends one of its coins and is deep enough, so that its own `txid` can never be mined.
 
@@ -569,7 +614,7 @@ class Settled:
     by: Digest
 
 
-@record
+@entry
 class Refusal:
     """A control refused; the ceremony stood still."""
 
@@ -579,7 +624,7 @@ class Refusal:
     expected: Text
 
 
-@record
+@entry
 class Revoked:
     """A person's key counts no more from the amendment on (STO-07). `decision`: for the share of a custodian who is replaced."""
 
@@ -588,7 +633,7 @@ class Revoked:
     decision: Literal["reshare", "rekey", "undecided", "not needed"]
 
 
-@record
+@entry
 class Granted:
     """A person signs with this key from the amendment on (STO-07)."""
 
@@ -596,16 +641,18 @@ class Granted:
     key: Text
 
 
-@record
+@entry
 class Proposed:
-    """A charter that replaces a lost officer was taken in; it does not count before the cool-off is over and all sign once more."""
+    """A charter was taken in that waits for its cool-off: it loosens, or replaces a lost officer. A later amendment makes it count
+    (STO-07)."""
 
     charter: Digest
-    lost: Person
+    lost: Person | None = None
+    """The officer whom it replaces; then all sign once more. Absent from a charter that loosens."""
     not_before: Time
 
 
-@record
+@entry
 class Amended:
     """A later charter counts from this entry on, if the ceremony is not voided (STO-07)."""
 
@@ -613,7 +660,7 @@ class Amended:
     number: int
 
 
-@record
+@entry
 class Rehearsed:
     """Practice transfers since the last drill, from a practice register that was verified whole against this genesis and head: who
     took part, by their positions here (DRL-02), and which controls refused an attack in it (DRL-03)."""
@@ -625,7 +672,7 @@ class Rehearsed:
     refused: tuple[Control, ...]
 
 
-@record
+@entry
 class Drilled:
     """The drill as its people tell it: what was practised, the injected attack by the control that catches it, whether it was
     caught, what came of it, what is to be mended, and when the next one is (DRL-01, DRL-03)."""
@@ -638,7 +685,7 @@ class Drilled:
     next: Date
 
 
-@record
+@entry
 class BagOpened:
     """The actor looked at the tamper-evident bag of their share of this set before it was cut open: number and state (STO-01, STO-02).
 
@@ -650,7 +697,7 @@ class BagOpened:
     state: BagState
 
 
-@record
+@entry
 class BagClosed:
     """The actor's share of this set went into this bag, which was closed in front of those who sign the adjournment (SEC-02)."""
 
@@ -659,7 +706,7 @@ class BagClosed:
     bag: BagNumber
 
 
-@record
+@entry
 class Custody:
     """A custody record was checked and taken in: the file that its people signed, and what it says (STO-03, STO-04, STO-09)."""
 
@@ -667,15 +714,35 @@ class Custody:
     record: CustodyRecord
 
 
-@record
-class Resumed:
-    """The ceremony goes on after an interruption; what was found (a torn line, an unlisted file) is kept in files listed next."""
+@entry
+class Left:
+    """A person left without signing what stands in their name: it counts only against the desk (AUD-11)."""
 
+    person: Person
+
+
+@entry
+class Resumed:
+    """First entry of a later run: the ceremony goes on behind entry `after`. What was found (a torn line, lines that no signed run
+    covers, an unlisted file) is kept in files listed next. `run_key`, `signers`, `watches` as in `opened`."""
+
+    run: int
     after: int
     found: tuple[Text, ...]
+    notes: tuple[Note, ...]
+    script: Digest
+    tool: Text
+    commit: Text
+    run_key: Digest
+    signers: tuple[Person, ...]
+    watches: tuple[Reading, ...]
+    loss: SignedLoss | None = None
+    """For whom others sign in this run and after it (SET-10)."""
+    suspensions: tuple[SignedSuspension, ...] | None = None
+    """Keys that are suspended from this entry on, or lifted (STO-07), in this order; absent if there are none."""
 
 
-@record
+@entry
 class Paused:
     """People left: the session is locked from here on (ASM-03). The entry's own time says since when."""
 
@@ -683,32 +750,37 @@ class Paused:
     reason: Text
 
 
-@record
+@entry
 class Continued:
     """Administrator and witness are back and signed the transcript anew; `paused` is the number of the pause's entry (ASM-03)."""
 
     paused: int
 
 
-@record
-class Closed:
-    """Last entry of a ceremony."""
+Outcome = Literal[
+    "key record signed",
+    "carried out",
+    "receipt",
+    "excepted",
+    "amended",
+    "proposed",
+    "shares checked",
+    "drill held",
+    "drill failed",
+    "shares resealed",
+    "set reshared",
+    "custody recorded",
+    "void",
+]
 
-    outcome: Literal[
-        "key record signed",
-        "carried out",
-        "receipt",
-        "excepted",
-        "amended",
-        "proposed",
-        "shares checked",
-        "drill held",
-        "drill failed",
-        "shares resealed",
-        "set reshared",
-        "custody recorded",
-        "void",
-    ]
+
+@entry
+class Closed:
+    """How the ceremony ends. It has ended when all of `signers` have signed that behind it, and nothing else follows (AUD-02)."""
+
+    signers: tuple[Person, ...]
+
+    outcome: Outcome
     reason: Free
 
 
@@ -774,6 +846,7 @@ ALL: dict[str, type] = {
         BagOpened,
         BagClosed,
         Custody,
+        Left,
         Resumed,
         Paused,
         Continued,
@@ -792,8 +865,8 @@ def type_of(body: object) -> str:
 def decode_body(name: str, body: Any, where: str) -> Any:
     """The record of an entry's body; Malformed for a type that is not in the closed list."""
     if name not in ALL:
-        raise Malformed(f"{where}: unknown entry type {name!r}")
+        raise Malformed(f"{where}: unknown entry type {shown(name)}")
     value = decode(ALL[name], body, where)
     if encode(value) != body:
-        raise Malformed(f"{where}: the body of {name!r} is not in its one form")
+        raise Malformed(f"{where}: the body of {shown(name)} is not in its one form")
     return value

@@ -10,6 +10,7 @@ from ceremony.base.catalogue import CATALOGUE
 from ceremony.base.control import refuse
 from ceremony.base.data import Digest, Malformed, Mark, Text, Time, dump, load, record
 from ceremony.base.lines import sha256
+from ceremony.base.show import shown
 from ceremony.record import entries
 from ceremony.record.state import State
 
@@ -22,7 +23,7 @@ class ExceptionForm:
     """One exception: what the control expected, what happened, what the officers decided. `head`: the transcript it was asked in."""
 
     type: Literal["exception"] = "exception"
-    version: Literal["1"] = "1"
+    version: Literal["2"] = "2"
     mark: Mark
     genesis: Digest
     ceremony: int
@@ -52,7 +53,7 @@ def excepted_controls() -> tuple[str, ...]:
 def check_may(identifier: str) -> None:
     """Refuses, with the control's own identifier, an exception to a control that may never have one; Malformed for an unknown one."""
     if identifier not in CATALOGUE:
-        raise Malformed(f"there is no control {identifier[:20]!r}; an exception is of one of {', '.join(excepted_controls())}")
+        raise Malformed(f"there is no control {shown(identifier)}; an exception is of one of {', '.join(excepted_controls())}")
     if not may_be_excepted(identifier):
         refuse(
             identifier,

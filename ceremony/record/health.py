@@ -48,7 +48,7 @@ class HealthRecord:
     `control`: what refused it, if something did. `watch`: typed by the custodian; `machine`: that machine's clock then."""
 
     type: Literal["health-record"] = "health-record"
-    version: Literal["1"] = "1"
+    version: Literal["2"] = "2"
     mark: Mark
     genesis: Digest
     charter: Digest

@@ -15,7 +15,7 @@ class KeyRecord:
     """Scheme, thresholds, a commitment per custodian share and per site share, the accounts' extended public keys, the charter."""
 
     type: Literal["key-record"] = "key-record"
-    version: Literal["1"] = "1"
+    version: Literal["2"] = "2"
     mark: Mark
     genesis: Digest
     charter: Digest

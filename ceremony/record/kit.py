@@ -50,7 +50,7 @@ class Kit:
     """What the register said when the kit was written, of the positions that it is for."""
 
     type: Literal["health-kit"] = "health-kit"
-    version: Literal["1"] = "1"
+    version: Literal["2"] = "2"
     mark: Mark
     genesis: Digest
     charter: Digest

@@ -6,27 +6,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from ceremony.record import entries
 from ceremony.record.bags import Bags
 from ceremony.record.chain import Chain
 from ceremony.record.charter import Charter
-from ceremony.record.claims import NONE, Claims, after
+from ceremony.record.claims import NONE, Claims, after, aside_coins
 from ceremony.record.health import Health
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.register import Ceremony, used
 from ceremony.record.sets import KEY_MADE, Sets
 from ceremony.record.state import Recorded, State
+from ceremony.record.suspension import Suspensions
 from ceremony.record.whereabouts import Whereabouts
+from transfer.in_force import History
 from transfer.limits import Policy, Spent
 from transfer.outstanding import Claim
 
 CARRIED_OUT, RECEIVED, EXCEPTED, VOID = "carried out", "receipt", "excepted", "void"
-PROPOSED = "proposed"
 CHECKED, DRILL_HELD, DRILL_FAILED = "shares checked", "drill held", "drill failed"
 CUSTODY_RECORDED = "custody recorded"
 RESEALED = "shares resealed"
-"""How a ceremony can end (and AMENDED)."""
+"""How a ceremony can end (beside those of record/end.py)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,9 +38,10 @@ class Ledger:
     genesis: str
     chain: Chain
     """The charters that count, from the genesis on."""
-    policy: Policy | None = None
+    history: History | None = None
+    """The policies since the key generation, each with the time from which it counts (AUT-06)."""
     proposals: Mapping[str, Ceremony] = field(default_factory=dict)
-    """Head of the ceremony that took it in -> a charter that replaces a lost officer and waits for its cool-off."""
+    """Head of the ceremony that took it in -> a charter that waits for its cool-off."""
     sets: Sets = field(default_factory=Sets)
     """Every set that exists, and every sealing."""
     bags: Bags = field(default_factory=Bags)
@@ -51,6 +54,8 @@ class Ledger:
     """Number of a transfer -> what it holds back."""
     used: Mapping[str, int] = field(default_factory=dict)
     """Digest or identifier of an authorization or share order -> the ceremony that used it, also if it was voided."""
+    suspended: Suspensions = field(default_factory=Suspensions)
+    """STO-07: every key that is suspended."""
     revoked: frozenset[str] = frozenset()
     """AUT-04: digests of authorizations that an officer revoked."""
     nonces: Mapping[str, str] = field(default_factory=dict)
@@ -59,6 +64,8 @@ class Ledger:
     """TXN-07: destination -> the first ceremony that was granted a payment to it, also if it was voided."""
     carried: Mapping[str, Ceremony] = field(default_factory=dict)
     """Transaction -> the transfer that carried it out."""
+    seen: str = ""
+    """ASM-04: the time of the newest receipt that people signed; empty without one."""
     drilled: str = ""
     """DRL-01: when the last drill, or the key generation, ended; empty before a key."""
     practised: tuple[frozenset[str], ...] = ()
@@ -72,7 +79,7 @@ class Ledger:
     @property
     def waiting(self) -> tuple[Claim, ...]:
         """Signed transfers that the chain has not settled (BRD-06)."""
-        return tuple(claim for claim in self.claims.values() if claim.outstanding)
+        return tuple(claim for claim in self.claims.values() if claim.outstanding and not claim.void)
 
     @property
     def key(self) -> KeyRecord | None:
@@ -84,12 +91,17 @@ class Ledger:
         """The charter in force."""
         return self.chain.charter
 
+    @property
+    def policy(self) -> Policy | None:
+        """The newest policy that counts; None before the first."""
+        return self.history.newest if self.history else None
+
     def after(self, ceremony: Ceremony) -> Ledger:
         """The ledger with one more ceremony in it."""
         state = ceremony.state
         outcome = state.closed.outcome if state.closed else None
         revoked = self.revoked | {found.authorization for _, found in ceremony.revocations()}
-        claims = after(self.claims, ceremony.number, state)
+        claims = after(self.claims, ceremony.number, state, partial(aside_coins, ceremony.folder, state))
         kept = replace(
             self,
             bags=self.bags.after(state.entries),
@@ -97,12 +109,12 @@ class Ledger:
             nonces={**self.nonces, **nonces(state.entries)},
             claims=claims,
             revoked=revoked,
+            suspended=self.suspended.after(state.suspensions, ceremony.number),
         )
-        if state.file("policy") and outcome not in (None, VOID):
-            kept = replace(kept, policy=ceremony.load(Policy, "policy"))
+        kept = replace(kept, history=ceremony.policies(self.history), seen=max(self.seen, ceremony.seen))
         if ceremony.amends:
             kept = replace(kept, chain=Chain((*self.chain.charters, ceremony.load(Charter, "charter"))))
-        if outcome == PROPOSED:
+        if ceremony.proposes:
             kept = replace(kept, proposals={**self.proposals, ceremony.head: ceremony})
         kept = replace(kept, sets=self.sets.after(ceremony.number, state, lambda: ceremony.load(KeyRecord, "key-record")))
         kept = replace(kept, whereabouts=self.whereabouts.after(ceremony.number, state, kept.sets))

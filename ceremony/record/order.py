@@ -27,7 +27,7 @@ class ShareOrder:
     `reshare`: the same key, all shares new. `new-key`: a new key, to which everything is swept. Malformed says what is wrong."""
 
     type: Literal["share-order"] = "share-order"
-    version: Literal["1"] = "1"
+    version: Literal["2"] = "2"
     kind: OrderKind
     mark: Mark
     genesis: Digest
@@ -87,7 +87,7 @@ def verified(  # noqa: PLR0913, PLR0917 (the document, what signs it, what it mu
 
 def check_signed(order: ShareOrder, signed: Sequence[Signature], charter: Charter) -> None:
     """AUT-02: both officers of the charter signed it."""
-    check_officers(order, signed, {member.person: member.key for member in charter.people}, NAMESPACE)
+    check_officers(order, signed, charter.keys, NAMESPACE)
 
 
 def ordered(kind: str, positions: Sequence[str]) -> str:

@@ -13,9 +13,9 @@ from ceremony.base import signatures
 from ceremony.base.control import control, refuse
 from ceremony.base.data import Malformed, load
 from ceremony.base.lines import parse_chain, parse_line, sha256
-from ceremony.record import checkpoint, entries, signers
+from ceremony.record import checkpoint, entries, policy_history, signers
 from ceremony.record import policy as policies
-from ceremony.record.approval import Approval, Approved, SignedApproval, approve
+from ceremony.record.approval import Approval, Approved, SignedApproval, approve, read_from
 from ceremony.record.chain import Chain
 from ceremony.record.charter import Account, Charter
 from ceremony.record.keyrecord import KeyRecord
@@ -29,8 +29,10 @@ from transfer.agree import check_fee, check_payment, check_place
 from transfer.authorization import Authorization, check_officers, check_valid
 from transfer.bitcoin.check import Checked, check
 from transfer.gap.bundle import Bundle
-from transfer.limits import Policy, check_limits, check_payees
+from transfer.in_force import History, check_payees, in_force
+from transfer.limits import Policy, check_limits
 from transfer.request import AccountKey, SigningRequest
+from transfer.review import Review
 
 _TOKEN = object()
 _STOP = "Send nothing. Keep the medium as it is, and tell the officers."
@@ -98,14 +100,16 @@ def receive(bundle: Bundle, papers: Papers) -> Received:
 
     The moment that counts for validity and cool-off is when the vault was armed to sign: a signed transaction does not expire."""
     ceremony = _ceremony(bundle, papers)
-    authorization = _authorization(bundle, papers, _armed(ceremony.state))
+    then = _armed(ceremony.state)
+    history = policy_history.verified(bundle.files[policy_history.NAME], papers.chain, papers.policy.digest)
+    authorization = _authorization(bundle, papers, history, then)
     request = SigningRequest("bitcoin", bundle.files["request.psbt"])
     checked = check(bundle.transaction, request, papers.account(authorization))
     check_place(checked.review, authorization)
     check_payment(checked.review, authorization)
-    check_fee(checked.review, authorization, papers.policy)
+    check_fee(checked.review, authorization, in_force(history, then))
     _tells_the_same(ceremony.state, bundle, authorization, checked)
-    approved = _approved(ceremony.state, bundle, papers, authorization.digest)
+    approved = _approved(ceremony.state, bundle, papers, authorization.digest, checked.review)
     _check_told(ceremony, approved, papers, authorization)
     return Received(papers, bundle, authorization, checked, approved, _TOKEN)
 
@@ -169,18 +173,18 @@ def _ceremony(bundle: Bundle, papers: Papers) -> Ceremony:
     _equal("the transcript's kind of ceremony", opened.kind, "transfer")
     _equal("the transcript's ceremony", str(opened.ceremony), str(manifest.ceremony))
     _equal("the transcript's genesis", opened.genesis, papers.genesis)
-    _equal("the transcript's outcome", state.closed.outcome if state.closed else "open", "open")
+    _equal("the transcript's outcome", state.closing.outcome if state.closing else "open", "open")  # signed or not
     return Ceremony(opened.ceremony, opened.kind, Path(_TRANSCRIPT), state, first.prev, b"")
 
 
-def _authorization(bundle: Bundle, papers: Papers, then: str) -> Authorization:
+def _authorization(bundle: Bundle, papers: Papers, history: History, then: str) -> Authorization:
     """Signed by both officers, of these papers, and within the policy at that moment (its window is counted on the cold host)."""
     authorization = load(Authorization, bundle.files["authorization.json"], "authorization.json")
     signed = parse_signatures(bundle.files["authorization.signatures"], "authorization.signatures")
-    check_officers(authorization, signed, {member.person: member.key for member in papers.charter.people})
+    check_officers(authorization, signed, papers.charter.keys)
     policies.bound(authorization, papers.charter, papers.policy, papers.genesis)
-    check_payees(papers.policy, authorization, then)
-    check_limits(papers.policy, authorization, (), then)
+    check_payees(history, authorization, then)
+    check_limits(in_force(history, then), authorization, (), then)
     check_valid(authorization, then)
     return authorization
 
@@ -220,7 +224,7 @@ def _tells_the_same(state: State, bundle: Bundle, authorization: Authorization, 
         _equal(f"{name} in the transcript ({entry.__name__})", ", ".join(found) or "no such entry", expected)
 
 
-def _approved(state: State, bundle: Bundle, papers: Papers, authorization: str) -> Approved:
+def _approved(state: State, bundle: Bundle, papers: Papers, authorization: str, review: Review) -> Approved:
     """SIG-02 from the transcript itself: who opened shares, and the head that stood before the first approval."""
     given = [e for e in state.entries if isinstance(e.body, entries.Signature) and e.body.purpose == "approval"]
     _equal("approvals.jsonl", sha256(bundle.files["approvals.jsonl"]), sha256(b"".join(e.line.raw for e in given)))
@@ -232,6 +236,7 @@ def _approved(state: State, bundle: Bundle, papers: Papers, authorization: str) 
         ceremony=state.opened.ceremony,
         authorization=authorization,
         request=sha256(bundle.files["request.psbt"]),
+        **read_from(review),
         head=given[0].line.prev if given else state.entries[0].line.prev,
         role="witness",
     )

@@ -14,22 +14,27 @@ from typing import TypeVar
 from ceremony.base.control import Undecided, control, refuse
 from ceremony.base.data import Malformed, load
 from ceremony.base.files import PARTIAL, read_file
-from ceremony.base.lines import parse_chain, parse_line, sha256
+from ceremony.base.lines import parse_line, sha256, split
+from ceremony.base.show import shown
 from ceremony.base.signatures import Signature
-from ceremony.record import entries
+from ceremony.record import end, entries
 from ceremony.record.bags import Bags
 from ceremony.record.chain import Chain, SignedCharter
 from ceremony.record.charter import OFFICERS, SIGNERS, Charter
 from ceremony.record.charter import check as check_charter
 from ceremony.record.claims import fold as fold_claims
 from ceremony.record.keyrecord import KeyRecord
+from ceremony.record.runs import begun, is_cut, is_signature, true_time, vouched_at_all
 from ceremony.record.sets import KeySet, Sets
-from ceremony.record.state import State, fold
-from ceremony.record.transcript import MAX_TRANSCRIPT, NAME
+from ceremony.record.state import State
+from ceremony.record.suspension import Suspensions
+from ceremony.record.transcript import MAX_TRANSCRIPT, NAME, read
 from ceremony.record.whereabouts import Custody, Whereabouts
 from transfer.bitcoin import psbt
+from transfer.in_force import History, then
 from transfer.limits import Policy, Spent
 from transfer.outstanding import Claim
+from transfer.receipt import Receipt
 from transfer.revocation import Revocation
 
 T = TypeVar("T")
@@ -56,8 +61,9 @@ class Ceremony:
 
     @property
     def time(self) -> str:
-        """When its last entry was written; if it has none, that of the ceremony before."""
-        return self.state.entries[-1].line.time if self.state.entries else self.after
+        """When its last entry was written, by the clock or, where that was ahead, by people's watches; if it has none, that of the
+        ceremony before."""
+        return true_time(self.state) if self.state.entries else self.after
 
     def load(self, cls: type[T], kind: str) -> T:
         """The newest file of one kind, as a record; its digest must be the recorded one."""
@@ -98,7 +104,40 @@ class Ceremony:
     def amends(self) -> bool:
         """Whether the charter of this ceremony counts from its end on."""
         closed = self.state.closed
-        return closed is not None and closed.outcome == AMENDED and self.state.last(entries.Amended) is not None
+        amended = closed is not None and closed.outcome == AMENDED and self.state.last(entries.Amended) is not None
+        return amended and self.kind == "amend"
+
+    @property
+    def proposes(self) -> bool:
+        """Whether it ended as the proposal of a charter that waits for its cool-off (STO-07)."""
+        closed = self.state.closed
+        return self.kind == "amend" and closed is not None and closed.outcome == end.PROPOSED
+
+    @property
+    def rules(self) -> bool:
+        """Whether the policy of this ceremony counts from its end on: of a key generation or an amendment alone (STO-07)."""
+        closed = self.state.closed
+        ended = closed is not None and closed.outcome != "void"
+        return ended and self.kind in end.TAKES_POLICY and self.state.file("policy") is not None
+
+    @property
+    def ended(self) -> str:
+        """The time of the last signature of its end; empty if it has not ended."""
+        if self.state.closed is None:
+            return ""
+        return max(e.line.time for e in self.state.entries if isinstance(e.body, entries.Signature) and e.body.purpose == "end")
+
+    @property
+    def seen(self) -> str:
+        """The time at which people saw a transaction in a block, by the receipt that they signed; empty if this is no receipt."""
+        closed = self.state.closed
+        if self.kind != "receipt" or closed is None or closed.outcome != "receipt":
+            return ""
+        return self.load(Receipt, "receipt").time
+
+    def policies(self, before: History | None) -> History | None:
+        """The policies that count after this ceremony, by those that did before it."""
+        return then(before, self.load(Policy, "policy"), self.ended) if self.rules else before
 
     @property
     def link(self) -> SignedCharter:
@@ -126,22 +165,27 @@ def used(state: State) -> tuple[str, ...]:
     return (*granted, *ordered)
 
 
-AMENDED = "amended"
-"""How a ceremony ends whose charter or policy counts from then on."""
+CHARTER = "charter.json"
+"""The genesis charter, beside the first transcript before its first entry: the chain begins at its digest."""
+AMENDED = end.AMENDED
 _COPY = "Use an undamaged copy of the register."
 
 
 class Register:
     """All ceremonies of a folder, in order; a fold, no database."""
 
-    def __init__(self, folder: Path, genesis: str, ceremonies: tuple[Ceremony, ...]) -> None:
+    def __init__(self, folder: Path, genesis: str, ceremonies: tuple[Ceremony, ...], unbegun: Path | None = None) -> None:
         self.folder = folder
         self.genesis = genesis
         self.ceremonies = ceremonies
+        self.unbegun = unbegun
+        """The folder of a ceremony whose first run was not signed by all: no ceremony yet; the next one takes its place (AUD-11)."""
 
     @classmethod
-    def open(cls, folder: Path, before: Register | None = None) -> Register:
+    def open(cls, folder: Path, before: Register | None = None, *, beginning: bool = False) -> Register:
         """Read the whole chain; refuses a broken link, a gap in the numbers, two ceremonies open at once.
+
+        `beginning`: also a ceremony that is being begun, whose first run is not signed by all yet.
 
         `before`: the same register as this process read it under the register's lock, under which a ceremony that has ended
         cannot change: such a one is taken from there, and only what came after it is read. Whoever verifies gives none."""
@@ -152,14 +196,15 @@ class Register:
         prev, time = genesis, ""
         found: list[Ceremony] = []
         for number, name in enumerate(names, start=1):
-            match = _FOLDER.fullmatch(name)
-            if match is None or int(match[1]) != number:
-                refuse("AUD-08", "the register's numbers", found=name, expected=f"ceremony {number:04d}", do=_COPY)
+            kind = _kind_of(name, number)
             if found and found[-1].state.closed is None:
                 refuse("AUD-08", name, found=f"{found[-1].folder.name} has not ended", expected="one open ceremony, the last", do=_COPY)
-            ceremony = _known(before, folder / name, prev) or _read(folder / name, number, match[2], prev, time)
+            ceremony = _known(before, folder / name, prev) or _read(folder / name, number, kind, prev, time)
             found.append(ceremony)
             prev, time = ceremony.head, ceremony.time
+        if found and not beginning and not begun(found[-1].folder, found[-1].state):
+            _check_unbegun(found[-1])
+            return cls(folder, genesis, tuple(found[:-1]), found[-1].folder)
         return cls(folder, genesis, tuple(found))
 
     @property
@@ -174,14 +219,19 @@ class Register:
 
     @property
     def unfinished(self) -> Ceremony | None:
-        """The ceremony that has not ended, if there is one (always the last)."""
+        """The ceremony that has not ended, if there is one (always the last). Where the write of the last signature of its end failed,
+        it has not: another run asks for it again."""
         last = self.ceremonies[-1] if self.ceremonies else None
-        return last if last is not None and last.state.closed is None else None
+        if last is None or (last.state.closed is not None and not is_cut(last.folder, last.state)):
+            return None
+        return last
 
     @cached_property
     def charters(self) -> tuple[Charter, ...]:
         """The charter in force at the beginning of each ceremony, and after the last; a fold over the amendments that count."""
-        charter = self.ceremonies[0].load(Charter, "charter")
+        first = self.ceremonies[0].folder if self.ceremonies else self.unbegun
+        assert first is not None  # noqa: S101 (a register has a folder of a ceremony, begun or not)
+        charter = load(Charter, read_file(first / CHARTER), f"{first.name}, charter")
         check_charter(charter)
         if charter.digest != self.genesis:
             refuse("AUD-09", "the charter", found=charter.digest, expected=self.genesis, do=_COPY)
@@ -212,33 +262,39 @@ class Register:
         first = next(signed, self.ceremonies[0])
         return tuple(ceremony.link for ceremony in (first, *(c for c in self.ceremonies if c.amends)))
 
-    @cached_property
+    @property
     def policy(self) -> Policy:
-        """The policy in force."""
-        if self.last_policy is None:
-            raise Undecided("This register has no policy yet; `ceremony keygen` takes one in.")
-        return self.last_policy
+        """The newest policy, which authorizations name; its limits count as `transfer.in_force` says."""
+        return self.history.newest
 
-    @cached_property
+    @property
     def last_policy(self) -> Policy | None:
-        """The newest policy of a ceremony that ended and was not voided; None if there is none."""
-        return self.policy_before(len(self.ceremonies) + 1)
+        """The newest policy of a key generation or an amendment that ended and was not voided; None if there is none."""
+        return self._history.newest if self._history else None
+
+    @property
+    def seen(self) -> str:
+        """The time of the newest receipt that people signed; empty without one."""
+        return max((ceremony.seen for ceremony in self.ceremonies), default="")
 
     @property
     def policy_ceremony(self) -> Ceremony | None:
-        """The ceremony that took in the policy in force."""
-        return self._policy_ceremony(self.ceremonies)
+        """The ceremony that took in the newest policy."""
+        return next((c for c in reversed(self.ceremonies) if c.rules), None)
 
-    def policy_before(self, ceremony: int) -> Policy | None:
-        """The policy that was in force when a ceremony began."""
-        held = self._policy_ceremony(self.ceremonies[: ceremony - 1])
-        return held.load(Policy, "policy") if held else None
+    @property
+    def history(self) -> History:
+        """The policies since the key generation, each with the time from which it counts (AUT-06)."""
+        if self._history is None:
+            raise Undecided("This register has no policy yet; `ceremony keygen` takes one in.")
+        return self._history
 
-    @staticmethod
-    def _policy_ceremony(among: Sequence[Ceremony]) -> Ceremony | None:
-        found = (c for c in reversed(among) if c.state.file("policy") is not None)
-        counts = (c for c in found if c.state.closed is not None and c.state.closed.outcome != "void")
-        return next(counts, None)
+    @cached_property
+    def _history(self) -> History | None:
+        found: History | None = None
+        for ceremony in self.ceremonies:
+            found = ceremony.policies(found)
+        return found
 
     @cached_property
     def sets(self) -> Sets:
@@ -331,9 +387,19 @@ class Register:
         """AUT-04: authorization (digest) -> its revocation, whatever became of the ceremony that took it in."""
         return {found.authorization: found for ceremony in self.ceremonies for _, found in ceremony.revocations()}
 
+    @cached_property
+    def suspended(self) -> Suspensions:
+        """STO-07: every key that is suspended, also by the ceremony that is open; a fold."""
+        found = Suspensions()
+        for ceremony in self.ceremonies:
+            found = found.after(ceremony.state.suspensions, ceremony.number)
+        return found
+
     def claims(self, ceremony_now: int) -> tuple[Claim, ...]:
         """What every other transfer holds back: granted and not voided, until the chain settles it (AUT-10, BRD-06)."""
-        return tuple(claim for number, claim in fold_claims((c.number, c.state) for c in self.ceremonies).items() if number != ceremony_now)
+        return tuple(
+            claim for number, claim in fold_claims((c.number, c.state, c.folder) for c in self.ceremonies).items() if number != ceremony_now
+        )
 
     def spent(self, ceremony_now: int) -> tuple[Spent, ...]:
         """AUT-10: everything that other ceremonies were granted, but what was voided and what can never be mined any more."""
@@ -357,13 +423,13 @@ class Register:
         """AUD-05: every file is listed with its SHA-256, and nothing else lies in the register (no link, no folder, no extra file)."""
         for ceremony in self.ceremonies:
             listed = {f.name: f for f in ceremony.state.all(entries.File)}
-            present = {p.name: p for p in ceremony.folder.iterdir()}
+            present = {p.name: p for p in ceremony.folder.iterdir() if not is_signature(p.name)}
             for name in sorted(present.keys() | listed.keys() | {NAME}):
                 _check_file(ceremony, name, present.get(name), listed.get(name))
 
 
 def _check_file(ceremony: Ceremony, name: str, path: Path | None, listed: entries.File | None) -> None:
-    where = f"{ceremony.folder.name}/{name}"
+    where = f"{ceremony.folder.name}/{name if listed or name == NAME else shown(name)}"
     if path is None:
         refuse("AUD-05", f"{where} is missing", found="no such file", expected="the recorded file", do=_COPY)
     if path.is_symlink() or not path.is_file():
@@ -387,8 +453,7 @@ def _read(folder: Path, number: int, kind: str, prev: str, after: str) -> Ceremo
     path = folder / NAME
     raw = read_file(path, MAX_TRANSCRIPT) if path.exists() else b""
     _check_continues(raw, prev, folder.name)
-    lines, torn = parse_chain(raw, prev, folder.name, after)
-    state = fold(lines, folder.name)
+    state, torn = read(folder, raw, prev, after)
     _check_shape(folder.name, number, kind, state)
     return Ceremony(number=number, kind=kind, folder=folder, state=state, prev=prev, torn=torn, after=after)
 
@@ -396,38 +461,103 @@ def _read(folder: Path, number: int, kind: str, prev: str, after: str) -> Ceremo
 @control("AUD-03")
 def _check_continues(raw: bytes, prev: str, name: str) -> None:
     """AUD-03: the first entry holds the head of the ceremony before (or the genesis digest); a fork has another."""
-    first, newline, _ = raw.partition(b"\n")
-    found = parse_line(first + newline, f"{name}, line 1").prev if newline else prev
+    whole, _ = split(raw)
+    found = parse_line(whole[0] + b"\n", f"{name}, line 1").prev if whole else prev
     if found != prev:
         refuse("AUD-03", f"{name} continues from another ceremony", found=f"prev {found}", expected=prev, do=_COPY)
 
 
 @control("AUD-08")
 def _check_shape(name: str, number: int, kind: str, state: State) -> None:
-    """AUD-08: a ceremony begins with its opening, under its own number and kind, and nothing follows its closing."""
+    """AUD-08: a ceremony begins with its opening, under its own number and kind; behind its closing stand the signatures of its end
+    and what an interruption between them leaves, and nothing once all have signed."""
+    due: set[str] | None = None
     for at, entry in enumerate(state.entries):
-        if isinstance(entry.body, entries.Opened) != (at == 0):
+        body = entry.body
+        if isinstance(body, entries.Opened) != (at == 0):
             refuse("AUD-08", f"{name}, entry {at + 1}", found=entry.line.type, expected="one opening, first", do=_COPY)
-        if isinstance(entry.body, entries.Closed) and at != len(state.entries) - 1:
-            refuse("AUD-08", f"{name}, entry {at + 1}", found="entries after the closing", expected="closing last", do=_COPY)
+        if due is not None and not (due and _behind_closing(body)):
+            expected = "nothing behind the signed end" if not due else "the signatures of the end"
+            refuse("AUD-08", f"{name}, entry {at + 1}", found=f"{entry.line.type} after the closing", expected=expected, do=_COPY)
+        if isinstance(body, entries.Closed):
+            due = set(body.signers)
+        elif due is not None and isinstance(body, entries.Signature) and body.purpose == "end":
+            due.discard(entry.actor)
     if state.entries and (state.opened.ceremony, state.opened.kind) != (number, kind):
         refuse("AUD-08", name, found=f"{state.opened.ceremony} {state.opened.kind}", expected=f"{number} {kind}", do=_COPY)
+
+
+def _behind_closing(body: object) -> bool:
+    """What may stand between the closing and the last signature of the end."""
+    if isinstance(body, entries.Signature):
+        return body.purpose in ("end", "run", "disagreement")
+    if isinstance(body, entries.File):
+        return body.kind in ("torn", "aside", "leftover")
+    return isinstance(body, entries.Resumed | entries.Refusal | entries.StrayDevice) or (
+        isinstance(body, entries.Disagreed) and body.to == "end"
+    )
 
 
 def _genesis(folder: Path, names: list[str]) -> str:
     """The genesis digest that the register itself claims: that of the first ceremony's charter file."""
     if not names:
         raise Malformed(f"{folder}: the register is empty")
-    path = folder / names[0] / "charter.json"
+    _kind_of(names[0], 1)
+    path = folder / names[0] / CHARTER
     if not path.exists():
-        cut_off = "if its key generation was cut off just now, nothing is in it: remove this folder, and begin again"
-        raise Malformed(f"{folder / names[0]} has no charter.json; {cut_off}")
+        raise Malformed(f"{folder / names[0]} has no {CHARTER}; {_COPY}")
     return sha256(read_file(path))
+
+
+def _kind_of(name: str, number: int) -> str:
+    """The kind of the ceremony whose folder has this name; AUD-08 if it is not the one with this number."""
+    match = _FOLDER.fullmatch(name)
+    if match is None:
+        refuse(
+            "AUD-08",
+            "something that is no ceremony lies in the register",
+            found=shown(name),
+            expected=f"{number:04d}-KIND",
+            do=_FOREIGN,
+        )
+    if int(match[1]) != number:
+        refuse("AUD-08", "the register's numbers", found=shown(name), expected=f"ceremony {number:04d}", do=_COPY)
+    return match[2]
+
+
+_FOREIGN = "Find out what it is and who put it there; throw nothing away. Go on with an undamaged copy of the register."
+
+
+def _check_unbegun(ceremony: Ceremony) -> None:
+    """AUD-08: a ceremony that nobody began holds what a beginning leaves; where there is more, its transcript was lost."""
+    kept = {path.name for path in ceremony.folder.iterdir() if not path.name.startswith(PARTIAL)}
+    found = sorted(kept - {NAME, "script.json", CHARTER if ceremony.number == 1 else NAME, "run-1.sig"})
+    others = [name for name in found if not _KEPT.fullmatch(name)] if not ceremony.state.entries else []
+    vouched = "run-1.sig" not in kept or vouched_at_all(ceremony.folder, ceremony.state)
+    if not vouched and ceremony.state.signers("run"):
+        refuse(
+            "AUD-02",
+            f"{ceremony.folder.name}: the beginning that people signed is another one",
+            found="signatures of the run that are not over its first entry",
+            expected="signatures over the first entry, and the run's own over its newest",
+            do=_COPY,
+        )
+    if others or not vouched:
+        refuse(
+            "AUD-08",
+            f"{ceremony.folder.name} has lost its transcript, or entries of it",
+            found=", ".join(map(shown, others[:3])) or "the signature of a run, and none of the lines that it was over",
+            expected="the entries that go with it",
+            do=_FOREIGN,
+        )
+
+
+_KEPT = re.compile(r"(aside|torn|leftover)-0-[0-9a-f]{8,16}\.(lines|bytes)")
 
 
 def leftovers(ceremony: Ceremony) -> Iterator[Path]:
     """Files of an interrupted ceremony that no entry lists: written, but cut off before their entry."""
     listed = {f.name for f in ceremony.state.all(entries.File)}
     for path in sorted(ceremony.folder.iterdir()):
-        if path.name.startswith(PARTIAL) or (path.name != NAME and path.name not in listed):
+        if path.name.startswith(PARTIAL) or (path.name != NAME and path.name not in listed and not is_signature(path.name)):
             yield path

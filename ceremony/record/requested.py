@@ -13,17 +13,17 @@ from typing import NoReturn, TypeVar
 from ceremony.base import signatures
 from ceremony.base.catalogue import CATALOGUE
 from ceremony.base.control import Refused, Undecided, control, refuse
-from ceremony.base.data import Malformed, load
+from ceremony.base.data import Malformed, dump, load
 from ceremony.base.files import read_file
 from ceremony.base.lines import parse_chain, parse_line, sha256
-from ceremony.record import checkpoint, entries, sweeping
+from ceremony.record import checkpoint, entries, policy_history, sweeping
 from ceremony.record import policy as policies
-from ceremony.record.approval import Approval
+from ceremony.record.approval import Approval, read_from
 from ceremony.record.carried import document, lines, of_charters, read_chain, read_key_record, read_signed
 from ceremony.record.chain import Chain
 from ceremony.record.charter import Charter
 from ceremony.record.keyrecord import KeyRecord
-from ceremony.record.register import Ceremony, Register
+from ceremony.record.register import Register
 from ceremony.record.signed import parse_signatures
 from ceremony.record.state import State, fold
 from ceremony.record.transcript import NAME
@@ -31,6 +31,7 @@ from transfer.agree import Agreed, agree
 from transfer.authorization import Authorization, Authorized, Confirmation, signed_by
 from transfer.bitcoin import second
 from transfer.bitcoin.reading import review
+from transfer.in_force import History
 from transfer.limits import Policy
 from transfer.outstanding import of_transaction
 from transfer.request import SigningRequest
@@ -40,7 +41,7 @@ MOST = 16_000_000
 """Bytes: no file of a request folder is larger."""
 _NAMES = re.compile(
     r"((charter|succession)-[0-9]{1,4}|policy|key-record|new-key-record|authorization|confirmation)\.(json|signatures)"
-    r"|request\.psbt|replaced-[0-9]{1,2}\.tx|transcript\.jsonl|checkpoint\.(txt|signatures)"
+    r"|policy-history\.json|request\.psbt|replaced-[0-9]{1,2}\.tx|transcript\.jsonl|checkpoint\.(txt|signatures)"
 )
 _INSTALL = "  do        Install the extra `officer` of this tool, or review in the room."
 REQUEST, CHECKPOINT = "request.psbt", "checkpoint.txt"
@@ -69,10 +70,12 @@ def contents(book: Register) -> dict[str, bytes]:
     said = checkpoint.prepared(here.state) if here is not None and here.kind == "transfer" else None
     if here is None or said is None:
         raise Malformed("no transfer is prepared: there is nothing to review yet")
-    governing = next(c for c in reversed(book.ceremonies) if _has_policy(c, book.policy))
     made = book.ceremonies[sweeping.opening(book, here).ceremony - 1]
     found = of_charters(book.links)
+    governing = book.policy_ceremony
+    assert governing is not None  # noqa: S101 (a prepared transfer has a policy)
     found |= document("policy", governing.raw("policy"), governing.signatures("policy"))
+    found[policy_history.NAME] = dump(policy_history.of(book))
     found |= document("key-record", made.raw("key-record"), made.signatures("key-record"))
     if made is not book.key_ceremony:
         found |= document("new-key-record", book.key_ceremony.raw("key-record"), book.key_ceremony.signatures("key-record"))
@@ -86,11 +89,6 @@ def contents(book: Register) -> dict[str, bytes]:
     found[CHECKPOINT] = said.text.encode("ascii")
     found["checkpoint.signatures"] = lines(checkpoint.staff_signatures(here.state, said))
     return found
-
-
-def _has_policy(ceremony: Ceremony, policy: Policy) -> bool:
-    file = ceremony.state.file("policy")
-    return file is not None and file.sha256 == policy.digest
 
 
 @control("AUT-09")
@@ -110,12 +108,13 @@ def read(folder: Path, genesis: str, now: str) -> Requested:
     chain = _held("the charters", lambda: read_chain(files, genesis))
     charter = chain.charter
     policy = _held("the policy", lambda: _policy(files, chain))
+    history = _held("the policy history", lambda: policy_history.verified(files[policy_history.NAME], chain, policy.digest))
     key_record = _held("the key record", lambda: read_key_record(files, chain))
     into = None
     if "new-key-record.json" in files:
         into = _held("the key record of the new key", lambda: read_key_record(files, chain, "new-key-record"))
     authorized = _held("the authorization and its confirmation", lambda: _authorized(files, charter, policy, genesis, now))
-    agreed = _held("the signing request", lambda: _agreed(files, (key_record, into), authorized, policy, now))
+    agreed = _held("the signing request", lambda: _agreed(files, (key_record, into), authorized, history, now))
     approval = _held("the checkpoint of the preparation", lambda: _prepared(files, charter, agreed))
     return Requested(agreed, charter, approval, _TOKEN)
 
@@ -162,20 +161,20 @@ def _authorized(files: Mapping[str, bytes], charter: Charter, policy: Policy, ge
     wanted = load(Authorization, raw, "authorization")
     said, heard = read_signed(files, "confirmation") if wanted.payments else (None, ())
     confirmation = None if said is None else load(Confirmation, said, "confirmation")
-    keys = {member.person: member.key for member in charter.people}
+    keys = charter.keys
     proof = signed_by(wanted, signed, confirmation, heard, keys, now)
     policies.bound(wanted, charter, policy, genesis)
     return proof
 
 
 def _agreed(
-    files: Mapping[str, bytes], keys: tuple[KeyRecord, KeyRecord | None], authorized: Authorized, policy: Policy, now: str
+    files: Mapping[str, bytes], keys: tuple[KeyRecord, KeyRecord | None], authorized: Authorized, history: History, now: str
 ) -> Agreed:
     """Both readers, the authorization and the policy agree; the window of limits is counted on the cold host, which has the register."""
     account = sweeping.account_between(authorized.authorization, *keys)
     request = SigningRequest("bitcoin", files[REQUEST])
     replaced = tuple(of_transaction(raw) for name, raw in files.items() if name.startswith("replaced-"))
-    return agree(authorized, review(request, account), second.read(request, account), policy, replaced, now)
+    return agree(authorized, review(request, account), second.read(request, account), history, replaced, now)
 
 
 def _prepared(files: Mapping[str, bytes], charter: Charter, agreed: Agreed) -> Approval:
@@ -210,6 +209,7 @@ def _prepared(files: Mapping[str, bytes], charter: Charter, agreed: Agreed) -> A
         ceremony=said.ceremony,
         authorization=wanted.digest,
         request=review_.digest,
+        **read_from(review_),
         head=said.head,
         role="cfo",
     )

@@ -13,6 +13,7 @@ from ceremony.record import entries
 from ceremony.record.charter import Medium
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.state import Recorded, State
+from ceremony.record.vouched import counted
 
 KEY_MADE, RESHARED = "key record signed", "set reshared"
 """How a ceremony ends that made a set."""
@@ -73,7 +74,7 @@ class Sets:
 
     def after(self, number: int, state: State, key_record: Callable[[], KeyRecord]) -> Sets:
         """With one more ceremony, ended or not; `key_record` reads the one that it made."""
-        found = replace(self, sealings=sealed_after(self.sealings, state.entries))
+        found = replace(self, sealings=sealed_after(self.sealings, counted(state)))
         if state.closed is None:
             return found
         if state.closed.outcome == "void" and any(body.made == "recovered" for body in state.all(entries.Generated)):

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from types import MappingProxyType
 from typing import NoReturn
 
 from ceremony.base import signatures
-from ceremony.base.control import refuse
+from ceremony.base.control import Refused, refuse
+from ceremony.base.data import Malformed
 from ceremony.base.files import read_file
 from ceremony.base.signatures import Namespace
-from ceremony.record import checkpoint, entries
+from ceremony.record import checkpoint, entries, runs, scripts
 from ceremony.record.charter import Charter
+from ceremony.record.loss import check_signed, stand_in
 from ceremony.record.register import Ceremony, Register
-from ceremony.record.state import Recorded
+from ceremony.record.scripts import Script
+from ceremony.record.state import Recorded, State
 
 COPY = "Use an undamaged copy of the register."
-CHECKPOINTS = ("opening", "phase", "adjournment", "disagreement", "return")
+CHECKPOINTS = ("run", "opening", "phase", "adjournment", "disagreement", "return")
 NAMESPACES: Mapping[str, Namespace] = MappingProxyType(
     {
         "charter": "charter@cold-ceremony",
@@ -34,11 +38,12 @@ NAMESPACES: Mapping[str, Namespace] = MappingProxyType(
         "custody": "custody@cold-ceremony",
         "health": "health@cold-ceremony",
         "approval": "approval@cold-ceremony",
+        "end": "end@cold-ceremony",
         **dict.fromkeys(CHECKPOINTS, "checkpoint@cold-ceremony"),
     }
 )
-"""Purpose -> the only namespace that its signatures may have. An approval and a checkpoint sign a text, all others a file."""
-_TEXTS = ("approval", *CHECKPOINTS)
+"""Purpose -> the only namespace that its signatures may have. An approval, an end and a checkpoint sign a text, all others a file."""
+_TEXTS = ("approval", "end", *CHECKPOINTS)
 
 
 def check_forms(ceremony: Ceremony, charter: Charter, genesis: str) -> None:
@@ -108,6 +113,56 @@ def _verify(ceremony: Ceremony, entry: Recorded, charter: Charter) -> None:
     raw = body.text.encode("ascii") if body.text is not None else read_file(ceremony.folder / body.file)
     signature = as_signature(entry)
     signatures.verify(signature, raw, charter.key(entry.actor), NAMESPACES[body.purpose])
+
+
+def genuine(register: Register, ceremony: Ceremony) -> State:
+    """The entries of an open ceremony, up to the first run that those who must have not signed with their own keys: who holds none of these
+    can write all the rest of a run with an editor, its key included (AUD-11).
+
+    AUT-03 if that is the first run."""
+    charter = register.charters[ceremony.number - 1]
+    found, lines = ceremony.state.entries, [entry.line for entry in ceremony.state.entries]
+    script, whole = scripts.current(ceremony.state.opened.kind), True
+    every = runs.split(found)
+    for run, after in zip(every, [*every[1:], None], strict=True):
+        if not _is_genuine(ceremony, run, charter, script, amended=whole):
+            if run.number == 1:
+                refuse(
+                    "AUT-03",
+                    f"{ceremony.folder.name}: run 1 is not signed by those who must, with their own keys",
+                    found="a signature that does not verify, or of other people",
+                    expected=f"signatures of {', '.join(script.runs) or 'who is there'}",
+                    do=COPY,
+                )
+            return State(found[: run.first])
+        whole = whole and (runs.covered(ceremony.folder, run, lines) == run.end or runs.by_form(run.end, after, lines))
+    return ceremony.state
+
+
+def _is_genuine(ceremony: Ceremony, run: runs.Run, charter: Charter, script: Script, *, amended: bool) -> bool:
+    """Whether those who must sign a run have. `amended`: a charter that the entries before it put in force has their keys, since a signed
+    run vouches for those entries."""
+    begins = replace(ceremony, state=State(ceremony.state.entries[: run.begins]))
+    lost = set(begins.state.lost)
+    loss = run.body.loss
+    if not run.signed or (loss is not None and not _holds(lambda: check_signed(loss, charter))):
+        return False
+    if script.runs and set(run.body.signers) != set(stand_in(script.runs, lost)):
+        return False
+    return _holds(lambda: _verify_beginning(begins, run, begins.charter_at(charter) if amended else lambda _: charter))
+
+
+def _verify_beginning(ceremony: Ceremony, run: runs.Run, charter_at: Callable[[int], Charter]) -> None:
+    for entry in ceremony.state.entries[run.first + 1 : run.begins]:
+        _verify(ceremony, entry, charter_at(entry.line.seq))
+
+
+def _holds(check: Callable[[], object]) -> bool:
+    try:
+        check()
+    except (Refused, Malformed):
+        return False
+    return True
 
 
 def as_signature(entry: Recorded) -> signatures.Signature:

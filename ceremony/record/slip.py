@@ -17,6 +17,9 @@ from transfer.bitcoin.account import SWEPT_TO, opened
 
 AUDITOR = "auditor"
 """Who gets a slip besides the people of the charter."""
+STOCK = "da60f76a2211ec907c1e3c3a952360c393eed236a0c368a67734fa1f17e066d9"
+"""SHA-256 of the verifier of stock tools of this release, its three files behind one another:
+`cat verify-transcript.sh facts.jq comparisons.jq | sha256sum`, in `scripts`. Who gets them from elsewhere compares it with their slip."""
 _WIDTH = 78
 _GROUPS = 7
 """Groups of an address in one line."""
@@ -101,6 +104,7 @@ def lines(slip: Slip, person: str, name: str) -> tuple[str, ...]:
     ]
     for what, digest in slip.digests:
         rows += [f"# {what}", f"  {digest}", *(f"    {row}" for row in spoken_rows(digest))]
+    rows += ["# verifier", f"  {STOCK}"]
     for account, address in slip.addresses:
         rows += [f"# first address of {account}", *_groups(address)]
     for text in (_BRING, _REFUSE):

@@ -17,6 +17,7 @@ from ceremony.record.retired import Retired, reshare_due, retired
 from ceremony.record.sets import KEY_MADE
 from ceremony.record.signers import COPY
 from ceremony.record.verify import check_whole
+from transfer.in_force import in_force
 from transfer.limits import Policy, moment
 
 
@@ -32,6 +33,8 @@ class Standing:
     open: Ceremony | None
     awaiting: tuple[tuple[int, str], ...]
     """BRD-06: transfers that may still be mined and have no receipt: ceremony, txid (empty until it is assembled)."""
+    void: tuple[int, ...]
+    """BRD-06: voided transfers that stay claims: what was signed in them may have been cut off the record."""
     used: int
     """Granted within the policy's window that ends now."""
     clock: str
@@ -64,10 +67,11 @@ def _standing(book: Register, now: str) -> Standing:
     return Standing(
         register=book,
         charter=book.charter,
-        policy=book.last_policy,
+        policy=in_force(book.history, now) if book.last_policy else None,
         key=keyed[-1].time if keyed else "",
         open=book.unfinished,
-        awaiting=tuple((claim.number, claim.txid) for claim in book.claims(0) if claim.outstanding),
+        void=tuple(claim.number for claim in book.claims(0) if claim.void and not claim.settled),
+        awaiting=tuple((claim.number, claim.txid) for claim in book.claims(0) if claim.outstanding and not claim.void),
         used=_used(book, now),
         clock=began(book.ceremonies),
         coming=who_must_come(book) if keyed else None,
@@ -87,5 +91,5 @@ def _outcome(ceremony: Ceremony) -> str:
 def _used(book: Register, now: str) -> int:
     if book.last_policy is None:
         return 0
-    since = moment(now) - timedelta(days=book.last_policy.window_days)
+    since = moment(now) - timedelta(days=in_force(book.history, now).window_days)
     return sum(spent.amount for spent in book.spent(0) if moment(spent.time) > since)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ceremony.base.control import Undecided, refuse
 from ceremony.base.data import Malformed
+from ceremony.base.show import shown
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.sets import KeySet, Sets
 from transfer.authorization import Authorization, binds
@@ -75,7 +76,7 @@ def account_of(key_record: KeyRecord, name: str) -> AccountKey:
     """One account of a key record; Malformed if it has no such account."""
     found = {each.name: each for each in key_record.accounts}
     if name not in found:
-        raise Malformed(f"the key record has no account {name!r}; it has {', '.join(found)}")
+        raise Malformed(f"the key record has no account {shown(name)}; it has {', '.join(found)}")
     return found[name]
 
 

@@ -9,17 +9,15 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from ceremony.base.control import control, refuse
-from ceremony.base.data import Digest, Malformed, decode
+from ceremony.base.data import Digest, Malformed, OtherForm, decode
 from ceremony.base.files import read_file
 from ceremony.base.lines import sha256
-from ceremony.record import entries, signers, whereabouts
-from ceremony.record.bags import not_intact
+from ceremony.record import end, entries, outbound, runs, signers, vouched
 from ceremony.record.chain import Chain
-from ceremony.record.former import formers
-from ceremony.record.ledger import VOID, Ledger
+from ceremony.record.ledger import Ledger
+from ceremony.record.notes import notes
 from ceremony.record.register import Ceremony, Register
 from ceremony.record.rules import (
     amend,
@@ -29,18 +27,21 @@ from ceremony.record.rules import (
     exceptional,
     health,
     keygen,
+    losses,
     media,
     ordered,
-    places,
+    outside,
     receipt,
     reseal,
     reshare,
+    script,
+    suspensions,
     transfer,
 )
 from ceremony.record.signers import COPY
 
-Word = Literal["VERIFIED", "CONSISTENT, NOT ANCHORED", "INCOMPLETE"]
-
+VERIFIED, NOT_ANCHORED, NO_SCRIPT, INCOMPLETE = "VERIFIED", "NOT ANCHORED", "NOT HELD TO A SCRIPT", "INCOMPLETE"
+"""Words of a verdict; VERIFIED stands alone, the others one on a line, in this order, behind `ANCHORED UP TO CEREMONY N`."""
 UNDECIDED = 3
 """The exit code of every verdict but `VERIFIED` (0); a refusal's is 1."""
 
@@ -75,9 +76,10 @@ class Anchored:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a verifier found; nothing was refused. `signatures`: purpose -> how many verify. `notes`: what an auditor should know."""
+    """What a verifier found; nothing was refused. `signatures`: purpose -> how many verify. `notes`: what an auditor should know, gravest
+    first."""
 
-    word: Word
+    words: tuple[str, ...]
     genesis: str
     head: str
     ceremonies: tuple[Told, ...]
@@ -88,7 +90,12 @@ class Verdict:
     @property
     def code(self) -> int:
         """The exit code: 0 only for a whole register that is anchored."""
-        return 0 if self.word == "VERIFIED" else UNDECIDED
+        return 0 if self.words == (VERIFIED,) else UNDECIDED
+
+    @property
+    def said(self) -> str:
+        """The words, on one line."""
+        return "; ".join(self.words)
 
 
 def verify(folder: Path, genesis: str | None = None, head: str | None = None) -> Verdict:
@@ -103,6 +110,8 @@ def verify(folder: Path, genesis: str | None = None, head: str | None = None) ->
         raise Malformed(f"{folder}: there is no register")
     try:
         return _verify(folder, genesis, head)
+    except OtherForm:
+        raise
     except Malformed as error:
         refuse("AUD-01", "a part of the register has lost its form", found=str(error), expected="the form of docs/formats.md", do=COPY)
 
@@ -111,19 +120,19 @@ def _verify(folder: Path, genesis: str | None, head: str | None) -> Verdict:
     _check_genesis(folder, genesis)
     register = Register.open(folder)
     check_whole(register)
-    _check_head(register, head)
+    up_to = _check_head(register, head)
     register.check_files()
     ledger = _check_rules(register)
     signers.verify_each(register)
-    word = _word(register, anchored=genesis is not None and head is not None)
+    words = _words(register, up_to, anchored=genesis is not None and head is not None)
     return Verdict(
-        word=word,
+        words=words,
         genesis=register.genesis,
         head=register.head,
         ceremonies=tuple(_told(ceremony) for ceremony in register.ceremonies),
         signatures=_count(register),
-        notes=_notes(register, ledger),
-        anchored=Anchored(register, _TOKEN) if word == "VERIFIED" else None,
+        notes=notes(register, ledger),
+        anchored=Anchored(register, _TOKEN) if words == (VERIFIED,) else None,
     )
 
 
@@ -141,21 +150,27 @@ _SLIP = "Compare with the newest closing slip; if the digests were typed right, 
 
 
 @control("AUD-10")
-def _check_head(register: Register, head: str | None) -> None:
+def _check_head(register: Register, head: str | None) -> int | None:
     """AUD-10: the head from outside is the register's; one that the register does not have means that it was rolled back.
 
-    AUD-09 if the head is there but entries follow it: they may be genuine, but this head does not vouch for them."""
-    if head is None or head == register.head:
-        return
-    if head in _heads(register):
-        refuse("AUD-09", "entries follow the head that was given", found=register.head, expected=head, do="Use the newest closing slip.")
-    refuse(
-        "AUD-10",
-        "the register does not have the head that was given: it is an older copy, or its last entries were changed",
-        found=f"head {register.head}",
-        expected=f"head {head}",
-        do=_SLIP,
-    )
+    The number of the ceremony that ended with it, if newer ones follow: of them the slip says nothing. AUD-09 for a head that no
+    ceremony ended with."""
+    ended = next((c.number for c in register.ceremonies if c.head == head and c.state.closed is not None), None)
+    if head in (None, register.head):
+        return None
+    if ended is None and head in _heads(register):
+        refuse(
+            "AUD-09", "entries follow the head that was given", found=register.head, expected=str(head), do="Use the newest closing slip."
+        )
+    if ended is None:
+        refuse(
+            "AUD-10",
+            "the register does not have the head that was given: it is an older copy, or its last entries were changed",
+            found=f"head {register.head}",
+            expected=f"head {head}",
+            do=_SLIP,
+        )
+    return ended
 
 
 def _heads(register: Register) -> frozenset[str]:
@@ -175,7 +190,7 @@ def check_whole(register: Register) -> None:
                 name,
                 found="no entry at all",
                 expected="its opening",
-                do="Remove this folder if it was cut off just now; else use an undamaged copy.",
+                do=COPY,
             )
         if ceremony.torn:
             refuse(
@@ -190,8 +205,10 @@ def check_whole(register: Register) -> None:
 def _check_rules(register: Register) -> Ledger:
     ledger = Ledger(genesis=register.genesis, chain=Chain(register.charters[:1]))
     heads: set[str] = {register.genesis}
+    script.check_forward(register.ceremonies)
     for ceremony in register.ceremonies:
         common.check(ceremony, ledger)
+        suspensions.check(ceremony, ledger)
         exceptional.check(ceremony, ledger)
         health.check_brought(ceremony, ledger)
         custody.check(ceremony, ledger)
@@ -213,18 +230,28 @@ def _check_rules(register: Register) -> Ledger:
         elif ceremony.kind == "receipt":
             receipt.check(ceremony, ledger)
         bags.check(ceremony, ledger)
-        places.check(ceremony)
+        outside.check_clock(ceremony)
         media.check(ceremony, ledger)
-        common.check_voided(ceremony)
+        outbound.check(register, ceremony)
+        script.check(ceremony)
+        losses.check(ceremony, ledger)
+        runs.check(ceremony.folder, ceremony.state)
+        vouched.check(ceremony.state, ceremony.folder.name)
+        end.check(ceremony, ledger.genesis, ledger.charter.digest, ledger.policy.digest if ledger.policy else None)
         heads.update(entry.line.prev for entry in ceremony.state.entries)
         ledger = ledger.after(ceremony)
     return ledger
 
 
-def _word(register: Register, *, anchored: bool) -> Word:
-    if not anchored:
-        return "CONSISTENT, NOT ANCHORED"
-    return "VERIFIED" if register.unfinished is None else "INCOMPLETE"
+def _words(register: Register, up_to: int | None, *, anchored: bool) -> tuple[str, ...]:
+    held = all(script.known(ceremony) for ceremony in register.ceremonies)
+    found = (
+        (anchored and up_to is not None, f"ANCHORED UP TO CEREMONY {up_to}"),
+        (not anchored, NOT_ANCHORED),
+        (not held, NO_SCRIPT),
+        (register.unfinished is not None or register.unbegun is not None, INCOMPLETE),
+    )
+    return tuple(word for holds, word in found if holds) or (VERIFIED,)
 
 
 def _told(ceremony: Ceremony) -> Told:
@@ -236,45 +263,3 @@ def _told(ceremony: Ceremony) -> Told:
 def _count(register: Register) -> dict[str, int]:
     found = Counter(body.purpose for ceremony in register.ceremonies for body in ceremony.state.all(entries.Signature))
     return dict(sorted(found.items()))
-
-
-def _notes(register: Register, ledger: Ledger) -> tuple[str, ...]:
-    """What happened besides: interruptions, refusals, voids, findings, a receipt that is still to come."""
-    notes: list[str] = []
-    for ceremony in register.ceremonies:
-        where, state = ceremony.folder.name, ceremony.state
-        refused = Counter(body.identifier for body in state.all(entries.Refusal))
-        findings = sum(len(body.findings) for body in state.all(entries.Machine))
-        undecided = [body.person for body in state.all(entries.Revoked) if body.decision == "undecided"]
-        proposed = state.last(entries.Proposed)
-        told = [
-            (state.closed is None, "INCOMPLETE: it has not ended"),
-            (state.closed is not None and state.closed.outcome == VOID, f"void: {state.closed.reason if state.closed else ''}"),
-            (bool(refused), "refused and then mended: " + ", ".join(f"{name} ({count})" for name, count in sorted(refused.items()))),
-            (any(True for _ in state.all(entries.Paused)), f"paused {sum(1 for _ in state.all(entries.Paused))} time(s)"),
-            (any(True for _ in state.all(entries.Resumed)), f"interrupted {sum(1 for _ in state.all(entries.Resumed))} time(s)"),
-            (bool(state.actors(entries.Disagreed)), f"did not agree: {', '.join(state.actors(entries.Disagreed))}"),
-            (bool(list(state.all(entries.Excepted))), f"excepted: {', '.join(sorted({b.control for b in state.all(entries.Excepted)}))}"),
-            (bool(state.actors(entries.SetAside)), f"set aside: {', '.join(state.actors(entries.SetAside))}"),
-            (bool(not_intact(state)), f"bags: {', '.join(f'{b.position} {b.state}' for b in not_intact(state))}"),
-            (bool(undecided), f"not decided for {', '.join(undecided)}: reshare, or a new key? (STO-07)"),
-            (
-                proposed is not None,
-                f"a charter is proposed that replaces the {proposed.lost}, from {proposed.not_before} on" if proposed else "",
-            ),
-            (findings > 0, f"{findings} finding(s) about the machine"),
-            (any(body.attested == "not attested" for body in state.all(entries.Imported)), "the HSM's import key was not attested"),
-        ]
-        notes += [f"{where}: {text}" for found, text in told if found]
-        notes += [f"{where}: {found.officer} revoked {found.identifier}: {found.reason}" for _, found in ceremony.revocations()]
-    waiting = [each.key.identifier for each in formers(register) if not each.empty]
-    for identifier in (*waiting, ledger.whereabouts.in_use.set_identifier):
-        of_key = " of the former key" if identifier in waiting else ""
-        for position, question in whereabouts.undecided(ledger.whereabouts.of(identifier)):
-            notes.append(f"{position}{of_key}: both officers decide, {question.what} ({question.since[:10]})")
-    for claim in ledger.claims.values():
-        if claim.outstanding:
-            notes.append(f"{claim.number:04d}-transfer: no receipt yet of {claim.txid}")
-        elif claim.replaced_by:
-            notes.append(f"{claim.number:04d}-transfer: can never be mined, replaced by {claim.replaced_by}")
-    return tuple(notes)

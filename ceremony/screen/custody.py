@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from textwrap import wrap
 from types import MappingProxyType
 
+from ceremony.base.show import wrap
 from ceremony.record.charter import Charter
 from ceremony.record.custody import APPROVED, CustodyRecord, must_sign
 from ceremony.record.drills import day

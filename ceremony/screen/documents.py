@@ -4,11 +4,11 @@ What an officer must compare stands on one screen of 80 by 24, in the order in w
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ceremony.base.amounts import format_btc, grouped, show_percent
+from ceremony.base.amounts import format_btc, format_rate, grouped, show_percent
+from ceremony.base.show import wrap
 from ceremony.base.words import spoken_rows
 from ceremony.record.charter import UNCERTIFIED, Certificate, Charter, Hsm, fingerprint, freezers
 from ceremony.record.order import ShareOrder, ordered
@@ -31,7 +31,9 @@ class Verdict:
 
 def field(name: str, value: str) -> tuple[str, ...]:
     """A named value, wrapped under itself."""
-    lines = textwrap.wrap(value, WIDTH - LABEL) or [""]
+    lines = wrap(value, WIDTH - LABEL) or [""]
+    if len(name) >= LABEL:
+        return (name, *(" " * LABEL + line for line in lines))
     return (f"{name:<{LABEL}}{lines[0]}", *(" " * LABEL + line for line in lines[1:]))
 
 
@@ -54,6 +56,7 @@ def charter_screen(charter: Charter, signers: Sequence[str]) -> tuple[str, ...]:
         title(charter.mark, f"charter {charter.number}: {charter.organisation}", signers),
         *field("sites", f"any {charter.site_threshold} of " + "; ".join(sites)),
         *_packed("people", [f"{m.person} {m.name}" for m in charter.people]),
+        *(field("verified", f"at each signature, by their security keys: {', '.join(asked)}") if (asked := charter.verified) else ()),
         *(line for a in charter.accounts for line in field("account", f"{a.name}: {a.chain} {a.network}, {a.path}")),
         *field("HSM", _hsm(charter.hsm)),
         *field("machine", f"{_machine(charter)}; shares on {' or '.join(charter.media)}"),
@@ -74,7 +77,7 @@ def machine_screen(charter: Charter) -> tuple[str, ...]:
         "boot image, its SHA-256 taken on another machine:",
         *image,
         "USB devices (any other is refused; `asked`: only while a step asks for it):",
-        *(line for row in rows or ["  none"] for line in textwrap.wrap(row, WIDTH, subsequent_indent=" " * 29)),
+        *(line for row in rows or ["  none"] for line in wrap(row, WIDTH, subsequent_indent=" " * 29)),
     )
 
 
@@ -107,7 +110,7 @@ def policy_screen(policy: Policy, signers: Sequence[str]) -> tuple[str, ...]:
         *field("cool-off", cool_off),
         *field("per transfer", f"at most {format_btc(policy.per_transfer)}"),
         *field(f"in {policy.window_days} days", f"at most {format_btc(policy.per_window)}"),
-        *field("fee", f"at most {format_btc(policy.greatest_fee)}, {policy.greatest_rate} sat per 1,000 vB"),
+        *field("fee cap", f"{format_btc(policy.fee_cap)} per transfer, and {format_rate(policy.fee_rate_cap)}"),
         *field("validity", f"an authorization lives at most {policy.validity_days} days"),
         *digest(policy.digest),
     )
@@ -125,17 +128,17 @@ class Balance:
 def authorization_screen(  # noqa: PLR0913, PLR0917 (the document, the policy, who signed, what is known besides, the moment)
     wanted: Authorization, policy: Policy, signers: Sequence[str], spent: Sequence[Spent] | None, balance: Balance | None, now: str
 ) -> tuple[str, ...]:
-    """What an officer reads before signing, in this order: payee, whole address, amount, worth, greatest fee, what stays, limits
+    """What an officer reads before signing, in this order: payee, whole address, amount, worth, fee cap, what stays, limits
     before and after, validity, whose order for what, register head, digest.
 
     `spent` is what the register has granted so far, or None where no register is at hand; `balance` None without a snapshot."""
-    fee = format_btc(wanted.greatest_fee)
+    fee = format_btc(wanted.fee_cap)
     return (
         title(wanted.mark, f"{'authorization' if wanted.payments else wanted.kind.upper()} {wanted.identifier}", signers),
         *_payments(wanted, policy),
         *replaces(wanted),
-        *field("worth", wanted.reference_value),
-        *field("greatest fee", f"{fee}, {show_percent(wanted.greatest_fee, wanted.amount)} of the amount" if wanted.amount else fee),
+        *field("worth", wanted.reference_value.shown),
+        *field("fee cap", f"{fee}, {show_percent(wanted.fee_cap, wanted.amount)} of the amount" if wanted.amount else fee),
         *field("stays", _stays(wanted, balance)),
         *field("limits", _window(wanted, policy, spent, now)),
         *field("valid", f"{wanted.not_before} to {wanted.expires}"),
@@ -210,20 +213,20 @@ def verdicts(found: Sequence[Verdict]) -> tuple[str, ...]:
     lines: list[str] = []
     for verdict in found:
         start = f"{verdict.identifier:<8}{'held' if verdict.refusal is None else 'REFUSED':<9}"
-        lines += textwrap.wrap(verdict.refusal or verdict.checked, WIDTH, initial_indent=start, subsequent_indent=" " * len(start))
+        lines += wrap(verdict.refusal or verdict.checked, WIDTH, initial_indent=start, subsequent_indent=" " * len(start))
     return tuple(lines)
 
 
 def _stays(wanted: Authorization, balance: Balance | None) -> str:
-    """What is left in the account after the amount and the greatest fee; it may be more, since the fee may be less."""
+    """What is left in the account after the amount and the fee cap; it may be more, since the fee may be less."""
     if balance is None:
         return "not known here: give --snapshot"
     if wanted.kind == "sweep":
         return f"nothing that can be spent, of {_bare(balance.amount)} in {balance.coins} coin(s), block {balance.height}"
     held, left = f"{_bare(balance.amount)} in {balance.coins} coin(s), block {balance.height}", balance.amount - wanted.amount
-    if left < wanted.greatest_fee:
+    if left < wanted.fee_cap:
         return f"NOT ENOUGH: the account holds {held}"
-    return f"{format_btc(left - wanted.greatest_fee)} or more, of {held}"
+    return f"{format_btc(left - wanted.fee_cap)} or more, of {held}"
 
 
 def _window(wanted: Authorization, policy: Policy, spent: Sequence[Spent] | None, now: str) -> str:

@@ -4,21 +4,23 @@ Everything here is said from the document's own fields and from nothing else."""
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from datetime import timedelta
 from itertools import combinations
 
-from ceremony.base.amounts import format_btc, grouped
+from ceremony.base.amounts import format_btc, format_rate, grouped
 from ceremony.base.data import encode
 from ceremony.base.mark import permits
+from ceremony.base.show import wrap
 from ceremony.record.chain import changed_fields, changes, replaced_officer
 from ceremony.record.charter import Charter, Medium, Site
+from ceremony.record.in_force import difference
 from ceremony.record.survival import compel, freeze
 from ceremony.screen.documents import hsm_certificate
 from shares.plan import SchemeName
 from shares.survival import compelling, freezing
+from transfer.in_force import LOWER, POLICY
 from transfer.limits import Payee, Policy, moment, written
 
 WIDTH = 78
@@ -30,9 +32,7 @@ def told(title: str, sentences: Iterable[str]) -> tuple[str, ...]:
     lines = [title, ""]
     for sentence in sentences:
         indent = " " * (len(sentence) - len(sentence.lstrip()))
-        lines += textwrap.wrap(
-            sentence.strip(), WIDTH, initial_indent=f"{indent}- ", subsequent_indent=f"{indent}  ", break_on_hyphens=False
-        )
+        lines += wrap(sentence.strip(), WIDTH, initial_indent=f"{indent}- ", subsequent_indent=f"{indent}  ", break_on_hyphens=False)
     return tuple(lines)
 
 
@@ -86,6 +86,7 @@ def _countries(charter: Charter) -> tuple[str, ...]:
 
 
 def _officers(charter: Charter) -> tuple[str, ...]:
+    asked = charter.verified
     name = {m.person: m.name for m in charter.people}
     approve = (
         "They also approve the signing request of each transfer, in person."
@@ -99,6 +100,7 @@ def _officers(charter: Charter) -> tuple[str, ...]:
         "both sign what was done. Neither opens a "
         "share. Without either of them no ceremony is held, and none goes on while one of them is away.",
         *(("Each of these two types one half of the HSM's PIN: neither opens the HSM alone.",) if charter.pin_halves == "yes" else ()),
+        *((f"The security keys of {', '.join(asked)} verify them at each signature, by a PIN or a finger.",) if asked else ()),
     )
 
 
@@ -162,8 +164,42 @@ def charter_difference(before: Charter, after: Charter) -> tuple[str, ...]:
             "custodians must; it is then taken in as a "
             "proposal, and counts only when all of them sign once more after the cool-off."
         )
-    sentences.append(f"Everything else stays as in charter {before.number}.")
+    sentences += [*_from_when(before, after), f"Everything else stays as in charter {before.number}."]
     return told(f"{after.mark.upper()}  charter {after.number}: what changes against charter {before.number}", sentences)
+
+
+def _from_when(before: Charter, after: Charter) -> Iterable[str]:
+    """From when it counts (STO-07)."""
+    found = difference(before, after)
+    if not found.looser:
+        yield "It loosens nothing: it counts from the signed end of the ceremony that takes it in."
+        return
+    yield (
+        f"It loosens {_fields(found.looser)}: it counts after the cool-off of the policy in force, by a second ceremony `amend` with the "
+        f"same charter. Until then charter {before.number} counts. Without a cool-off it counts from the signed end of the first one."
+    )
+    if found.stricter:
+        yield (
+            f"It tightens {_fields(found.stricter)}. While there is a cool-off it is refused: make two charters, the stricter one first."
+        )
+
+
+def _fields(names: Iterable[str]) -> str:
+    """Fields such as `Member.key`, in words."""
+    pairs = (each.split(".") for each in names)
+    return ", ".join(f"the {name.replace('_', ' ')} of {_RECORDS[record]}" for record, name in pairs)
+
+
+_RECORDS = {
+    "Account": "an account",
+    "Certificate": "the HSM's certificate",
+    "Charter": "the charter",
+    "Device": "a device",
+    "Hsm": "the HSM",
+    "Member": "a person",
+    "Site": "a site",
+    "StandingException": "a standing exception",
+}
 
 
 def _people(before: Charter, after: Charter) -> Iterable[str]:
@@ -175,12 +211,13 @@ def _people(before: Charter, after: Charter) -> Iterable[str]:
             yield f"{change.person} is a NEW POSITION: {now}. Key {change.after} is granted."
         elif now is None:
             yield f"{change.person}, {was}, is a position NO MORE. Key {change.before} is revoked."
-        elif change.before == change.after:
+        elif change.before == change.after and was != now:
             yield f"{change.person}: {was} is now spelled {now}; the key stays."
-        elif not change.replaced:
+        elif change.before != change.after and not change.replaced:
             yield f"{change.person}: {was} signs with another key. {keys}"
-        else:
+        elif change.replaced:
             yield f"{change.person}: {was} is replaced by {now}. {keys}"
+        yield from _asked(change.person, before, after)
         if change.replaced and change.person in before.custodians:
             yield f"  {was} may still know the passphrase of {change.person} and have a copy of the card. {RESHARE}"
     if before.plan != after.plan:
@@ -193,6 +230,15 @@ def _people(before: Charter, after: Charter) -> Iterable[str]:
             "The key in use was made for the scheme and the accounts of before: only a new key is made for these, by `ceremony keygen "
             "--order`, and the old one is swept to it. Until then nothing moves."
         )
+
+
+def _asked(person: str, before: Charter, after: Charter) -> Iterable[str]:
+    """Whether user verification is asked of somebody from now on, or no more."""
+    was, now = (person in charter.verified for charter in (before, after))
+    if now and not was:
+        yield f"{person}: the security key must verify them at each signature from now on, by a PIN or a finger."
+    elif was and not now:
+        yield f"{person}: NO MORE must the security key verify them at each signature; a touch is enough."
 
 
 def _values(name: str, old: object, new: object) -> Iterable[str]:
@@ -227,7 +273,7 @@ def policy_explained(policy: Policy) -> tuple[str, ...]:
     over, week = format_btc(policy.per_transfer + 1), format_btc(policy.per_window + 1)
     cool_off = (
         f"A new payee, or a new address of an old one, can be paid {_hours(policy.cool_off_hours)} after the "
-        "policy that first lists it, not before."
+        "end of the ceremony that takes in the policy which first lists it, not before."
         if policy.cool_off_hours
         else "There is NO cool-off: whoever is listed can be paid at once, also an attacker's address."
     )
@@ -241,8 +287,7 @@ def policy_explained(policy: Policy) -> tuple[str, ...]:
             f"All transfers of any {_number(policy.window_days, 'day')} together pay at most "
             f"{format_btc(policy.per_window)}. {week} is refused; "
             "what was authorized counts whether the chain has it or not.",
-            f"The fee of one transfer is at most {format_btc(policy.greatest_fee)}, and at most "
-            f"{policy.greatest_rate} satoshi per 1,000 virtual bytes.",
+            f"The fee of one transfer is at most {format_btc(policy.fee_cap)}, and at most {format_rate(policy.fee_rate_cap)}.",
             "Coins may be gathered at an address of our own within the same fees: that pays nobody and counts against no limit.",
             f"An authorization lives at most {_number(policy.validity_days, 'day')}, and is used once.",
             "Nobody who runs a ceremony can go beyond this. Only CFO, CTO and witness together can, with a new policy.",
@@ -252,7 +297,10 @@ def policy_explained(policy: Policy) -> tuple[str, ...]:
 
 def _payee(payee: Payee, policy: Policy) -> tuple[str, ...]:
     ready = written(moment(payee.added) + timedelta(hours=policy.cool_off_hours))
-    return (f"  {payee.name} ({payee.note}), on the {payee.network} network, from {ready} on, at", f"    {grouped(payee.destination)}")
+    return (
+        f"  {payee.name} ({payee.note}), on the {payee.network} network, from {ready} at the earliest, at",
+        f"    {grouped(payee.destination)}",
+    )
 
 
 def _number(count: int, what: str) -> str:
@@ -264,16 +312,22 @@ def _hours(hours: int) -> str:
     return _number(days, "day") if days and not rest else _number(hours, "hour")
 
 
-_AMOUNTS = ("per_transfer", "per_window", "greatest_fee")
+_AMOUNTS = ("per_transfer", "per_window", "fee_cap")
 _LIMITS = {
     "cool_off_hours": "the cool-off, in hours",
     "per_transfer": "the most of one transfer",
     "window_days": "the window, in days",
     "per_window": "the most within the window",
-    "greatest_fee": "the greatest fee",
-    "greatest_rate": "the greatest rate, in satoshi per 1,000 virtual bytes",
+    "fee_cap": "the fee cap",
+    "fee_rate_cap": "the fee rate cap",
     "validity_days": "the longest life of an authorization, in days",
 }
+
+
+def _limit(name: str, value: object) -> str:
+    if name == "fee_rate_cap":
+        return format_rate(int(str(value)))
+    return format_btc(int(str(value))) if name in _AMOUNTS else _shown(encode(value))
 
 
 def policy_difference(before: Policy, after: Policy) -> tuple[str, ...]:
@@ -283,28 +337,36 @@ def policy_difference(before: Policy, after: Policy) -> tuple[str, ...]:
     for name, payee in new.items():
         here = old.get(name)
         if here is None:
-            sentences += [f"NEW PAYEE {name} ({payee.note}), from {_ready(payee, after)} on, at", f"  {grouped(payee.destination)}"]
+            sentences += [
+                f"NEW PAYEE {name} ({payee.note}), from {_ready(payee, before, after)} at the earliest, at",
+                f"  {grouped(payee.destination)}",
+            ]
         elif (here.network, here.destination) != (payee.network, payee.destination):
-            sentences += [f"{name} has ANOTHER ADDRESS, from {_ready(payee, after)} on:", f"  {grouped(payee.destination)}", "  instead of"]
+            sentences += [
+                f"{name} has ANOTHER ADDRESS, from {_ready(payee, before, after)} at the earliest:",
+                f"  {grouped(payee.destination)}",
+                "  instead of",
+            ]
             sentences.append(f"  {grouped(here.destination)}")
         elif here != payee:
             sentences.append(f"{name}: the note {here.note} becomes {payee.note}.")
     for field in fields(before):
         values = (getattr(before, field.name), getattr(after, field.name))
         if field.name not in ("number", "previous", "issued", "payees", "charter") and values[0] != values[1]:
-            shown = [format_btc(v) if field.name in _AMOUNTS else _shown(encode(v)) for v in values]
+            shown = [_limit(field.name, value) for value in values]
             sentences.append(f"{_LIMITS.get(field.name, _words(field.name))}: {shown[0]} becomes {shown[1]}{_more(field.name, *values)}.")
     sentences.append(f"Everything else stays as in policy {before.number}.")
     return told(f"{after.mark.upper()}  policy {after.number}: what changes against policy {before.number}", sentences)
 
 
-def _ready(payee: Payee, policy: Policy) -> str:
-    return written(moment(payee.added) + timedelta(hours=policy.cool_off_hours))
+def _ready(payee: Payee, before: Policy, after: Policy) -> str:
+    """By its date and the longer cool-off of both; the ceremony that takes the policy in has to end first."""
+    return written(moment(payee.added) + timedelta(hours=max(before.cool_off_hours, after.cool_off_hours)))
 
 
 def _more(name: str, old: object, new: object) -> str:
     """Said where a change lets more through than before."""
     if not (isinstance(old, int) and isinstance(new, int)):
         return ""
-    looser = new < old if name in ("cool_off_hours", "window_days") else new > old
-    return " (this allows MORE than before)" if looser else " (this allows less than before)"
+    looser = new < old if POLICY[name] == LOWER else new > old
+    return " (this allows MORE than before, when the cool-off is over)" if looser else " (this allows less than before, at once)"

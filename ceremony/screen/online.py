@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Callable, Mapping, Sequence
 
-from ceremony.base.amounts import format_btc, grouped
+from ceremony.base.amounts import format_btc, format_rate, grouped
 from ceremony.base.data import Mark
+from ceremony.base.show import wrap
 from ceremony.record.received import Received
 from ceremony.screen.documents import title
 from ceremony.screen.panels import WIDTH, as_lines, field, nobody_paid, paid, replaces, words
@@ -21,15 +21,15 @@ def snapshot_screen(found: Snapshot, mark: Mark) -> tuple[str, ...]:
     coins = [
         line
         for coin in found.coins
-        for line in (f"  {coin.path:<7} {format_btc(coin.amount):>20}  block {coin.height}", f"    {coin.txid}:{coin.vout}")
+        for line in (f"  {coin.path:<7} {format_btc(coin.amount):>20}  block {coin.block_height}", f"    {coin.txid}:{coin.vout}")
     ]
-    rate = "the node has no estimate" if found.rate is None else f"{found.rate} sat per 1,000 vB"
+    rate = "the node has no estimate" if found.rate is None else format_rate(found.rate)
     return (
         f"{mark.upper()}  snapshot of the account {found.account} ({found.chain} {found.network})",
         *coins,
         *field("coins", str(len(found.coins))),
         *field("sum", format_btc(sum(coin.amount for coin in found.coins))),
-        *field("tip", f"{found.height}, {grouped(found.tip)}"),
+        *field("tip", f"{found.block_height}, {grouped(found.block_hash)}"),
         *field("median time", found.time),
         *field("rate", rate),
     )
@@ -43,8 +43,8 @@ def received_screen(found: Received) -> tuple[str, ...]:
         f"{wanted.mark.upper()}  outbound bundle of ceremony {found.bundle.manifest.ceremony}",
         *as_lines(paid(wanted)),
         *replaces(wanted),
-        *field("fee", f"{format_btc(review.fee)} ({review.rate} sat per 1,000 vB)"),
-        *field("back to us", change),
+        *field("fee", f"{format_btc(review.fee)} ({format_rate(review.rate)})"),
+        *field("change", change),
         *field("txid", grouped(found.checked.txid)),
         *field("authorized", f"{wanted.identifier}, by cfo and cto"),
         *field("approved", ", ".join(found.approved.people)),
@@ -68,7 +68,7 @@ def standing(seen: Look, spelt: Callable[[str], str] = str) -> str:
 
 def at_time(time: str, line: str) -> tuple[str, ...]:
     """One line of a watch under its clock time, wrapped; a transaction's identifier stays whole."""
-    return tuple(textwrap.wrap(f"{time[11:19]}  {line}", WIDTH, subsequent_indent=" " * 10, break_long_words=False))
+    return tuple(wrap(f"{time[11:19]}  {line}", WIDTH, subsequent_indent=" " * 10, break_long_words=False))
 
 
 def undecided(seen: Look, txid: str) -> str:
@@ -124,7 +124,7 @@ def receipt_screen(found: Receipt, received: Received, signers: Sequence[str]) -
         line
         for output in found.outputs
         for line in (
-            *field("back to us" if output.address in own else "paid", format_btc(output.amount)),
+            *field("change" if output.address in own else "paid", format_btc(output.amount)),
             *field(f"own {own[output.address]}" if output.address in own else "to", grouped(output.address)),
         )
     ]
@@ -133,7 +133,7 @@ def receipt_screen(found: Receipt, received: Received, signers: Sequence[str]) -
         *field("payees", ", ".join(p.payee for p in received.authorization.payments) or nobody_paid(received.authorization)),
         *outputs,
         *field("txid", grouped(found.txid)),
-        *field("block", f"{found.height}, {grouped(found.block)}"),
+        *field("block", f"{found.block_height}, {grouped(found.block_hash)}"),
         *field("confirmations", f"{found.confirmations} at {found.time}"),
         *field("seen on", "; ".join(found.nodes)),
         *field("broadcaster", found.broadcaster),

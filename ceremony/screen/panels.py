@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from ceremony.base.amounts import format_btc, grouped
+from ceremony.base.amounts import format_btc, format_rate, grouped
 from ceremony.base.catalogue import CATALOGUE
+from ceremony.base.show import wrap
 from ceremony.base.words import spoken_rows
 from shares.plan import Plan
 from transfer.authorization import Authorization
@@ -57,7 +57,7 @@ def explanation(title: str, why: str, who: str, controls: Sequence[str]) -> tupl
 
 def field(name: str, value: str) -> tuple[str, ...]:
     """A named value, wrapped under itself."""
-    lines = textwrap.wrap(value, WIDTH - 17) or [""]
+    lines = wrap(value, WIDTH - 17) or [""]
     return (f"  {name:<14} {lines[0]}", *(" " * 17 + line for line in lines[1:]))
 
 
@@ -68,7 +68,7 @@ def words(name: str, digest: str) -> tuple[str, ...]:
 
 def paragraph(text: str) -> tuple[str, ...]:
     """Plain sentences, wrapped."""
-    return tuple(textwrap.wrap(text, WIDTH))
+    return tuple(wrap(text, WIDTH))
 
 
 Block = tuple[str, ...]
@@ -80,8 +80,8 @@ def authorization(wanted: Authorization) -> tuple[Block, ...]:
     return (
         *paid(wanted),
         (
-            *field("worth", wanted.reference_value),
-            *field("greatest fee", format_btc(wanted.greatest_fee)),
+            *field("worth", wanted.reference_value.shown),
+            *field("fee cap", format_btc(wanted.fee_cap)),
             *replaces(wanted),
             *field("purpose", wanted.purpose),
             *field("valid", f"{wanted.not_before} to {wanted.expires}"),
@@ -114,8 +114,13 @@ def as_lines(blocks: Iterable[Block]) -> tuple[str, ...]:
 
 
 def replaces(wanted: Authorization) -> tuple[str, ...]:
-    """The transactions that can never be mined beside this one, if there are any (BRD-06)."""
-    return tuple(line for txid in wanted.replaces for line in field("REPLACES", f"{grouped(txid)}, which can then never be mined"))
+    """The transactions that this one can never be mined beside, and the voided transfers that its signers know of (BRD-06)."""
+    named = (line for txid in wanted.replaces for line in field("REPLACES", f"{grouped(txid)}, which can then never be mined"))
+    known = (line for number in wanted.aware_of for line in field("BEWARE", f"transfer {number} {UNSURE}"))
+    return (*named, *known)
+
+
+UNSURE = "was voided without the notes of two people: it may have signed a payment to this payee, which its record then lacks"
 
 
 CONSOLIDATION = "nothing leaves but the fee: everything returns to our own account"
@@ -177,14 +182,14 @@ def review(seen: Review, names: Mapping[str, str] = MappingProxyType({})) -> tup
     back = [
         line
         for change in seen.change
-        for line in (*field("back to us", format_btc(change.amount)), *field(f"own {change.path}", grouped(change.address)))
+        for line in (*field("change", format_btc(change.amount)), *field(f"own {change.path}", grouped(change.address)))
     ]
     return (
         *(_paid(paid, number, len(found), names) for number, paid in enumerate(found, start=1)),
         *(several if found else [_swept(seen) if seen.swept else field("PAY", CONSOLIDATION)]),
         *([tuple(back)] if back else []),
         (
-            *field("fee", f"{format_btc(seen.fee)} ({seen.rate} sat per 1,000 vB)"),
+            *field("fee", f"{format_btc(seen.fee)} ({format_rate(seen.rate)})"),
             *field("spends", f"{len(seen.inputs)} coin(s), {format_btc(sum(i.amount for i in seen.inputs))} in all"),
             *field("network", f"{seen.chain} {seen.network}, account {seen.account}"),
             *field(
@@ -230,5 +235,5 @@ def listed(title: str, items: Sequence[str]) -> tuple[str, ...]:
     """A title and one indented line for each item."""
     lines = [title]
     for item in items:
-        lines += ["  - " + line if at == 0 else "    " + line for at, line in enumerate(textwrap.wrap(item, WIDTH - 4))]
+        lines += ["  - " + line if at == 0 else "    " + line for at, line in enumerate(wrap(item, WIDTH - 4))]
     return tuple(lines)

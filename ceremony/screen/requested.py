@@ -17,7 +17,7 @@ def request_screen(found: Requested) -> tuple[str, ...]:
         *(sweep(wanted) if wanted.kind == "sweep" else ()),
         *as_lines(review(found.agreed.review, names)),
         *replaces(wanted),
-        *field("worth", wanted.reference_value),
+        *field("worth", wanted.reference_value.shown),
         *field("purpose", wanted.purpose),
         *field("authorized", f"{wanted.identifier}, by cfo and cto; {heard}"),
         *field("valid", f"{wanted.not_before} to {wanted.expires}"),

@@ -41,7 +41,9 @@ def screen(found: Standing, now: str, where: str) -> tuple[str, ...]:
         *_short("last ended", f"{_how(last[0])}, {last[0].time[:10]}; the rest is on your closing slip" if last else "none"),
         *_short("OPEN" if found.open else "open", _open(found)),
         *_short("next", _next(found, where, now)),
+        *_suspended(found),
         *_awaiting(found),
+        *_void(found),
         *(line for each in found.formers for line in former_key(each, found.register.whereabouts)),
         *_limits(found),
         *_clock(found, now),
@@ -102,12 +104,27 @@ def _next(found: Standing, where: str, now: str) -> str:
     return "ceremony authorize draft ..., then ceremony prepare ..."
 
 
+def _suspended(found: Standing) -> tuple[str, ...]:
+    """STO-07: whose key signs nothing, by whom, since when and why; one line for each of the first two."""
+    told = [each.brief for each in found.register.suspended.undecided(found.charter)]
+    more = ("SUSPENDED", f"{len(told) - 2} more: `ceremony audit verify` names them") if len(told) > 2 else ()
+    lines = [("SUSPENDED", each) for each in told[:2]] + ([more] if more else [])
+    return tuple(line for name, value in lines for line in _short(name, value))
+
+
 def _awaiting(found: Standing) -> tuple[str, ...]:
     told = [f"{txid[:16]}..." if txid else "one not assembled yet" for _, txid in found.awaiting]
     more = f", and {len(told) - 2} more" if len(told) > 2 else ""
     return _short(
         "UNRESOLVED" if told else "unresolved", ("no receipt yet: " + "; ".join(told[:2]) + more) if told else "nothing awaits a receipt"
     )
+
+
+def _void(found: Standing) -> tuple[str, ...]:
+    if not found.void:
+        return ()
+    numbers = ", ".join(map(str, found.void))
+    return _short("VOID CLAIM", f"transfer {numbers}: may have signed before it was voided; its coins stay held")
 
 
 def former_key(found: Former, where: Whereabouts) -> tuple[str, ...]:
@@ -166,7 +183,7 @@ def coming(found: Coming) -> tuple[str, ...]:
     lines = [*_short(f"{word} practise", " ".join(found.practise) or "nobody: all have, lately")]
     lines += _short(f"{word} prove", " ".join(found.prove) or "nobody: every share was proven alone, lately")
     owed = [text for due, text in ((found.without_site, "one whole site"), (found.without_one, "one custodian at each site")) if due]
-    return (*lines, *(_short("a drill without", " and ".join(owed)) if owed else ()))
+    return (*lines, *(_short("to rehearse", f"a drill without {' and '.join(owed)}") if owed else ()))
 
 
 def _left(found: Standing) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ceremony.base.data import Malformed
+from ceremony.base.show import escaped, rows
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -117,10 +118,10 @@ class Terminal:
 
     def say(self, line: str) -> None:
         """One plain message, wrapped; what is indented stays indented, and what a refusal names stays in its column."""
-        for part in line.splitlines() or [""]:
+        for part in line.split("\n"):
             start = re.match(r"  (?:found|expected|do) {2,}|\s*", part)
             indent = " " * (start.end() if start else 0)
-            for row in textwrap.wrap(part, _WIDTH, subsequent_indent=indent, break_long_words=False) or [""]:
+            for row in rows(part, _WIDTH, indent) or [""]:
                 self._said.append(row)
                 self._print(row)
 
@@ -288,7 +289,7 @@ class Terminal:
         """Say what is being done and how long it took."""
         started = time.monotonic()
         self._rows += 1
-        self._console.print(f"  {what} ...", end="")
+        self._console.print(f"  {escaped(what)} ...", end="")
         try:
             yield
         except BaseException:
@@ -307,6 +308,7 @@ class Terminal:
         self._said_before, self._said = self._said, []
         try:
             self._asking = True
+            prompt = escaped(prompt)
             text = self._read(prompt).strip()
             self._rows += (len(prompt) + len(text)) // self._console.size.width
         except EOFError:
@@ -326,6 +328,7 @@ class Terminal:
             self._print(line)
 
     def _print(self, line: str) -> None:
+        line = escaped(line)
         self._rows += 1 + max(0, len(line) - 1) // self._console.size.width
         self._console.print(line, style="bold" if line.isupper() else None)
 

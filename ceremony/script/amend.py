@@ -1,4 +1,5 @@
-"""Amendment: a later charter, a later policy, or both come into the register; a lost officer is succeeded in two such ceremonies.
+"""Amendment: a later charter, a later policy, or both come into the register. A charter that loosens, and one that replaces a lost
+officer, take two such ceremonies, with the cool-off between them.
 
 Administrator and witness alone. What counts is what was signed anywhere before; here it is checked, shown and recorded."""
 
@@ -15,19 +16,21 @@ from ceremony.record import entries, policy
 from ceremony.record.chain import (
     SignedCharter,
     check_amendment,
+    check_past,
     check_succession,
-    check_waited,
     cool_off_ends,
     parse_succession,
     performer,
     rekeyed,
 )
 from ceremony.record.charter import Charter
-from ceremony.record.ledger import PROPOSED
+from ceremony.record.dates import check_amending, check_issued
 from ceremony.record.register import Register
+from ceremony.record.waiting import check_waited, hours_in_force, proposal_of, waits
 from ceremony.screen import panels
 from ceremony.screen.explain import RESHARE, charter_difference, policy_difference
-from ceremony.script.opening import take_signatures
+from ceremony.script import ending
+from ceremony.script.opening import take_in
 from ceremony.script.room import Room, Steps, last_step
 from transfer.limits import Policy
 
@@ -37,17 +40,14 @@ _KINDS = ("succession", "charter", "policy")
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A charter that comes in: what was signed, the charter before it, and the lost officer if it is a succession."""
+    """A charter that comes in: what was signed, the charter before it, the lost officer if it is a succession, and whether it counts from
+    the end of this ceremony on (else it is proposed here)."""
 
     link: SignedCharter
     before: Charter
     after: Charter
     lost: str | None
-
-    @property
-    def counts(self) -> bool:
-        """Whether it counts from now on: at once, or because the cool-off is over and all signed once more."""
-        return self.lost is None or self.link.succession is not None
+    counts: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,7 @@ def documents(room: Room) -> Steps:
     book = room.book
     taken = _succession(room, book) if "succession" in kinds else _charter(room, book) if "charter" in kinds else None
     rules = _policy(room, book, taken.after if taken else book.charter) if "policy" in kinds else None
+    _check_dates(room, book, taken, rules)
     if taken is not None and rules is not None and not taken.counts:
         raise Malformed(
             "a charter that waits for its cool-off comes without a policy; void this ceremony and begin anew with the charter alone"
@@ -74,7 +75,16 @@ def documents(room: Room) -> Steps:
         yield from _take_charter(room, book, taken)
     if rules is not None:
         yield from _take_policy(room, rules)
-    room.screen.enter("administrator and witness: this is what was signed, and what you know of.")
+    room.screen.enter("Who is here: this is what was signed, and you know of it.")
+
+
+def _check_dates(room: Room, book: Register, taken: Taken | None, rules: Rules | None) -> None:
+    """ASM-04, AUT-06: before anything is taken in, by this machine's time."""
+    now = room.clock()
+    check_amending(now, book.seen)
+    for what, document in (("charter", taken), ("policy", rules)):
+        if document is not None:
+            check_issued(what, document.after.issued, now)
 
 
 def _wanted(room: Room) -> tuple[str, ...]:
@@ -83,23 +93,27 @@ def _wanted(room: Room) -> tuple[str, ...]:
     if found:
         return found
     expected = "charter, policy, both or succession"
-    text = room.screen.ask(
-        "administrator, what comes into the register (charter, policy, both, succession)? ", expected, "charter|policy|both|succession"
-    )
+    text = room.screen.ask("administrator, what comes in (charter, policy, both, succession)? ", expected, "charter|policy|both|succession")
     return ("charter", "policy") if text == "both" else (text,)
 
 
 def _charter(room: Room, book: Register) -> Taken:
-    """The signed charter, which follows the one in force."""
+    """The signed charter, which follows the one in force; one that was proposed and has waited counts now."""
     raw, signed, after = room.signed("charter", "the signed charter", charters.parse)
     lost = check_amendment(book.charter, after, signed)
-    return Taken(SignedCharter(charter=raw, signatures=signed), book.charter, after, lost)
+    counts, now = lost is None, room.clock()
+    if counts and waits(book.charter, after, book.history, now):
+        proposal = proposal_of((c for c in book.ceremonies if c.proposes), after)
+        counts = proposal is not None
+        if counts:
+            check_waited(proposal, after, book.history, now)
+    return Taken(SignedCharter(charter=raw, signatures=signed), book.charter, after, lost, counts)
 
 
 def _succession(room: Room, book: Register) -> Taken:
     """The charter that an earlier ceremony took in as a proposal, with the succession that was signed after the cool-off."""
     raw, signed, said = room.signed("succession", "the signed succession", parse_succession)
-    proposal = next((c for c in book.ceremonies if c.head == said.proposed and c.state.closed and c.state.closed.outcome == PROPOSED), None)
+    proposal = next((c for c in book.ceremonies if c.head == said.proposed and c.proposes), None)
     if proposal is None:
         _refuse("the succession names no proposal of this register", said.proposed, "the head of the ceremony that took the charter in")
     link = proposal.link
@@ -107,18 +121,19 @@ def _succession(room: Room, book: Register) -> Taken:
     lost = check_amendment(book.charter, after, link.signatures)
     if lost is None:
         _refuse("the charter of this succession is an ordinary amendment", "signed by both officers", "a lost officer")
-    (entry,) = (e for e in proposal.state.entries if isinstance(e.body, entries.Proposed))
+    entry = proposal.state.newest(entries.Proposed)
     ends = cool_off_ends(said.proposed_at, said.cool_off_hours)
     told = (said.genesis, said.proposed_at, ends)
     if told != (book.genesis, entry.line.time, entry.body.not_before):
         _refuse("the succession is of another proposal", ", ".join(told), f"{book.genesis}, {entry.line.time}, {entry.body.not_before}")
     check_succession(book.charter, after, lost, raw, signed)
-    check_waited(said, room.clock())
+    check_past(said, room.clock())
     return Taken(
         SignedCharter(charter=link.charter, signatures=link.signatures, succession=raw, succession_signatures=signed),
         book.charter,
         after,
         lost,
+        counts=True,
     )
 
 
@@ -137,18 +152,16 @@ def _take_charter(room: Room, book: Register, taken: Taken) -> Steps:
     room.screen.pages(
         (*charter_difference(taken.before, taken.after), "", *panels.words(f"charter {taken.after.number}", taken.after.digest))
     )
-    yield from room.keep("charter.json", "charter", link.charter)
-    yield from take_signatures(room, link.signatures, "charter@cold-ceremony", "charter", "charter.json")
+    yield from take_in(room, "charter.json", "charter", link.charter, link.signatures)
     if link.succession is not None:
-        yield from room.keep("succession.json", "succession", link.succession)
-        yield from take_signatures(room, link.succession_signatures, "succession@cold-ceremony", "succession", "succession.json")
-    yield from _revoke_and_grant(room, taken)
+        yield from take_in(room, "succession.json", "succession", link.succession, link.succession_signatures)
     if taken.counts:
+        yield from _revoke_and_grant(room, taken)
         if room.state.last(entries.Amended) is None:
             yield ("tool", entries.Amended(charter=taken.after.digest, number=taken.after.number))
     elif room.state.last(entries.Proposed) is None:
-        assert taken.lost is not None  # noqa: S101 (else it counts)
-        ends = cool_off_ends(room.clock(), book.policy.cool_off_hours)
+        now = room.clock()
+        ends = cool_off_ends(now, hours_in_force(book.history, now))
         yield ("tool", entries.Proposed(charter=taken.after.digest, lost=taken.lost, not_before=ends))
 
 
@@ -184,18 +197,23 @@ def _take_policy(room: Room, rules: Rules) -> Steps:
     room.screen.pages(
         (*policy_difference(rules.before, rules.after), "", *panels.words(f"policy {rules.after.number}", rules.after.digest))
     )
-    yield from room.keep("policy.json", "policy", rules.raw)
-    yield from take_signatures(room, rules.signed, "policy@cold-ceremony", "policy", "policy.json")
+    yield from take_in(room, "policy.json", "policy", rules.raw, rules.signed)
 
 
 def close(room: Room) -> Steps:
     """What was taken in counts from the closing on; a proposal does not."""
     proposed = room.state.last(entries.Proposed)
     if proposed is not None:
-        room.screen.say(f"The charter before stays in force. After {proposed.not_before} all sign once more: `ceremony charter succeed`.")
+        then = (
+            "all sign once more: `ceremony charter succeed`" if proposed.lost else "begin `ceremony amend` with the same charter once more"
+        )
+        room.screen.say(
+            f"The charter before it stays in force. The cool-off runs from the last signature of this end. Some minutes after "
+            f"{proposed.not_before} {then}."
+        )
     room.screen.word("CLOSE", "End this transcript.")
     yield from last_step(room)
-    yield ("tool", entries.Closed(outcome="proposed" if proposed is not None else "amended", reason=_told(room)))
+    yield ending.closed(room, outcome="proposed" if proposed is not None else "amended", reason=_told(room))
 
 
 def _told(room: Room) -> str:

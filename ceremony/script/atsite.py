@@ -11,9 +11,9 @@ from pathlib import Path
 
 from ceremony.base.control import Refused, refuse
 from ceremony.base.data import Malformed, dump, load, printable
-from ceremony.base.files import read_file, write_new
+from ceremony.base.files import make_folder, read_file, write_new
 from ceremony.base.signatures import Signature
-from ceremony.record import entries, health
+from ceremony.record import entries, health, scripts
 from ceremony.record.carried import lines
 from ceremony.record.health import MATCHED, NAMESPACE, HealthRecord, check_watch
 from ceremony.record.kit import Carried, SiteKit
@@ -24,12 +24,11 @@ from ceremony.record.signed import signatures_path
 from ceremony.record.transcript import Notes
 from ceremony.screen import panels
 from ceremony.screen.terminal import Terminal
-from ceremony.script import bags, loop, sitting
+from ceremony.script import bags, loop, release, sitting
 from ceremony.script import health as each_alone
 from ceremony.script.outside import watch_of
 from ceremony.script.prepare import end_vault
 from ceremony.script.room import TRIES, Room
-from ceremony.script.table import digest
 
 
 @dataclass(slots=True)
@@ -60,9 +59,13 @@ def room_of(kit: SiteKit, out: Path, screen: Terminal, given: dict[str, str]) ->
         mark=kit.kit.mark,
         ceremony=0,
         genesis=kit.kit.genesis,
-        script=digest("check"),
+        script=scripts.current("check").digest,
         tool=version("cold-ceremony"),
-        commit=loop.commit(),
+        commit=release.commit(),
+        run_key=notes.key.public,
+        newest=0,
+        signers=(),
+        watches=(),
     )
     notes.append("tool", opened, room.clock())
     return room
@@ -92,7 +95,7 @@ def check(room: Site, kit: SiteKit, positions: Sequence[str], second: str | None
     loop.append_all(room, bags.closed(room))
     _step(room, "Signed record")
     found = tuple(_record(room, kit, position, time, second) for position, time in zip(positions, times, strict=True))
-    room.register.mkdir()
+    make_folder(room.register)
     for each in found:
         _keep(room, each)
     return found
@@ -113,7 +116,7 @@ def _watched(room: Site, position: str) -> tuple[str, str]:
     """ASM-04: what the custodian's watch says, and the machine; asked again if they are apart."""
     tries = TRIES
     while True:
-        typed, machine = watch_of(room, position), room.clock()
+        typed, machine = watch_of(room.screen, position), room.clock()
         try:
             check_watch(typed, machine, position)
         except Refused as wrong:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from ceremony.base.control import Refused
 from ceremony.base.data import Malformed, load
-from ceremony.base.files import write_new
 from ceremony.base.lines import sha256
 from ceremony.base.signatures import Signature
 from ceremony.record import entries, health
@@ -18,7 +17,7 @@ from ceremony.record.bags import check_number
 from ceremony.record.signed import read_signed
 from ceremony.screen import panels
 from ceremony.screen.status import decide
-from ceremony.script.opening import custodians, take_signatures
+from ceremony.script.opening import custodians, take_in
 from ceremony.script.room import Room, Steps, read_as, refusal
 
 BETWEEN = "\n"
@@ -94,11 +93,8 @@ def _one(room: Room, given: str, raw: bytes, signed: Sequence[Signature]) -> Ste
         bags = [body for body in health.bags_of(found) if body not in _since_listed(room, name)]
         for body in bags:
             check_number(book.bags, body)
-        if sha256(raw) not in listed:
-            write_new(room.transcript.folder / name, raw)
-            yield ("tool", entries.File(name=name, kind="health", sha256=sha256(raw), size=len(raw)))
         wanted = {found.position, found.second}
-        yield from take_signatures(room, [s for s in signed if s.signer in wanted], health.NAMESPACE, "health", name)
+        yield from take_in(room, name, "health", raw, [s for s in signed if s.signer in wanted])
         yield from ((found.position, body) for body in bags)
         yield (found.position, health.entry_of(raw, name))
     found = health.parse(raw, name)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
 from ceremony.base.amounts import grouped
-from ceremony.base.data import Malformed, dump
-from ceremony.base.files import read_file, write_new
+from ceremony.base.data import Malformed
+from ceremony.base.files import make_folder, read_file, write_new
 from ceremony.base.lines import sha256
-from ceremony.record import entries, exceptional, slip
+from ceremony.record import entries, exceptional, outbound, slip
 from ceremony.record.register import Ceremony, Register
-from ceremony.record.signed import signatures_path
-from ceremony.record.transcript import MAX_TRANSCRIPT, NAME
+from ceremony.record.state import State
 from ceremony.screen import panels, paper
 from ceremony.screen.terminal import Excepting, Pausing
+from ceremony.script import ending
 from ceremony.script.exceptional import answer
 from ceremony.script.prepare import end_vault
 from ceremony.script.room import Room, Steps, last_step
@@ -32,7 +33,11 @@ def adjourn(room: Room) -> Steps:
     room.screen.show(panels.words("transcript", room.transcript.head))
     room.screen.show(panels.paragraph(f"Each one notes these words and signs. {AFTER.get(room.state.opened.kind, '')}".strip()))
     for person in room.state.actors(entries.Present):
-        if person not in room.state.signers("adjournment") and person not in exceptional.said_no(room.state, "adjournment"):
+        if (
+            person not in room.state.lost
+            and person not in room.state.signers("adjournment")
+            and person not in exceptional.said_no(room.state, "adjournment")
+        ):
             signed = partial(_signs, room, person, text)
             yield from answer(room, person, "adjournment", "sign the adjournment.", signed)
 
@@ -45,7 +50,7 @@ def adjourn_keygen(room: Room) -> Steps:
     """The last signatures of a key generation, and its end."""
     yield from adjourn(room)
     yield from last_step(room)
-    yield ("tool", entries.Closed(outcome="key record signed", reason=""))
+    yield ending.closed(room, outcome="key record signed", reason="")
 
 
 def carry_out(room: Room) -> Steps:
@@ -58,7 +63,8 @@ def carry_out(room: Room) -> Steps:
     assert checked is not None  # noqa: S101 (signing is done)
     raw = bytes.fromhex(room.raw("transaction").decode("ascii").strip())
     with room.screen.working("write the bundle and read it back"):
-        written = bundle.write(out, _contents(room), mark=room.state.opened.mark, ceremony=room.here.number, head=room.transcript.head)
+        contents = outbound.contents(room.book, room.here, len(room.state.entries))
+        written = bundle.write(out, contents, mark=room.state.opened.mark, ceremony=room.here.number, head=room.transcript.head)
     frames = ur.encode(raw) if len(raw) <= ur.MAX_PAYLOAD else ()
     if frames:
         with room.screen.working(f"draw {len(frames)} QR frame(s), each read back by two readers"):
@@ -67,8 +73,7 @@ def carry_out(room: Room) -> Steps:
     else:
         room.screen.say(f"Use the stick: {len(raw)} bytes are too many for QR codes (at most {ur.MAX_PAYLOAD}).")
     room.screen.show((*panels.field("txid", grouped(checked.txid)), *panels.words("bundle", written.digest)))
-    names = (*sorted(written.files), bundle.MANIFEST)
-    yield ("tool", entries.Exported(bundle=written.digest, names=names, frames=len(frames), readers=READERS if frames else ()))
+    yield ("tool", entries.Exported(bundle=written.digest, names=outbound.NAMES, frames=len(frames), readers=READERS if frames else ()))
 
 
 READERS = ("zxing-cpp", "zbar")
@@ -90,26 +95,28 @@ def _show(room: Room, frames: tuple[str, ...]) -> None:
         raise
 
 
-def check_out(room: Room) -> None:
+def check_out(state: State, given: Mapping[str, str], register: Path) -> None:
     """Before anybody is asked for anything: the bundle that was named on the command line can be written where it was named."""
-    if "out" not in room.given or room.state.last(entries.Exported) is not None:
-        return
-    _where(room, Path(room.given["out"]))
+    if "out" in given and state.last(entries.Exported) is None:
+        _check_place(Path(given["out"]), register)
 
 
 def _where(room: Room, out: Path) -> Path:
     """A folder where the bundle lies already, or that can be made for it. What an earlier, interrupted run wrote is another bundle (of a
     shorter transcript): it must not be mistaken for this."""
-    if _written_already(room, out):
-        return out
+    if not _written_already(room, out):
+        _check_place(out, room.register)
+    return out
+
+
+def _check_place(out: Path, register: Path) -> None:
     for path in (out, _frames(out)):
         if os.path.lexists(path):
             raise Malformed(f"{path}: is there already; give a new folder for the outbound bundle")
     if not out.absolute().parent.is_dir():
         raise Malformed(f"{out}: its folder is not there; insert the medium, or make the folder")
-    if room.register.resolve() in out.resolve().parents:
+    if register.resolve() in out.resolve().parents:
         raise Malformed(f"{out}: lies in the register, where no other file may lie; give a folder outside of it")
-    return out
 
 
 def _frames(out: Path) -> Path:
@@ -117,24 +124,9 @@ def _frames(out: Path) -> Path:
     return out.with_name(out.name + "-qr")
 
 
-def _contents(room: Room) -> dict[str, bytes]:
-    """The closed list of what leaves (design: outbound bundle)."""
-    here = room.here
-    approvals = [e.line.raw for e in here.state.entries if isinstance(e.body, entries.Signature) and e.body.purpose == "approval"]
-    signed = b"".join(dump(signature) for signature in here.signatures("authorization"))
-    return {
-        "transaction": here.raw("transaction"),
-        "authorization.json": here.raw("authorization"),
-        str(signatures_path(Path("authorization.json"))): signed,
-        "request.psbt": here.raw("request"),
-        "approvals.jsonl": b"".join(approvals),
-        "transcript.jsonl": read_file(here.folder / NAME, MAX_TRANSCRIPT),
-    }
-
-
 def _draw(folder: Path, frames: tuple[str, ...]) -> None:
     """One PNG for each frame, and what the terminal shows, read back by both readers (EXP-02)."""
-    folder.mkdir()
+    make_folder(folder)
     for number, frame in enumerate(frames, start=1):
         path = folder / f"frame-{number}-of-{len(frames)}.png"
         write_new(path, qr.png(frame))
@@ -147,7 +139,7 @@ def close_transfer(room: Room) -> Steps:
     room.screen.say("The receipt follows later: `ceremony online receipt`, then `ceremony online close`.")
     room.screen.word("CLOSE", "End this transcript.")
     yield from last_step(room)
-    yield ("tool", entries.Closed(outcome="carried out", reason="awaiting receipt"))
+    yield ending.closed(room, outcome="carried out", reason="awaiting receipt")
 
 
 def print_slips(room: Room) -> None:
@@ -172,7 +164,7 @@ def slips_folder(register: Path, wanted: str | None = None) -> Path:
 def write_slips(book: Register, ceremony: Ceremony, folder: Path) -> int:
     """One PDF and one text file for each person and the auditor; how many people. What is there already must be the same."""
     made = slip.slip_of(book, ceremony)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder, parents=True, exist_ok=True)
     people = {**{member.person: member.name for member in book.charter.people}, slip.AUDITOR: ""}
     for person, name in people.items():
         lines = slip.lines(made, person, name)

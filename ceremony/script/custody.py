@@ -10,11 +10,12 @@ from ceremony.base.data import Malformed, load
 from ceremony.base.lines import sha256
 from ceremony.base.signatures import Signature
 from ceremony.record import entries, exceptional
-from ceremony.record.custody import NAMESPACE, CustodyRecord, check_own, check_signatures
+from ceremony.record.custody import CustodyRecord, check_own, check_signatures
 from ceremony.record.register import Register
 from ceremony.record.whereabouts import check_record
 from ceremony.screen.custody import record_lines
-from ceremony.script.opening import take_signatures
+from ceremony.script import ending
+from ceremony.script.opening import take_in
 from ceremony.script.room import Room, Steps, last_step, read_as
 
 FILES = "custody"
@@ -32,8 +33,7 @@ def take(room: Room) -> Steps:
         room.screen.fresh(record_lines(found, room.charter, room.book.whereabouts, tuple(s.signer for s in signed)))
         room.screen.enter("administrator and witness: this goes into the register.")
         name = f"custody-{sha256(raw)[:16]}.json"
-        yield from room.keep_another(name, "custody", raw)
-        yield from take_signatures(room, signed, NAMESPACE, "custody", name)
+        yield from take_in(room, name, "custody", raw, signed)
         yield ("tool", entries.Custody(file=name, record=found))
     cut_off = _cut_off(room)
     if cut_off:
@@ -44,7 +44,7 @@ def _given(room: Room) -> Iterator[tuple[bytes, tuple[Signature, ...], CustodyRe
     parse = partial(load, CustodyRecord)
     if FILES in room.given:
         yield from (read_as(parse, Path(line)) for line in room.given[FILES].split("\n"))
-    elif room.state.last(entries.Custody) is None or _cut_off(room):
+    elif _cut_off(room) or not (room.state.opened.suspensions or room.state.last(entries.Custody)):
         yield room.signed(FILES, "the signed custody record", parse)
 
 
@@ -66,5 +66,6 @@ def check(  # noqa: PLR0913 (a record, its signatures, and what it is compared w
 def close(room: Room) -> Steps:
     """This transcript ends; what came in counts."""
     yield from last_step(room)
-    told = [f"{body.record.event} {' '.join(body.record.positions) or body.record.site}" for body in room.state.all(entries.Custody)]
-    yield ("tool", entries.Closed(outcome="custody recorded", reason="; ".join(told)[:500]))
+    told = [f"{signed.form.act} {signed.form.person}" for signed in room.state.suspensions]
+    told += [f"{body.record.event} {' '.join(body.record.positions) or body.record.site}" for body in room.state.all(entries.Custody)]
+    yield ending.closed(room, outcome="custody recorded", reason="; ".join(told)[:500])

@@ -10,9 +10,11 @@ from ceremony.base.control import Refused
 from ceremony.base.data import Digest, Malformed, decode
 from ceremony.record import entries
 from ceremony.record.drills import ATTACKS, OVERDUE, began, check_caught, check_practised, day, evidence, held, who_must_come
+from ceremony.record.end import VOID
 from ceremony.record.verify import Anchored, verify
 from ceremony.screen import panels
 from ceremony.screen.status import coming
+from ceremony.script import ending
 from ceremony.script.closing import adjourn
 from ceremony.script.room import Room, Steps, last_step, refusal
 from transfer.limits import moment
@@ -44,7 +46,7 @@ def _verified(room: Room, folder: Path) -> Anchored:
     with room.screen.working("verify the whole practice register"):
         verdict = verify(folder, genesis, head)
     if verdict.anchored is None:
-        raise Malformed(f"{folder}: {verdict.word}; a drill takes in a practice register whose ceremonies have all ended")
+        raise Malformed(f"{folder}: {verdict.said}; a drill takes in a practice register whose ceremonies have all ended")
     return verdict.anchored
 
 
@@ -113,11 +115,16 @@ def _is_day(text: str) -> bool:
 
 
 def close(room: Room) -> Steps:
-    """Everyone signs; who must come next is shown; the drill counts, unless its attack was not caught."""
+    """Everyone signs; the drill counts, unless its attack was not caught."""
     yield from adjourn(room)
     yield from last_step(room)
     told = room.state.last(entries.Drilled)
     held = told is not None and told.caught == "yes"
     reason = f"next by {told.next}" if told is not None else ""
-    yield ("tool", entries.Closed(outcome="drill held" if held else "drill failed", reason=reason))
-    room.screen.show(coming(who_must_come(room.book)))
+    yield ending.closed(room, outcome="drill held" if held else "drill failed", reason=reason)
+
+
+def next_one(room: Room) -> None:
+    """Who must come to the next drill, once the end of this one is signed: before that it does not count."""
+    if room.state.opened.kind == "drill" and room.state.closed is not None and room.state.closed.outcome != VOID:
+        room.screen.show(coming(who_must_come(room.book)))

@@ -9,7 +9,7 @@ import re
 from ceremony.machine.usb import ASKED
 from ceremony.record import entries
 from ceremony.record.state import State
-from ceremony.script import media, sitting
+from ceremony.script import ending, media, sitting
 from ceremony.script.closing import adjourn
 from ceremony.script.opening import custodians, sign_in
 from ceremony.script.ordered import taken
@@ -120,4 +120,4 @@ def close(room: Room) -> Steps:
         "FAILED at their sites": room.state.actors(entries.Unhealthy),
     }
     reason = "; ".join(f"{what}: {' '.join(who)}" for what, who in told.items() if who) or "proven: none"
-    yield ("tool", entries.Closed(outcome="shares checked", reason=reason))
+    yield ending.closed(room, outcome="shares checked", reason=reason)

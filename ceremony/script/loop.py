@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-import stat
-import subprocess
-from collections.abc import Sequence
 from functools import partial
-from importlib.metadata import version
-from pathlib import Path
-from typing import NoReturn
 
-from ceremony.base.control import Refused, control, refuse
-from ceremony.base.data import MAX_FILE, Malformed, Mark
-from ceremony.base.files import PARTIAL, read_file, write_new
-from ceremony.base.lines import sha256
+from ceremony.base.control import Refused
 from ceremony.machine.preflight import check_devices
-from ceremony.record import entries
+from ceremony.record import entries, scripts
 from ceremony.record.exceptional import granted, may_be_excepted, said_no_now
-from ceremony.record.register import Ceremony, Register, leftovers
 from ceremony.record.rules.pause import under_way
+from ceremony.record.scripts import Walk
 from ceremony.record.state import State
-from ceremony.record.transcript import Transcript
+from ceremony.record.suspension import ANEW
 from ceremony.screen import panels
 from ceremony.screen.terminal import Excepting, Pausing
-from ceremony.script import exceptional, pause, revoke
+from ceremony.script import drills, ending, exceptional, pause, revoke
 from ceremony.script.closing import print_slips
 from ceremony.script.preflight import known
 from ceremony.script.prepare import end_vault
-from ceremony.script.room import Room, Steps, refusal, utc_now
-from ceremony.script.table import SCRIPTS, Step, digest, in_one_sitting, set_signed
+from ceremony.script.room import Room, Steps, refusal
+from ceremony.script.table import SCRIPTS, Step, in_one_sitting
 
 STAFF = {"administrator", "witness"}
 VOID_IF_STOPPED = "This is one sitting: if it stops here, the new set is void, its new shares are destroyed, and all begins again."
@@ -38,26 +29,33 @@ OLDER_STAYS = " The shares of before stay as they are: do not touch them."
 
 def play(room: Room, until: int | None = None) -> None:
     """Run steps in their order from where the transcript stands, up to and including `until`, or to the end, closing slips included."""
-    script = SCRIPTS[room.state.opened.kind]
     room.screen.returned = room.watch.notice
     if room.state.last(entries.Machine) is not None:
         room.watch.listed = room.charter.devices
     _append_refused(room, revoke.first_of_all(room))
     try:
-        while room.state.closed is None:
-            step = next_step(script, room.state, alive=room.vault is not None)
+        while room.state.closing is None:
+            step = next_step(room)
             if under_way(room.state) is not None:
                 _locked(room, step)
                 continue
             if until is not None and step.number > until:
                 return
             _run(room, step)
-        print_slips(room)
+        finish(room)
     finally:
         if room.vault is not None:
             room.vault.end()
         if room.token is not None:
             room.token[2].end()
+
+
+def finish(room: Room) -> None:
+    """The end is signed by all; then the slips are printed."""
+    room.screen.fresh(panels.paragraph("The end: each of you signs it. Nothing stands behind it, and before it nothing counts."))
+    _append_refused(room, ending.sign(room))
+    drills.next_one(room)
+    print_slips(room)
 
 
 def _locked(room: Room, step: Step) -> None:
@@ -68,38 +66,13 @@ def _locked(room: Room, step: Step) -> None:
             raise
 
 
-def next_step(script: tuple[Step, ...], state: State, *, alive: bool) -> Step:
-    """The first step that is not done; the last one until the ceremony is closed (it writes its own entry before the closing).
-
-    If what a step needs died with the vault, the first of the steps that must be repeated."""
-    at = next((i for i, step in enumerate(script) if not state.done(step.number)), len(script) - 1)
-    while not alive and at > 0 and script[at - 1].live and not set_signed(state):
-        at -= 1
-    return script[at]
-
-
-@control("SET-06")
-def check_order(script: tuple[Step, ...], state: State) -> None:
-    """SET-06: steps are done in the order of the script, none is left out up to the end of a ceremony that was not voided; only
-    steps whose work died with the vault repeat. Where the script says so, administrator and witness have signed the step's end."""
-    done, signed = 0, set[str]()
-    for entry in state.entries:
-        if isinstance(entry.body, entries.Signature) and entry.body.purpose == "phase":
-            signed.add(entry.actor)
-        elif isinstance(entry.body, entries.Step):
-            number = entry.body.number
-            repeats = 1 <= number <= done and all(step.live for step in script[number - 1 : done])
-            if (number != done + 1 and not repeats) or number > len(script):
-                _out_of_order(f"step {number}", f"step {done + 1} of {len(script)}")
-            if script[number - 1].staff_signs and not signed >= STAFF:
-                _out_of_order(f"step {number}, signed by {', '.join(sorted(signed)) or 'nobody'}", "signed by administrator and witness")
-            done, signed = number, set()
-    if state.closed is not None and state.closed.outcome != "void" and done != len(script):
-        _out_of_order(f"the end after step {done}", f"step {done + 1} of {len(script)} first")
-
-
-def _out_of_order(found: str, expected: str) -> NoReturn:
-    refuse("SET-06", "the steps are not those of the script", found=found, expected=expected, do="Use an undamaged copy.")
+def next_step(room: Room) -> Step:
+    """The step in which the transcript stands: the first that is not done, or the first of those whose work died with the vault."""
+    script = SCRIPTS[room.state.opened.kind]
+    walk = Walk(scripts.current(room.state.opened.kind).steps)
+    for entry in room.state.entries:
+        walk.after(entry)
+    return script[(walk.next if room.vault is not None else walk.again).number - 1]
 
 
 def _run(room: Room, step: Step) -> None:
@@ -122,7 +95,7 @@ def _run(room: Room, step: Step) -> None:
         if not _excepted(room, step, refused):
             raise
         return
-    if room.state.closed is None:
+    if room.state.closing is None:
         room.transcript.append("tool", entries.Step(number=step.number, title=step.title), room.clock())
 
 
@@ -171,6 +144,8 @@ def append_all(room: Room, steps: Steps) -> None:
     try:
         for actor, body in steps:
             _append_noted(room)
+            if isinstance(body, entries.Signature):
+                room.check_unsuspended(actor, body.purpose, ANEW)  # also what was signed elsewhere and is only carried here
             room.transcript.append(actor, body, room.clock())
             _look_around(room)
     finally:
@@ -187,7 +162,7 @@ def _append_noted(room: Room) -> None:
 def _look_around(room: Room) -> None:
     """AIR-03: what is connected, after every entry and with what was noticed at prompts meanwhile. Production stops; practice
     records each device once."""
-    if room.state.closed is not None or under_way(room.state) is not None:
+    if room.state.closing is not None or under_way(room.state) is not None:
         return
     found = room.watch.look()
     check_devices(room.state.opened.mark, found)
@@ -212,7 +187,7 @@ def _staff_sign(room: Room, step: Step) -> Steps:
     signed = _signed_this_end(room.state)
     text = next(iter(signed.values()), None) or room.statement()
     room.screen.say(f"End of the phase {step.phase!r}: administrator and witness sign the transcript.")
-    for person in sorted(STAFF - signed.keys()):
+    for person in sorted(STAFF - signed.keys() - room.state.lost):
         if person not in said_no_now(room.state, "phase"):
             yield from exceptional.answer(room, person, "phase", "sign.", partial(_signs, room, person, text))
         exceptional.check_phase(room.state, step.phase)
@@ -229,101 +204,13 @@ def _signed_this_end(state: State) -> dict[str, str | None]:
         body = entry.body
         if isinstance(body, entries.Signature) and body.purpose == "phase":
             signed[entry.actor] = body.text
-        elif not isinstance(body, entries.Resumed) and not (isinstance(body, entries.File) and body.kind in ("torn", "leftover")):
+        elif not _is_interruption(body):
             break
     return signed
 
 
-def begin(  # noqa: PLR0913, PLR0917
-    register: Register | None, folder: Path, kind: entries.Kind, mark: Mark, genesis: str, charter: bytes = b""
-) -> Transcript:
-    """A new ceremony: the next number, its folder, its first entry (SET-01, AUD-03).
-
-    In the first one the genesis charter lies beside the transcript before its first entry: the chain begins at its digest."""
-    number = 1 if register is None else len(register.ceremonies) + 1
-    prev = genesis if register is None else register.head
-    body = entries.Opened(
-        kind=kind, mark=mark, ceremony=number, genesis=genesis, script=digest(kind), tool=version("cold-ceremony"), commit=commit()
-    )
-    transcript = Transcript.create(folder / f"{number:04d}-{kind}", prev, register.time if register else "")
-    if register is None:
-        write_new(transcript.folder / CHARTER, charter)
-    transcript.append("tool", body, utc_now())
-    return transcript
-
-
-CHARTER = "charter.json"
-
-
-def commit() -> str:
-    """The commit that this code was checked out from, `self-reported` (SET-02); `unknown` outside a checkout, or without git."""
-    here = Path(__file__).resolve().parents[2]
-    if not (here / ".git").exists():
-        return "unknown"  # a repository further up is somebody else's
-    try:
-        done = subprocess.run(["git", "-C", str(here), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
-    except OSError:
-        return "unknown"
-    return done.stdout.strip() or "unknown"
-
-
-def reopen(ceremony: Ceremony, now: str) -> Transcript:
-    """An interrupted ceremony, opened again: what was torn or unlisted is kept aside and recorded first thing."""
-    if not ceremony.state.entries:
-        raise Malformed(f"{ceremony.folder.name} was cut off before its first entry: nothing is in it. Remove this folder, and begin again")
-    transcript, torn = Transcript.open(ceremony.folder, ceremony.prev, ceremony.after)
-    if torn:
-        transcript.keep_torn(torn)
-    found = list(leftovers(ceremony))
-    unlisted = [path for path in found if ceremony.number > 1 or path.name != CHARTER]
-    _check_leftovers(unlisted)
-    seq = len(transcript.state.entries)
-    kept = tuple(dict.fromkeys(aside for aside in (_set_aside(path, seq) for path in unlisted) if aside is not None))
-    if not found and _between_steps(transcript.state):
-        return transcript
-    transcript.append("tool", entries.Resumed(after=len(transcript.state.entries), found=tuple(p.name for p in kept)), now)
-    for path in kept:
-        _list(transcript, path, "torn" if path.name.startswith("torn-") else "leftover", now)
-    if len(unlisted) < len(found):
-        _list(transcript, ceremony.folder / CHARTER, "charter", now)  # the chain begins at its digest: it stays where it is
-    return transcript
-
-
-def _between_steps(state: State) -> bool:
-    """Whether it was left after one step and goes on with the next, as after `prepare`: nothing was interrupted."""
-    last, script = state.entries[-1].body, SCRIPTS[state.opened.kind]
-    return isinstance(last, entries.Step) and next_step(script, state, alive=False).number == last.number + 1
-
-
-def _list(transcript: Transcript, path: Path, kind: entries.FileKind, now: str) -> None:
-    raw = read_file(path)
-    transcript.append("tool", entries.File(name=path.name, kind=kind, sha256=sha256(raw), size=len(raw)), now)
-
-
-def _check_leftovers(found: Sequence[Path]) -> None:
-    """AUD-05: an interruption leaves regular files of a size that a register can have; nothing else is taken into the record."""
-    for path in found:
-        status = path.lstat()
-        if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_FILE:
-            refuse(
-                "AUD-05",
-                f"{path.parent.name} holds something that no ceremony leaves there",
-                found=ascii(path.name)[1:-1][:200],
-                expected=f"regular files of at most {MAX_FILE} bytes",
-                do="Find out who put it there, take it away, then resume.",
-            )
-
-
-def _set_aside(path: Path, seq: int) -> Path | None:
-    """Half-written files go; whole files that no entry lists keep their bytes under a name that says what they are.
-
-    Their own name may be anything: it is not taken over."""
-    if path.name.startswith(PARTIAL):
-        path.unlink()
-        return None
-    digest_of = sha256(read_file(path))[:16]
-    if path.name.startswith("torn-") and path.name.endswith(f"-{digest_of[:8]}.bytes") and path.name.count("-") == 2:
-        return path
-    aside = path.with_name(f"leftover-{seq}-{digest_of}.bytes")
-    path.rename(aside)
-    return aside
+def _is_interruption(body: object) -> bool:
+    """What the beginning of a later run writes."""
+    if isinstance(body, entries.Signature):
+        return body.purpose == "run"
+    return isinstance(body, entries.Resumed) or (isinstance(body, entries.File) and body.kind in ("torn", "aside", "leftover"))

@@ -9,6 +9,7 @@ from pathlib import Path
 from ceremony.base.control import Refused, control, refuse
 from ceremony.base.data import Malformed
 from ceremony.base.files import GONE, PARTIAL, destroy, read_file, sync_folder, wipe, write_new
+from ceremony.base.show import shown
 from ceremony.machine import tree
 from ceremony.machine.devices import medium_of
 from ceremony.script.room import TRIES, Room, refusal
@@ -68,7 +69,7 @@ def told(room: Room, trouble: Exception) -> str:
         room.noted.append(("tool", refusal(trouble)))
     if not isinstance(trouble, OSError):
         return str(trouble)
-    return f"{trouble.strerror or trouble}" + (f" ({trouble.filename})." if trouble.filename else ".")
+    return f"{trouble.strerror or trouble}" + (f" ({shown(trouble.filename)})." if trouble.filename else ".")
 
 
 @control("GEN-10")

@@ -6,17 +6,22 @@ from collections.abc import Sequence
 from functools import partial
 
 from ceremony.base.control import refuse
-from ceremony.base.signatures import Namespace, Signature
+from ceremony.base.signatures import Signature
 from ceremony.record import charter as charters
 from ceremony.record import entries, policy
 from ceremony.record.charter import SIGNERS
 from ceremony.record.exceptional import declined, said_no_now
 from ceremony.record.rules.people import FILE, HARDWARE, OWN_SHARE, RECOGNISED, check_factors
+from ceremony.record.signers import NAMESPACES
+from ceremony.record.suspension import ANEW
 from ceremony.screen import panels
 from ceremony.screen.custody import unable
 from ceremony.script.exceptional import answer, check_agreed
 from ceremony.script.room import Entry, Room, Steps
 from transfer.limits import Policy
+
+SEVERAL = ("custody", "health", "revocation")
+"""Kinds of which one ceremony takes in several files."""
 
 
 def constitution(room: Room) -> Steps:
@@ -25,8 +30,7 @@ def constitution(room: Room) -> Steps:
     charters.verify_all(signed, raw, SIGNERS, charter, "charter@cold-ceremony")
     before, amended = room.book.last_policy, room.state.opened.ceremony > 1 and room.charter.number > 0
     if not amended:
-        yield from room.keep("charter.json", "charter", raw)
-        yield from take_signatures(room, signed, "charter@cold-ceremony", "charter", "charter.json")
+        yield from take_in(room, "charter.json", "charter", raw, signed)
     raw, signed, rules = room.signed("policy", "the signed policy", policy.parse)
     if not (amended and rules == before):  # what an amendment took in counts already, by the charter of then
         yield from _policy(room, raw, signed, rules, before)
@@ -41,16 +45,19 @@ def _policy(room: Room, raw: bytes, signed: Sequence[Signature], rules: Policy, 
     if rules != before:
         policy.check_follows(rules, before)
     charters.verify_all(signed, raw, SIGNERS, room.charter, "policy@cold-ceremony")
-    yield from room.keep("policy.json", "policy", raw)
-    yield from take_signatures(room, signed, "policy@cold-ceremony", "policy", "policy.json")
+    yield from take_in(room, "policy.json", "policy", raw, signed)
 
 
-def take_signatures(room: Room, signed: Sequence[Signature], namespace: Namespace, purpose: str, name: str) -> Steps:
-    """Verified signatures over a file, as entries; those that are there already are not repeated."""
-    for signature in signed:
-        if signature.signer not in room.state.signers(purpose, name):
-            body = entries.Signature(namespace=namespace, purpose=purpose, file=name, blob=signature.blob)  # type: ignore[arg-type]
-            yield (signature.signer, body)
+def take_in(room: Room, name: str, kind: entries.FileKind, raw: bytes, signed: Sequence[Signature]) -> Steps:
+    """A document whose signatures are verified: its file, then each signature that is not there yet; nothing if somebody's key is
+    suspended who signed (STO-07)."""
+    new = [signature for signature in signed if signature.signer not in room.state.signers(kind, name)]
+    for signature in new:
+        room.check_unsuspended(signature.signer, f"the signature over {name}", ANEW)
+    yield from (room.keep_another if kind in SEVERAL else room.keep)(name, kind, raw)
+    for signature in new:
+        body = entries.Signature(namespace=NAMESPACES[kind], purpose=kind, file=name, blob=signature.blob)  # type: ignore[arg-type]
+        yield (signature.signer, body)
 
 
 def roll_call_of_all(room: Room) -> Steps:
@@ -86,7 +93,10 @@ def _custodians_here(room: Room) -> tuple[str, ...]:
         text = room.screen.ask("Custodians who are here: ", f"positions such as {example}", r"[A-I][1-9]( [A-I][1-9])*")
         named = text.split()
         strangers = [p for p in named if p not in charter.custodians]
-        if strangers or len(set(named)) != len(named):
+        suspended = room.suspended.people(charter) & set(named)
+        if suspended:
+            room.screen.say(f"STO-07 Found {', '.join(sorted(suspended))}, whose key is suspended, expected custodians whose key is not.")
+        elif strangers or len(set(named)) != len(named):
             room.screen.say(f"Found {', '.join(strangers) or 'a position twice'}, expected custodians of the charter, each once.")
         elif not plan.enough([p for p in named if p in holders]):
             missing = f"{plan.site_threshold} sites with their thresholds"
@@ -96,9 +106,13 @@ def _custodians_here(room: Room) -> tuple[str, ...]:
 
 
 def sign_in(room: Room, people: Sequence[str]) -> Steps:
-    """ASM-01: each of these people signs for themselves that they are here, and that this is the transcript.
+    """ASM-01: each of these people signs for themselves that they are here, and that this is the transcript. STO-07: nobody whose key is
+    suspended is asked.
 
     ASM-02: the witness says who they are; a custodian who checks their own share alone has none."""
+    for person in people:
+        if person not in room.state.signers("opening"):
+            room.check_unsuspended(person, "the roll-call")
     if "witness" in people:
         _recognise(room, [person for person in people if person not in room.state.signers("opening")])
     room.screen.show(panels.words("transcript so far", room.transcript.head))
@@ -139,7 +153,7 @@ def _recognise(room: Room, people: Sequence[str]) -> None:
 def sign_opening(room: Room, person: str, text: str, other: str = RECOGNISED) -> tuple[Entry, Entry]:
     """ASM-02: how one person was authenticated (`other`: beside their key), and their signature over the opening."""
     signature = room.sign_checkpoint(person, "opening", text)
-    factors = (HARDWARE if room.charter.key(person).startswith("sk-") else FILE, other)
+    factors = (HARDWARE if room.charter.key(person).hardware else FILE, other)
     check_factors(person, factors)
     return (person, entries.Present(factors=factors)), signature
 

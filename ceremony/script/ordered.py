@@ -8,10 +8,10 @@ from ceremony.base.data import load
 from ceremony.base.signatures import Signature
 from ceremony.record import entries
 from ceremony.record.charter import OFFICERS
-from ceremony.record.order import NAMESPACE, ORDERS, ShareOrder, bound, check_signed
+from ceremony.record.order import ORDERS, ShareOrder, bound, check_signed
 from ceremony.record.register import Register
 from ceremony.screen.documents import order_explained
-from ceremony.script.opening import constitution, take_signatures
+from ceremony.script.opening import constitution, take_in
 from ceremony.script.room import Room, Steps
 from transfer.authorization import check_head, check_valid
 
@@ -27,8 +27,7 @@ def take(room: Room) -> Steps:
     signed = tuple(s for s in signed if s.signer in OFFICERS)
     if room.state.last(entries.Ordered) is None:
         check_wanted(room.book, wanted, signed, room.state.opened.kind, room.clock())
-    yield from room.keep(NAME, "share-order", raw)
-    yield from take_signatures(room, signed, NAMESPACE, "share-order", NAME)
+    yield from take_in(room, NAME, "share-order", raw, signed)
     if room.state.last(entries.Ordered) is None:
         yield ("tool", entries.Ordered(order=wanted.digest, identifier=wanted.identifier, kind=wanted.kind, positions=wanted.positions))
     room.screen.pages((order_explained(wanted),))

@@ -11,6 +11,7 @@ from ceremony.record import entries
 from ceremony.record.register import Ceremony
 from ceremony.record.rules.outside import PLACES, WORDS, check_readers, check_watches, readers, watches
 from ceremony.screen import panels
+from ceremony.screen.terminal import Terminal
 from ceremony.script.room import Room, Steps
 from transfer.limits import moment, written
 
@@ -53,13 +54,13 @@ def _who(room: Room) -> tuple[str, ...]:
 
 
 def _watch(room: Room, person: str) -> tuple[str, entries.Watch]:
-    return (person, entries.Watch(typed=watch_of(room, person)))
+    return (person, entries.Watch(typed=watch_of(room.screen, person)))
 
 
-def watch_of(room: Room, person: str) -> str:
+def watch_of(screen: Terminal, person: str) -> str:
     """Date and time to the minute, as this person reads them from their own watch before the machine's are shown."""
     while True:
-        text = room.screen.ask(
+        text = screen.ask(
             f"{person}, date and time (UTC) on your own watch: ",
             "year, month, day, hour and minute in UTC, such as 2026-11-20 10:15",
             r"20[0-9]{2}-[01][0-9]-[0-3][0-9] [0-2][0-9]:[0-5][0-9]",
@@ -67,7 +68,7 @@ def watch_of(room: Room, person: str) -> str:
         try:
             return written(moment(f"{text.replace(' ', 'T')}:00Z"))
         except ValueError:
-            room.screen.say("No calendar has that date and time.")
+            screen.say("No calendar has that date and time.")
 
 
 def _slips(room: Room, ended: list[Ceremony]) -> Steps:

@@ -27,7 +27,7 @@ from ceremony.screen import panels
 from ceremony.screen.custody import unable
 from ceremony.script import preflight
 from ceremony.script.lookalike import check_past
-from ceremony.script.opening import take_signatures
+from ceremony.script.opening import take_in
 from ceremony.script.room import Room, Steps
 from ceremony.vault.process import Vault
 from ceremony.vault.protocol import TokenOpened, WrongSecret
@@ -48,7 +48,8 @@ from transfer.bitcoin import second
 from transfer.bitcoin.build import Order, build
 from transfer.bitcoin.reading import review
 from transfer.bitcoin.snapshot import Snapshot, checked
-from transfer.limits import check_limits, check_payees
+from transfer.in_force import check_payees, in_force
+from transfer.limits import check_limits
 from transfer.limits import moment as calendar
 from transfer.outstanding import check_replaces
 from transfer.request import AccountKey, SigningRequest, SweptAccount
@@ -69,12 +70,10 @@ def authorization(room: Room) -> Steps:
     signed = tuple(s for s in signed if s.signer in OFFICERS)
     said, confirmed = _asked(room) if wanted.payments else (None, ())
     _check_wanted(room, book, wanted, signed)
-    check_confirmation(wanted, said, confirmed, _keys(book.charter))
-    yield from room.keep("authorization.json", "authorization", raw)
-    yield from take_signatures(room, signed, "authorization@cold-ceremony", "authorization", "authorization.json")
+    check_confirmation(wanted, said, confirmed, book.charter.keys)
+    yield from take_in(room, "authorization.json", "authorization", raw, signed)
     if said is not None:
-        yield from room.keep("confirmation.json", "confirmation", dump(said))
-        yield from take_signatures(room, confirmed, "confirmation@cold-ceremony", "confirmation", "confirmation.json")
+        yield from take_in(room, "confirmation.json", "confirmation", dump(said), confirmed)
     proof = authorized(room)
     room.screen.pages(panels.authorization(wanted))
     if room.state.last(entries.Authorized) is None:
@@ -98,11 +97,11 @@ def _check_wanted(room: Room, book: Register, wanted: Authorization, signed: Seq
     check_due(book, now, excepted="DRL-01" in granted(room.state))
     book.check_unspent(wanted.digest, wanted.identifier, room.here.number)
     _check_of_this_register(book, wanted)
-    check_officers(wanted, signed, _keys(book.charter))
+    check_officers(wanted, signed, book.charter.keys)
     check_valid(wanted, now)
     check_unrevoked(wanted, book.revoked)
-    check_payees(book.policy, wanted, now)
-    check_limits(book.policy, wanted, book.spent(room.here.number), now)
+    check_payees(book.history, wanted, now)
+    check_limits(in_force(book.history, now), wanted, book.spent(room.here.number), now)
     check_replaces(wanted, book.claims(room.here.number))
 
 
@@ -126,10 +125,6 @@ def check_plan(book: Register) -> None:
             expected="; ".join(stands),
             do="Make a new key first, and sweep the old one: `ceremony shares order draft --kind new-key`, then `ceremony keygen --order`.",
         )
-
-
-def _keys(charter: Charter) -> dict[str, str]:
-    return {member.person: member.key for member in charter.people}
 
 
 @control("AUT-10")
@@ -157,7 +152,7 @@ def _granted(proof: Authorized) -> entries.Authorized:
         authorization=wanted.digest,
         identifier=wanted.identifier,
         payments=wanted.payments,
-        greatest_fee=wanted.greatest_fee,
+        fee_cap=wanted.fee_cap,
         replaces=wanted.replaces,
         key_record=wanted.key_record,
         to=wanted.to,
@@ -174,7 +169,7 @@ def authorized(room: Room) -> Authorized:
     book.check_unspent(wanted.digest, wanted.identifier, here.number)
     check_unrevoked(wanted, book.revoked)
     confirmed = here.signatures("confirmation")
-    return signed_by(wanted, here.signatures("authorization"), confirmation, confirmed, _keys(room.charter), moment(room))
+    return signed_by(wanted, here.signatures("authorization"), confirmation, confirmed, room.charter.keys, moment(room))
 
 
 def moment(room: Room) -> str:
@@ -331,7 +326,7 @@ def request(room: Room) -> Steps:
         raw, snapshot = room.read("snapshot", "the snapshot from the online host", _snapshot)
         _check_clock(room.clock(), snapshot)
         check_key(book, snapshot, wanted)
-        built = _build(book, here.number, ours, snapshot, wanted)
+        built = _build(book, here.number, ours, snapshot, wanted, room.clock())
         yield from room.keep("snapshot.json", "snapshot", raw)
         yield from room.keep("request.psbt", "request", built.raw)
     with room.screen.working("two readers of the signing request"):
@@ -365,15 +360,17 @@ def _check_clock(now: str, snapshot: Snapshot) -> None:
         )
 
 
-def _build(book: Register, number: int, account: AccountKey, snapshot: Snapshot, wanted: Authorization) -> SigningRequest:
+def _build(  # noqa: PLR0913, PLR0917 (the register, whose coins, what is wanted, and when)
+    book: Register, number: int, account: AccountKey, snapshot: Snapshot, wanted: Authorization, now: str
+) -> SigningRequest:
     coins = checked(snapshot, account)
-    rate = max(snapshot.rate or FALLBACK_RATE, 1_000)
+    rate, limits = max(snapshot.rate or FALLBACK_RATE, 1_000), in_force(book.history, now)
     order = Order(
         payments=tuple((payment.destination, payment.amount) for payment in wanted.payments),
         gather=wanted.coins,
-        max_fee=min(wanted.greatest_fee, book.policy.greatest_fee),
-        rate=min(rate, book.policy.greatest_rate),
-        max_rate=book.policy.greatest_rate,
+        max_fee=min(wanted.fee_cap, limits.fee_cap),
+        rate=min(rate, limits.fee_rate_cap),
+        max_rate=limits.fee_rate_cap,
         change_index=0 if isinstance(account, SweptAccount) else _next_change(book, account, snapshot),
         reserved=book.reserved(number),
         replacing=check_replaces(wanted, book.claims(number)),
@@ -399,7 +396,7 @@ def agreed(room: Room) -> Agreed:
     ours = spent_by(book, here)
     unsigned = SigningRequest("bitcoin", here.raw("request"))
     now = moment(room)
-    found = agree(proof, review(unsigned, ours), _second(room, unsigned, ours), book.policy, book.claims(here.number), now)
+    found = agree(proof, review(unsigned, ours), _second(room, unsigned, ours), book.history, book.claims(here.number), now)
     _left(book, here, found)
     return found
 

@@ -7,9 +7,10 @@ import textwrap
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from ceremony.record import scripts
 from ceremony.record.entries import Kind
 from ceremony.screen.paper import COLUMNS, ROWS
-from ceremony.script.table import SCRIPTS, Step, digest
+from ceremony.script.table import SCRIPTS, Step
 
 Role = Literal["custodian", "officer", "administrator", "witness", "auditor"]
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -35,6 +36,7 @@ SHEETS: dict[Role, Sheet] = {
         asked=(
             "to sign three times: that you are here, that you approve, that this is how it went",
             "perhaps: the time on your watch; words from your closing slip; groups of the address from the payee slip",
+            "to note an entry number and two words at each signature: if the ceremony is interrupted, they are asked for",
             "your passphrase, once, in a line that does not show it; three tries, and nothing is lost if they fail",
             "to wait until your share is locked again, and to take it home in a new bag",
         ),
@@ -73,6 +75,7 @@ SHEETS: dict[Role, Sheet] = {
         asked=(
             "to prepare with the witness alone: documents, machine, HSM, signing request; all that can fail fails here",
             "the PIN of the HSM; the tries that are left are shown before one is risked",
+            "the time on your watch at the beginning of each run; to sign that beginning, and the end, together with the witness",
             "to sign the end of each phase together with the witness",
             "to carry the bundle to the online host, send it, and bring the receipt back",
         ),
@@ -91,6 +94,7 @@ SHEETS: dict[Role, Sheet] = {
         ),
         asked=(
             "the time on your watch before the machine shows its own; words from your closing slip",
+            "at the beginning of each run: your newest slip or note (entry number, two words); note them at each signature",
             "to answer for the room: recorders, windows, access, power, radiation, sound",
             "to approve the request like a custodian, and to sign the end of each phase together with the administrator",
         ),
@@ -111,7 +115,7 @@ SHEETS: dict[Role, Sheet] = {
             "to look the transaction up on a node of your own",
         ),
         refuse=(
-            "a verdict without an anchor: CONSISTENT, NOT ANCHORED proves nothing",
+            "any verdict but VERIFIED alone: NOT ANCHORED proves nothing, ANCHORED UP TO CEREMONY N nothing of what follows",
             "a head that somebody sends together with the register",
             "gaps in the numbers, a receipt that is missing, an exception that nobody can explain",
         ),
@@ -200,7 +204,7 @@ def _blocks(kind: Kind) -> list[list[str]]:
     steps = SCRIPTS[kind]
     top = [
         f"# The script of a {kind}, SHA-256",
-        digest(kind),
+        scripts.current(kind).digest,
         "",
         f"about {sum(step.minutes for step in steps)} minutes in all",
         "initials: of who did it, and of the witness; time: when it was done",

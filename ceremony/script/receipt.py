@@ -16,7 +16,8 @@ from ceremony.record.claims import Claims, check_settlement, settles
 from ceremony.record.register import Ceremony, Register
 from ceremony.record.sweeping import spent_by
 from ceremony.screen import panels
-from ceremony.script.opening import take_signatures
+from ceremony.script import ending
+from ceremony.script.opening import take_in
 from ceremony.script.room import Room, Steps, last_step
 from transfer.authorization import Authorization
 from transfer.bitcoin.reading import review
@@ -36,8 +37,7 @@ def take(room: Room) -> Steps:
     check_settlement(claims, receipt.txid, receipt.confirmations)
     check_signers(receipt, signed, room.charter)
     lacking = check_independent(receipt.nodes, room.charter.mark)
-    yield from room.keep("receipt.json", "receipt", raw)
-    yield from take_signatures(room, signed, "receipt@cold-ceremony", "receipt", "receipt.json")
+    yield from take_in(room, "receipt.json", "receipt", raw, signed)
     for node in receipt.nodes[sum(1 for _ in room.state.all(entries.Sighting)) :]:
         yield ("tool", _sighting(receipt, node))
     for one in settles(claims, receipt.txid, receipt.confirmations):
@@ -46,7 +46,7 @@ def take(room: Room) -> Steps:
     if lacking:
         room.screen.show(panels.listed("Production would refuse:", (lacking,)))
     room.screen.show(_about_rivals(claims, receipt))
-    room.screen.show((*panels.field("txid", grouped(receipt.txid)), *panels.field("block", grouped(receipt.block))))
+    room.screen.show((*panels.field("txid", grouped(receipt.txid)), *panels.field("block", grouped(receipt.block_hash))))
 
 
 def _about_rivals(claims: Claims, receipt: Receipt) -> tuple[str, ...]:
@@ -64,7 +64,13 @@ def _about_rivals(claims: Claims, receipt: Receipt) -> tuple[str, ...]:
 
 
 def _sighting(receipt: Receipt, node: str) -> entries.Sighting:
-    return entries.Sighting(node=node, txid=receipt.txid, block=receipt.block, height=receipt.height, confirmations=receipt.confirmations)
+    return entries.Sighting(
+        node=node,
+        txid=receipt.txid,
+        block_hash=receipt.block_hash,
+        block_height=receipt.block_height,
+        confirmations=receipt.confirmations,
+    )
 
 
 @control("BRD-05")
@@ -135,7 +141,7 @@ def _check_excepted(room: Room) -> None:
 
 
 def _without(room: Room) -> str:
-    waiting = [str(claim.number) for claim in room.book.claims(room.here.number) if claim.outstanding]
+    waiting = [str(claim.number) for claim in room.book.claims(room.here.number) if claim.outstanding and not claim.void]
     if WITHOUT not in room.given:
         expected = "a transfer that awaits its receipt: " + (", ".join(waiting) or "there is none")
         room.given[WITHOUT] = room.screen.ask("Number of the transfer without a receipt: ", expected, "|".join(waiting) or r"\d{99}")
@@ -151,9 +157,9 @@ def close(room: Room) -> Steps:
         number = _without(room)
         room.screen.word("CLOSE", f"Transfer {number} ends without a receipt.")
         yield from last_step(room)
-        yield ("tool", entries.Closed(outcome="excepted", reason=f"transfer {number}"))
+        yield ending.closed(room, outcome="excepted", reason=f"transfer {number}")
         return
-    room.screen.say(f"Transaction {grouped(seen.txid)} is in block {seen.height}, {seen.confirmations} confirmation(s).")
+    room.screen.say(f"Transaction {grouped(seen.txid)} is in block {seen.block_height}, {seen.confirmations} confirmation(s).")
     room.screen.word("CLOSE", "The transfer is complete.")
     yield from last_step(room)
-    yield ("tool", entries.Closed(outcome="receipt", reason=seen.txid))
+    yield ending.closed(room, outcome="receipt", reason=seen.txid)

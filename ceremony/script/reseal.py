@@ -14,7 +14,7 @@ from ceremony.base.data import Malformed
 from ceremony.base.lines import sha256
 from ceremony.record import entries
 from ceremony.screen.terminal import Back
-from ceremony.script import health, media, on_file, sitting, tried
+from ceremony.script import ending, health, media, on_file, sitting, tried
 from ceremony.script.closing import adjourn
 from ceremony.script.opening import custodians, sign_in
 from ceremony.script.ordered import order_of
@@ -189,4 +189,4 @@ def close(room: Room) -> Steps:
     """Everyone who is here signs what was done; the order is used."""
     yield from adjourn(room)
     yield from last_step(room)
-    yield ("tool", entries.Closed(outcome="shares resealed", reason=told(room)))
+    yield ending.closed(room, outcome="shares resealed", reason=told(room))

@@ -14,7 +14,7 @@ from ceremony.record.register import Register
 from ceremony.record.retired import Retired, gone
 from ceremony.record.sweeping import founded_on
 from ceremony.screen import panels
-from ceremony.script import closing, media, sitting
+from ceremony.script import closing, ending, media, sitting
 from ceremony.script.opening import custodians
 from ceremony.script.ordered import taken
 from ceremony.script.prepare import alive, start_vault
@@ -150,4 +150,4 @@ def close(room: Room) -> Steps:
     left = _retired(room)
     count = len(left.may_exist)
     reason = f"{count} old share{'' if count == 1 else 's'} may still exist" + (": ENOUGH FOR THE KEY" if left.enough else "")
-    yield ("tool", entries.Closed(outcome="set reshared", reason=reason))
+    yield ending.closed(room, outcome="set reshared", reason=reason)

@@ -9,7 +9,7 @@ from ceremony.base import signatures
 from ceremony.base.control import refuse
 from ceremony.base.data import dump, load
 from ceremony.record import checkpoint, entries
-from ceremony.record.approval import Approval, SignedApproval, approvers
+from ceremony.record.approval import Approval, SignedApproval, approvers, read_from
 from ceremony.record.charter import OFFICERS
 from ceremony.record.exceptional import said_no_now
 from ceremony.record.signed import read_signed
@@ -141,6 +141,7 @@ def wanted(room: Room, proof: Agreed, head: str, person: str) -> Approval:
         ceremony=opened.ceremony,
         authorization=proof.authorized.authorization.digest,
         request=proof.review.digest,
+        **read_from(proof.review),
         head=head,
         role=person,
     )

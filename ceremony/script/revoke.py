@@ -11,7 +11,7 @@ from ceremony.record import entries
 from ceremony.record.register import Register
 from ceremony.record.signed import read_signed
 from ceremony.screen import panels
-from ceremony.script.opening import take_signatures
+from ceremony.script.opening import take_in
 from ceremony.script.room import Room, Steps
 from transfer.authorization import Authorization
 from transfer.revocation import Revocation, check_revocation, check_unrevoked
@@ -37,13 +37,12 @@ def take(room: Room) -> Steps:
     found = load(Revocation, raw, path.name)
     charter = room.charter
     _check_of_this_register(room, found)
-    own = check_revocation(found, signed, {member.person: member.key for member in charter.people})
+    own = check_revocation(found, signed, charter.keys)
     check_in_time(room.book, found)
     if found.authorization in room.book.revoked:
         return
     name = f"{NAME}-{sha256(raw)[:16]}.json"
-    yield from room.keep_another(name, "revocation", raw)
-    yield from take_signatures(room, (own,), "revocation@cold-ceremony", "revocation", name)
+    yield from take_in(room, name, "revocation", raw, (own,))
     room.screen.show((*panels.field("REVOKED", found.identifier), *panels.field("by", f"{found.officer}: {found.reason}")))
 
 

@@ -25,9 +25,11 @@ from ceremony.record.register import Ceremony, Register
 from ceremony.record.sets import Carrier, KeySet
 from ceremony.record.signed import read_signed
 from ceremony.record.state import State
+from ceremony.record.suspension import ANEW, Suspensions, check_signer, loss_command
 from ceremony.record.transcript import Transcript
 from ceremony.record.whereabouts import Custody
 from ceremony.screen.terminal import Terminal
+from ceremony.script import remembered
 from ceremony.script.table import SCRIPTS, in_one_sitting
 from shares.plan import Plan
 from transfer.request import AccountKey
@@ -44,6 +46,8 @@ T = TypeVar("T")
 
 TRIES = 3
 """Times that a person may insert a medium, or a medium may be written, before the ceremony stands still."""
+BY_LOSS = ("checkpoint", "approval", "end")
+"""What others sign for somebody by the form of a loss (SET-10)."""
 KEY = "id_signing"
 """On a person's medium: the handle of their security key, or their key file (practice); or `id_signing.pub` of one that an agent holds."""
 
@@ -104,8 +108,11 @@ class Room:
     """What is connected, once the machine was looked at (AIR-03)."""
     readings: dict[tuple[str, AccountKey], Decoded] = field(default_factory=dict)
     """Digest of a signing request, account -> what the second reader found in it."""
+    _noted_text: str = ""
+    """The newest checkpoint whose words were shown."""
     _charter: Charter | None = None
     _book: Register | None = None
+    _suspended: Suspensions | None = None
 
     @property
     def state(self) -> State:
@@ -115,7 +122,7 @@ class Room:
     @property
     def book(self) -> Register:
         """The whole register as it stands on disk; ceremonies that have ended are read once in each run."""
-        self._book = Register.open(self.register, self._book)
+        self._book = Register.open(self.register, self._book, beginning=True)
         return self._book
 
     @property
@@ -124,6 +131,13 @@ class Room:
         if self._charter is None or self.state.last(entries.Amended) is not None:
             self._charter = self.here.charter_at(self.book.charter)(len(self.state.entries) + 1)
         return self._charter
+
+    @property
+    def suspended(self) -> Suspensions:
+        """The keys that are suspended (STO-07), read once in each run: a run's first entry is the only one that changes it."""
+        if self._suspended is None:
+            self._suspended = self.book.suspended
+        return self._suspended
 
     @property
     def opening(self) -> KeySet:
@@ -241,7 +255,10 @@ class Room:
         return (person, entries.Signature(namespace=namespace, purpose=purpose, text=text, blob=signature.blob))
 
     def sign_checkpoint(self, person: str, purpose: Any, text: str) -> Entry:
-        """Let one person sign a checkpoint statement."""
+        """Let one person sign a checkpoint statement; once for each statement the screen says what to note of it (BRD-06)."""
+        if purpose != "run" and text != self._noted_text:
+            self._noted_text = text
+            self.screen.say(remembered.told(text))
         return self.sign_text(person, "checkpoint@cold-ceremony", purpose, text)
 
     def sign_file(self, person: str, namespace: Namespace, kind: Any) -> Entry:
@@ -264,6 +281,10 @@ class Room:
         """Whether both officers excepted this control in this ceremony."""
         return identifier in exceptional.granted(self.state)
 
+    def check_unsuspended(self, person: str, what: str, do: str = "") -> None:
+        """STO-07: who signs has a key that is not suspended. `do`: what to do then, if it is not that others sign by the form of a loss."""
+        check_signer(person, self.suspended, self.charter, what, do or loss_command(person, self.register))
+
     def statement(self) -> str:
         """The checkpoint text of the newest entry."""
         return statement(self.state, self.genesis).text
@@ -271,7 +292,9 @@ class Room:
     def _sign(self, person: str, namespace: Namespace, raw: bytes) -> signatures.Signature:
         """A wrong medium is told and another one asked for, and so is a security key that is not there or was not touched: it must
         not end a sitting in which everybody has come; that which makes a set never (GEN-14)."""
-        hardware = self.charter.key(person).startswith("sk-")
+        what = namespace.partition("@")[0]
+        self.check_unsuspended(person, f"{what} of this ceremony", "" if what in BY_LOSS else ANEW)
+        hardware = self.charter.key(person).hardware
         tries = TRIES
         while True:
             if hardware:
@@ -285,7 +308,7 @@ class Room:
                 if isinstance(trouble, Refused):
                     self.noted.append(("tool", refusal(trouble)))
                 self.screen.say(f"{trouble}\n{person}: once more.")
-                if hardware and isinstance(trouble, Malformed):
+                if hardware and (isinstance(trouble, Malformed) or trouble.identifier == "ASM-06"):
                     self.screen.enter(f"{person}: your security key is in, and you are ready to touch it.")
                 else:
                     self.media.pop(person, None)
@@ -320,6 +343,8 @@ class Room:
         try:
             signatures.verify(signature, raw, charter.key(person), namespace, fresh=True)
         except Refused as wrong:
+            if wrong.identifier == "ASM-06":
+                raise
             refuse(
                 "ASM-01",
                 f"this is not the key of {person}",

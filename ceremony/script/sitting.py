@@ -11,7 +11,7 @@ from ceremony.base.control import Refused, refuse
 from ceremony.base.data import Malformed, dump
 from ceremony.base.lines import sha256
 from ceremony.machine.usb import ASKED
-from ceremony.record import checkpoint, entries, passphrases
+from ceremony.record import checkpoint, entries, passphrases, policy_history
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.register import Register
 from ceremony.record.sweeping import spent_by
@@ -108,6 +108,7 @@ def _orders(room: Room, positions: Collection[str]) -> Orders:
         authorization_signatures=here.signatures("authorization"),
         confirmation=None if proof.confirmation is None else dump(proof.confirmation),
         confirmation_signatures=here.signatures("confirmation"),
+        history=dump(policy_history.of(book)),
         request=here.raw("request"),
         replaced=book.replaced(proof.authorization.replaces),
         approvals=given(room),

@@ -1,40 +1,83 @@
-"""The script: every step of every ceremony, in order. Screen, printed script and verifier read this one table (SET-01, SET-06)."""
+"""The script as it is played: for each step of each ceremony's script (record/scripts.py) the function that plays it, and what people
+see of it. Minutes, explanations and controls are presentation: no verifier reads them (SET-01, SET-06)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from ceremony.base.data import canonical
-from ceremony.base.lines import sha256
-from ceremony.record import entries
+from ceremony.record import entries, scripts
+from ceremony.record.scripts import Who
 
 if TYPE_CHECKING:
     from ceremony.record.state import State
     from ceremony.script.room import Room, Steps
 
-Who = Literal["staff", "everyone", "custodians", "officers"]
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """How one step is played. `run` is `module:function`."""
+
+    run: str
+    minutes: int
+    controls: tuple[str, ...]
+    blind: bool = False
+    """The screen does not say the ceremony's number: people read it from their closing slips (ASM-05)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step. `run` is `module:function`; `live`: what it achieves lives in the vault only and is lost with it."""
+    """One step of a script, and how it is played."""
 
-    phase: str
-    title: str
-    who: Who
-    minutes: int
-    controls: tuple[str, ...]
-    run: str
-    live: bool = False
-    staff_signs: bool = False
-    """Administrator and witness sign the checkpoint when it is done (end of a phase)."""
-    blind: bool = False
-    """The screen does not say the ceremony's number: people read it from their closing slips (ASM-05)."""
-    number: int = 0
-    """Its place in its script, from 1: set by `_numbered`."""
+    script: scripts.ScriptStep
+    play: Play
+
+    @property
+    def number(self) -> int:
+        """Its place in its script, from 1."""
+        return self.script.number
+
+    @property
+    def phase(self) -> str:
+        """The phase that it belongs to."""
+        return self.script.phase
+
+    @property
+    def title(self) -> str:
+        """Its title."""
+        return self.script.title
+
+    @property
+    def who(self) -> Who:
+        """Who acts in it."""
+        return self.script.who
+
+    @property
+    def staff_signs(self) -> bool:
+        """Administrator and witness sign the checkpoint when it is done (end of a phase)."""
+        return self.script.signed == "yes"
+
+    @property
+    def run(self) -> str:
+        """`module:function`."""
+        return self.play.run
+
+    @property
+    def minutes(self) -> int:
+        """About how long it takes."""
+        return self.play.minutes
+
+    @property
+    def controls(self) -> tuple[str, ...]:
+        """The controls that it holds to."""
+        return self.play.controls
+
+    @property
+    def blind(self) -> bool:
+        """The screen does not say the ceremony's number."""
+        return self.play.blind
 
     @property
     def why(self) -> str:
@@ -48,118 +91,125 @@ class Step:
         return function
 
 
-def _numbered(*steps: Step) -> tuple[Step, ...]:
-    return tuple(replace(step, number=number) for number, step in enumerate(steps, start=1))
+def _played(kind: str, *plays: Play) -> tuple[Step, ...]:
+    return tuple(Step(step, play) for step, play in zip(scripts.current(kind).steps, plays, strict=True))
 
 
 MACHINE = ("SET-02", "SET-09", "AIR-02", "AIR-03", "AIR-04", "AIR-05", "AIR-06", "AIR-07", "REC-10")
 """What the step that opens the HSM holds to."""
 
-BAGS_OPENED = Step("open", "Open the bags", "custodians", 3, ("STO-01", "STO-02"), "bags:opened")
-BAGS_CLOSED = Step("re-secure", "Close the bags", "custodians", 3, ("STO-01", "SEC-02"), "bags:closed")
+BAGS_OPENED = Play("bags:opened", 3, ("STO-01", "STO-02"))
+BAGS_CLOSED = Play("bags:closed", 3, ("STO-01", "SEC-02"))
 """Right after the roll-call of every ceremony that opens shares; and in the step before its adjournment (SEC-02)."""
 
 CONSTITUTION = ("SET-01", "SET-04", "SET-05", "STO-08", "AUT-01", "AUT-02", "AUT-04", "AUT-05")
 """What the first key generation of a register begins with, and (by the officers' order) every later one."""
 
-KEYGEN = _numbered(
-    Step("open", "Charter and policy, or order", "staff", 2, CONSTITUTION, "ordered:founded"),
-    Step("open", "Room", "staff", 3, ("AIR-01",), "surroundings:checklist", blind=True),
-    Step("open", "Clock and closing slips", "everyone", 3, ("ASM-04", "ASM-05", "AUD-10"), "outside:clock_and_slips", blind=True),
-    Step("open", "Roll-call", "everyone", 15, ("ASM-01", "ASM-02"), "opening:roll_call_of_all", staff_signs=True),
-    Step("prepare", "Machine and HSM", "staff", 5, MACHINE, "prepare:machine", live=True),
-    Step("generate", "Generate and split", "staff", 2, ("GEN-02", "GEN-08", "GEN-13"), "generate:generate", live=True),
-    Step("generate", "Lock, write, read back, open", "custodians", 40, ("GEN-10", "STO-05", "STO-09"), "generate:lock_all", live=True),
-    Step("generate", "Prove every quorum", "staff", 1, ("GEN-07",), "generate:prove_quorums", live=True),
-    Step("sign", "Sign the key record", "everyone", 15, ("GEN-14",), "generate:sign_key_record"),
+KEYGEN = _played(
+    "keygen",
+    Play("ordered:founded", 2, CONSTITUTION),
+    Play("surroundings:checklist", 3, ("AIR-01",), blind=True),
+    Play("outside:clock_and_slips", 3, ("ASM-04", "ASM-05", "AUD-10"), blind=True),
+    Play("opening:roll_call_of_all", 15, ("ASM-01", "ASM-02")),
+    Play("prepare:machine", 5, MACHINE),
+    Play("generate:generate", 2, ("GEN-02", "GEN-08", "GEN-13")),
+    Play("generate:lock_all", 40, ("GEN-10", "STO-05", "STO-09")),
+    Play("generate:prove_quorums", 1, ("GEN-07",)),
+    Play("generate:sign_key_record", 15, ("GEN-14",)),
     BAGS_CLOSED,
-    Step("close", "Adjourn", "everyone", 10, ("AUD-02",), "closing:adjourn_keygen"),
+    Play("closing:adjourn_keygen", 10, ("AUD-02",)),
 )
 
 REQUESTED = ("TXN-01", "TXN-07", "TXN-09", "AUT-06", "AUT-07", "AUT-10")
 
-TRANSFER = _numbered(
-    Step("prepare", "Authorization", "staff", 3, ("AUT-01", "AUT-02", "AUT-04", "AUT-05", "AUT-08"), "prepare:authorization"),
-    Step("prepare", "Machine and HSM", "staff", 5, MACHINE, "prepare:machine"),
-    Step("prepare", "Signing request", "staff", 3, REQUESTED, "prepare:request", staff_signs=True),
-    Step("open", "Room", "staff", 3, ("AIR-01",), "surroundings:checklist", blind=True),
-    Step("open", "Clock and closing slips", "everyone", 5, ("ASM-04", "ASM-05", "AUD-10"), "outside:clock_and_slips", blind=True),
-    Step("open", "Roll-call", "everyone", 10, ("ASM-01", "ASM-02"), "opening:roll_call", staff_signs=True),
+TRANSFER = _played(
+    "transfer",
+    Play("prepare:authorization", 3, ("AUT-01", "AUT-02", "AUT-04", "AUT-05", "AUT-08")),
+    Play("prepare:machine", 5, MACHINE),
+    Play("prepare:request", 3, REQUESTED),
+    Play("surroundings:checklist", 3, ("AIR-01",), blind=True),
+    Play("outside:clock_and_slips", 5, ("ASM-04", "ASM-05", "AUD-10"), blind=True),
+    Play("opening:roll_call", 10, ("ASM-01", "ASM-02")),
     BAGS_OPENED,
-    Step("review", "Review", "everyone", 5, ("TXN-02", "TXN-05", "TXN-07", "TXN-12"), "review:review"),
-    Step("review", "Type back", "custodians", 4, ("TXN-06",), "typeback:type_back", staff_signs=True),
-    Step("approve", "Approvals", "everyone", 8, ("SIG-02",), "review:approvals", staff_signs=True),
-    Step("assemble", "Unlock the shares", "custodians", 8, ("REC-01", "REC-02", "REC-04", "REC-12", "REC-13"), "sitting:unlock", live=True),
-    Step("sign", "Sign", "everyone", 2, ("REC-06", "REC-07", "REC-08", "REC-09", "SIG-01", "SIG-03", "SEC-03"), "sitting:sign"),
-    Step("re-secure", "Lock the shares again", "custodians", 5, ("SEC-01",), "sitting:lock_again"),
+    Play("review:review", 5, ("TXN-02", "TXN-05", "TXN-07", "TXN-12")),
+    Play("typeback:type_back", 4, ("TXN-06",)),
+    Play("review:approvals", 8, ("SIG-02",)),
+    Play("sitting:unlock", 8, ("REC-01", "REC-02", "REC-04", "REC-12", "REC-13")),
+    Play("sitting:sign", 2, ("REC-06", "REC-07", "REC-08", "REC-09", "SIG-01", "SIG-03", "SEC-03")),
+    Play("sitting:lock_again", 5, ("SEC-01",)),
     BAGS_CLOSED,
-    Step("re-secure", "Adjourn", "everyone", 5, ("AUD-02",), "closing:adjourn"),
-    Step("carry out", "Bundle and QR", "staff", 5, ("EXP-01", "EXP-02"), "closing:carry_out", staff_signs=True),
-    Step("carry out", "Close", "staff", 1, (), "closing:close_transfer"),
+    Play("closing:adjourn", 5, ("AUD-02",)),
+    Play("closing:carry_out", 5, ("EXP-01", "EXP-02")),
+    Play("closing:close_transfer", 1, ()),
 )
 
-RECEIPT = _numbered(
-    Step("receipt", "Receipt", "staff", 5, ("BRD-03", "BRD-04"), "receipt:take", staff_signs=True),
-    Step("receipt", "Close", "staff", 1, ("BRD-05",), "receipt:close"),
+RECEIPT = _played(
+    "receipt",
+    Play("receipt:take", 5, ("BRD-03", "BRD-04")),
+    Play("receipt:close", 1, ("BRD-05",)),
 )
 
-AMEND = _numbered(
-    Step("amend", "Charter or policy", "staff", 10, ("STO-07", "AUT-02", "AUT-06", "SET-04"), "amend:documents", staff_signs=True),
-    Step("amend", "Close", "staff", 1, (), "amend:close"),
+AMEND = _played(
+    "amend",
+    Play("amend:documents", 10, ("STO-07", "AUT-02", "AUT-06", "SET-04")),
+    Play("amend:close", 1, ()),
 )
 
-DRILL = _numbered(
-    Step("open", "Practice transfer", "staff", 5, ("DRL-02",), "drills:rehearsed"),
-    Step("open", "Room", "staff", 3, ("AIR-01",), "surroundings:checklist", blind=True),
-    Step("open", "Clock and closing slips", "everyone", 5, ("ASM-04", "ASM-05", "AUD-10"), "outside:clock_and_slips", blind=True),
-    Step("open", "Roll-call", "everyone", 5, ("ASM-01", "ASM-02"), "health:roll_call_of_drill", staff_signs=True),
+DRILL = _played(
+    "drill",
+    Play("drills:rehearsed", 5, ("DRL-02",)),
+    Play("surroundings:checklist", 3, ("AIR-01",), blind=True),
+    Play("outside:clock_and_slips", 5, ("ASM-04", "ASM-05", "AUD-10"), blind=True),
+    Play("health:roll_call_of_drill", 5, ("ASM-01", "ASM-02")),
     BAGS_OPENED,
-    Step("prove", "Each share alone", "custodians", 12, ("STO-10", "SEC-01"), "health:prove"),
-    Step("record", "Outcome of the drill", "staff", 10, ("DRL-01", "DRL-03"), "drills:outcome", staff_signs=True),
+    Play("health:prove", 12, ("STO-10", "SEC-01")),
+    Play("drills:outcome", 10, ("DRL-01", "DRL-03")),
     BAGS_CLOSED,
-    Step("close", "Adjourn", "everyone", 5, ("AUD-02",), "drills:close"),
+    Play("drills:close", 5, ("AUD-02",)),
 )
 
-CHECK = _numbered(
-    Step("open", "Roll-call", "custodians", 3, ("ASM-01", "ASM-02"), "health:roll_call"),
-    Step("open", "Health records", "staff", 1, ("STO-10", "AUD-10"), "brought:take"),
+CHECK = _played(
+    "check",
+    Play("health:roll_call", 3, ("ASM-01", "ASM-02")),
+    Play("brought:take", 1, ("STO-10", "AUD-10")),
     BAGS_OPENED,
-    Step("prove", "Each share alone", "custodians", 4, ("STO-10", "SEC-01"), "health:prove"),
+    Play("health:prove", 4, ("STO-10", "SEC-01")),
     BAGS_CLOSED,
-    Step("close", "Adjourn", "custodians", 2, ("AUD-02",), "health:close"),
+    Play("health:close", 2, ("AUD-02",)),
 )
 
-CUSTODY = _numbered(
-    Step("custody", "Custody records", "staff", 5, ("STO-01", "STO-03", "STO-04", "STO-09"), "custody:take", staff_signs=True),
-    Step("custody", "Close", "staff", 1, (), "custody:close"),
+CUSTODY = _played(
+    "custody",
+    Play("custody:take", 5, ("STO-01", "STO-03", "STO-04", "STO-09")),
+    Play("custody:close", 1, ()),
 )
 
-RESEAL = _numbered(
-    Step("open", "Share order", "custodians", 2, ("AUT-01", "AUT-02", "AUT-04", "AUT-05"), "ordered:take"),
-    Step("open", "Roll-call", "custodians", 3, ("ASM-01", "ASM-02"), "reseal:roll_call"),
+RESEAL = _played(
+    "reseal",
+    Play("ordered:take", 2, ("AUT-01", "AUT-02", "AUT-04", "AUT-05")),
+    Play("reseal:roll_call", 3, ("ASM-01", "ASM-02")),
     BAGS_OPENED,
-    Step("re-secure", "Seal anew", "custodians", 8, ("STO-10", "SEC-01", "REC-12"), "reseal:reseal"),
+    Play("reseal:reseal", 8, ("STO-10", "SEC-01", "REC-12")),
     BAGS_CLOSED,
-    Step("close", "Adjourn", "custodians", 2, ("AUD-02",), "reseal:close"),
+    Play("reseal:close", 2, ("AUD-02",)),
 )
 
-RESHARE = _numbered(
-    Step("open", "Share order", "staff", 3, ("AUT-01", "AUT-02", "AUT-04", "AUT-05"), "ordered:take"),
-    Step("open", "Machine and HSM", "staff", 5, MACHINE, "prepare:machine"),
-    Step("open", "Room", "staff", 3, ("AIR-01",), "surroundings:checklist", blind=True),
-    Step("open", "Clock and closing slips", "everyone", 3, ("ASM-04", "ASM-05", "AUD-10"), "outside:clock_and_slips", blind=True),
-    Step("open", "Roll-call", "everyone", 15, ("ASM-01", "ASM-02"), "opening:roll_call_of_all", staff_signs=True),
+RESHARE = _played(
+    "reshare",
+    Play("ordered:take", 3, ("AUT-01", "AUT-02", "AUT-04", "AUT-05")),
+    Play("prepare:machine", 5, MACHINE),
+    Play("surroundings:checklist", 3, ("AIR-01",), blind=True),
+    Play("outside:clock_and_slips", 3, ("ASM-04", "ASM-05", "AUD-10"), blind=True),
+    Play("opening:roll_call_of_all", 15, ("ASM-01", "ASM-02")),
     BAGS_OPENED,
-    Step(
-        "recover", "Unlock the old shares", "custodians", 8, ("REC-01", "REC-02", "REC-04", "REC-12", "REC-13"), "reshare:unlock", live=True
-    ),
-    Step("generate", "Recover and split anew", "staff", 1, ("REC-06", "GEN-08", "GEN-13"), "reshare:resplit", live=True),
-    Step("generate", "Lock, write, read back, open", "custodians", 40, ("GEN-10", "STO-05", "STO-09"), "generate:lock_all", live=True),
-    Step("generate", "Prove every quorum", "staff", 1, ("GEN-07",), "generate:prove_quorums", live=True),
-    Step("sign", "Sign the key record", "everyone", 15, ("GEN-14",), "generate:sign_key_record"),
-    Step("retire", "Destroy the old shares", "custodians", 10, ("SEC-05", "SEC-04"), "reshare:destroy_old"),
+    Play("reshare:unlock", 8, ("REC-01", "REC-02", "REC-04", "REC-12", "REC-13")),
+    Play("reshare:resplit", 1, ("REC-06", "GEN-08", "GEN-13")),
+    Play("generate:lock_all", 40, ("GEN-10", "STO-05", "STO-09")),
+    Play("generate:prove_quorums", 1, ("GEN-07",)),
+    Play("generate:sign_key_record", 15, ("GEN-14",)),
+    Play("reshare:destroy_old", 10, ("SEC-05", "SEC-04")),
     BAGS_CLOSED,
-    Step("close", "Adjourn", "everyone", 10, ("AUD-02",), "reshare:close"),
+    Play("reshare:close", 10, ("AUD-02",)),
 )
 
 SCRIPTS: dict[str, tuple[Step, ...]] = {
@@ -242,9 +292,3 @@ def in_one_sitting(state: State) -> bool:
 
 PREPARED = number_of("transfer", "prepare:request")
 """The last step of a transfer that needs administrator and witness alone (`ceremony prepare`)."""
-
-
-def digest(kind: str) -> str:
-    """SET-01: SHA-256 of the script of one kind of ceremony: numbers, phases, titles, who, minutes, controls."""
-    rows = [[str(s.number), s.phase, s.title, s.who, str(s.minutes), *s.controls] for s in SCRIPTS[kind]]
-    return sha256(canonical(rows))

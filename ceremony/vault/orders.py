@@ -12,17 +12,20 @@ from typing import NoReturn
 from ceremony.base.control import control, refuse
 from ceremony.base.data import Digest, Malformed, Mark, Position, Time, load, record
 from ceremony.base.signatures import Signature
-from ceremony.record import checkpoint
-from ceremony.record.approval import Approval, Approved, SignedApproval, approve
-from ceremony.record.chain import SignedCharter, verify_chain
+from ceremony.record import checkpoint, policy_history
+from ceremony.record.approval import Approval, Approved, SignedApproval, approve, read_from
+from ceremony.record.chain import Chain, SignedCharter, verify_chain
 from ceremony.record.charter import Charter, verify_all
 from ceremony.record.entries import Signed
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.sweeping import account_between
 from shares.plan import Plan
+from transfer.agree import check_fee
 from transfer.authorization import Authorization, Authorized, Confirmation, binds, signed_by
 from transfer.bitcoin import reading
 from transfer.bitcoin.sighash import Sighash, sighashes
+from transfer.in_force import check_payees, in_force
+from transfer.limits import Policy, check_limits
 from transfer.outstanding import check_conflicts, of_transaction
 from transfer.request import AccountKey, SigningRequest
 from transfer.review import Review
@@ -46,6 +49,8 @@ class Orders:
     confirmation: bytes | None = None
     """None of a consolidation and of a sweep, which have no payee to ask."""
     confirmation_signatures: tuple[Signature, ...]
+    history: bytes
+    """Every policy with the signed end from which it counts; the authorization names the newest (AUT-06, AUT-07)."""
     request: bytes
     replaced: tuple[bytes, ...] = ()
     """The transactions that the authorization replaces, in its order."""
@@ -139,9 +144,11 @@ def verify_orders(orders: Orders) -> Armed:
     chain = verify_charters(orders.charters, orders.genesis)
     charter = chain[-1]
     authorized = _authorized(orders, charter)
+    limits = _allowed(orders, chain, authorized.authorization)
     key_record, into = _key_records(orders, chain, authorized.authorization)
     reviewed = _reviewed(orders, charter, (key_record, into), authorized.authorization)
-    wanted = _wanted(orders, key_record, authorized, reviewed.request)
+    check_fee(reviewed.review, authorized.authorization, limits)
+    wanted = _wanted(orders, key_record, authorized, reviewed)
     approved = approve(wanted, orders.approvals, charter, reviewed.positions, _prepared(orders, charter))
     return Armed(key_record, authorized, approved, reviewed, _TOKEN)
 
@@ -198,13 +205,23 @@ def _authorized(orders: Orders, charter: Charter) -> Authorized:
     """The authorization, signed by both officers, confirmed, valid at `now`, and of this register."""
     authorization = load(Authorization, orders.authorization, "authorization")
     confirmation = None if orders.confirmation is None else load(Confirmation, orders.confirmation, "confirmation")
-    keys = {member.person: member.key for member in charter.people}
+    keys = charter.keys
     confirmed = orders.confirmation_signatures
     authorized = signed_by(authorization, orders.authorization_signatures, confirmation, confirmed, keys, orders.now)
     account = charter.account(authorization.account)
     expected = {"mark": charter.mark, "genesis": orders.genesis, "charter": charter.digest}
     binds(authorization, {**expected, "chain": account.chain, "network": account.network})
     return authorized
+
+
+def _allowed(orders: Orders, chain: Sequence[Charter], wanted: Authorization) -> Policy:
+    """The limits in force at `now`: each payee is older than its cool-off (AUT-06), and the sum within what one transfer may have
+    (AUT-07). What the window has room for is counted on the cold host, which has the register."""
+    history = policy_history.verified(orders.history, Chain(tuple(chain)), wanted.policy)
+    limits = in_force(history, orders.now)
+    check_payees(history, wanted, orders.now)
+    check_limits(limits, wanted, (), orders.now)
+    return limits
 
 
 def _reviewed(orders: Orders, charter: Charter, keys: tuple[KeyRecord, KeyRecord | None], authorization: Authorization) -> _Reviewed:
@@ -221,7 +238,7 @@ def _reviewed(orders: Orders, charter: Charter, keys: tuple[KeyRecord, KeyRecord
 
 
 def matches(review: Review, authorization: Authorization) -> None:
-    """Exactly the payments that the officers authorized, at most one change, at no more than their greatest fee (SIG-08)."""
+    """Exactly the payments that the officers authorized, at most one change, at no more than their fee cap (SIG-08)."""
     what = "signing request"
     _equal(what, "chain and network", (review.chain, review.network), (authorization.chain, authorization.network))
     paid = sorted((payment.address, payment.amount) for payment in review.payments)
@@ -234,11 +251,11 @@ def matches(review: Review, authorization: Authorization) -> None:
         _differ(what, "change", f"{len(review.change)} outputs", "at most one" if authorization.payments else "one: everything returns")
     if authorization.coins is not None and len(review.inputs) > authorization.coins:
         _differ(what, "coins", str(len(review.inputs)), f"at most {authorization.coins}, as authorized")
-    if review.fee > authorization.greatest_fee:
-        _differ(what, "fee", f"{review.fee} sat", f"at most {authorization.greatest_fee} sat")
+    if review.fee > authorization.fee_cap:
+        _differ(what, "fee", f"{review.fee} sat", f"at most {authorization.fee_cap} sat")
 
 
-def _wanted(orders: Orders, key_record: KeyRecord, authorized: Authorized, request: SigningRequest) -> Approval:
+def _wanted(orders: Orders, key_record: KeyRecord, authorized: Authorized, reviewed: _Reviewed) -> Approval:
     """What each person must have approved; their own role takes the place of `witness`."""
     return Approval(
         mark=key_record.mark,
@@ -246,7 +263,8 @@ def _wanted(orders: Orders, key_record: KeyRecord, authorized: Authorized, reque
         key_record=key_record.digest,
         ceremony=orders.ceremony,
         authorization=authorized.authorization.digest,
-        request=request.digest,
+        request=reviewed.request.digest,
+        **read_from(reviewed.review),
         head=orders.head,
         role="witness",
     )

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import cache
 from importlib import resources
 
-from ceremony.base.control import refuse
+from ceremony.base.control import control, refuse
 from ceremony.base.data import Mark
 from ceremony.vault.prompt import Prompt
 
@@ -57,8 +57,10 @@ def offer(random: Random) -> tuple[str, ...]:
     return tuple(chosen)
 
 
+@control("STO-11")
 def normal(typed: bytes | bytearray) -> bytearray:
-    """What is hashed: spaces at either end dropped, several spaces as one. Letters are left as they are."""
+    """STO-11: what is hashed. Spaces at either end are dropped, several count as one; letters are left as they are. Whoever recovers
+    without this tool must come to the same bytes: docs/formats.md has the vectors."""
     return bytearray(b" ".join(bytes(typed).split()))
 
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import os
 import termios
-import textwrap
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from ceremony.base.data import Malformed
+from ceremony.base.show import escaped, wrap
 from ceremony.vault.protocol import Interrupted
 
 SAMPLE = 'the quick brown fox; yz 2+2=4 @#"-_'
@@ -42,8 +42,8 @@ class Prompt:
 
     def say(self, text: str = "") -> None:
         """One message for the person, in lines that no word is broken in."""
-        for row in textwrap.wrap(text, _WIDTH) if len(text) > _WIDTH else [text]:
-            self._write(row.encode("ascii", "replace") + b"\n")
+        for row in wrap(text, _WIDTH) if len(text) > _WIDTH else [text]:
+            self._write(escaped(row).encode("ascii") + b"\n")
 
     def line(self, prompt: str) -> str:
         """One line, with echo. Raises Interrupted on Ctrl-C."""
@@ -90,7 +90,7 @@ class Prompt:
     def _read(self, prompt: str, *, echo: bool, known: Known | None = None) -> bytearray:
         while True:
             with self._quiet():
-                self._write(prompt.encode("ascii", "replace"))
+                self._write(escaped(prompt).encode("ascii"))
                 typed, strays = self._typed(bytearray(), echo, known)
                 self._write(b"\n")
                 if not strays and _doubtful(typed, known):

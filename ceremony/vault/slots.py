@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ceremony.base.data import Malformed
+from ceremony.base.show import shown
 
 if TYPE_CHECKING:
     import pkcs11
@@ -47,8 +48,10 @@ def find(module: str, label: str, serial: str) -> tuple[pkcs11.Token, Identity]:
     found = [(token, told) for token, told in present(module) if label in ("", told.label) and serial in ("", told.serial)]
     if len(found) != 1:
         unload(module)  # a module looks for new tokens when it is loaded, and some not again
-        names = ", ".join(f"{told.label} ({told.serial})" for _, told in found)
-        raise Malformed(f"{module}: found {names or 'no such token'}, expected one token with label {label!r} and serial number {serial!r}")
+        names = ", ".join(f"{shown(told.label)} ({shown(told.serial)})" for _, told in found)
+        raise Malformed(
+            f"{module}: found {names or 'no such token'}, expected one token with label {shown(label)} and serial number {shown(serial)}"
+        )
     return found[0]
 
 

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from ceremony.base.control import Refused, control, refuse
 from ceremony.base.data import Malformed
 from ceremony.base.mark import permits
+from ceremony.base.show import shown
 from ceremony.record.charter import TOLD, Charter
 from ceremony.vault.slots import Identity, WrongPin, find
 from ceremony.vault.wrapping import RSA_BITS, ImportKey, pkcs8, wrap
@@ -121,12 +122,12 @@ def check_identity(found: Named, charter: Charter) -> str:
     software = "softhsm" in f"{found.manufacturer} {found.model}".lower()
     if not other and not software:
         return ""
-    shown = ", ".join(f"{name} {getattr(found, name)!r}" for name in other or TOLD) + (" (a software HSM)" if software else "")
+    told = ", ".join(f"{name} {shown(getattr(found, name))}" for name in other or TOLD) + (" (a software HSM)" if software else "")
     if not (software and permits(charter.mark, "software HSM")):
-        wanted = ", ".join(f"{name} {getattr(charter.hsm, name)!r}" for name in TOLD)
+        wanted = ", ".join(f"{name} {shown(getattr(charter.hsm, name))}" for name in TOLD)
         do = "Connect the HSM of the charter, or amend the charter."
-        refuse("AIR-05", "this is not the HSM of the charter", found=shown, expected=wanted, do=do)
-    return f"production would refuse: {shown}"
+        refuse("AIR-05", "this is not the HSM of the charter", found=told, expected=wanted, do=do)
+    return f"production would refuse: {told}"
 
 
 class Token:
@@ -445,7 +446,7 @@ def _found(item: Any) -> Found:
 
 def _listed(items: Sequence[Found]) -> str:
     more = f" and {len(items) - 5} more" if len(items) > 5 else ""
-    return ", ".join(f"{item.kind} {item.label!r}" for item in items[:5]) + more
+    return ", ".join(f"{item.kind} {shown(item.label)}" for item in items[:5]) + more
 
 
 def _template(**attributes: bool) -> dict[Any, bool]:

@@ -1,18 +1,20 @@
 """Runs `ceremony` with one fault put in, named by the first argument. The rest is the command line.
 
-`kill:N`: the process kills itself (SIGKILL) right after its N-th transcript entry is on disk.
+`kill:N`: the process kills itself (SIGKILL) right after its N-th transcript entry is on disk and signed by its run.
+`kill-line:N`: likewise, when the line is on disk and its run has not signed it.
 `kill-after:TYPE`: likewise after its first entry of this type.
-`kill-step:TITLE`: likewise after the entry of the step with this title.
+`kill-step:TITLE`: likewise after the entry of the step with this title; `kill-signed:PURPOSE`: after its first signature for this.
 `kill-file:N`: it kills itself when its N-th file is written, but has not its name yet; `kill-filed:N`: when it has.
 `kill-wiped:N`: it kills itself when its N-th file that is destroyed was overwritten, and still has a name.
 `full:N`: from its N-th write on (an entry or a file) the disk is full, and half of it is there; `read-only:N`: none of it.
+`glitch:N`: its N-th entry is written half, with an I/O error; all that is asked of the medium after it works.
 `lose-opener:TYPE`, `lose-hsm:TYPE`: that process of the vault is killed after its first entry of this type.
 `kill-token:METHOD`: it kills itself right after a custodian's token did this (write, erase), before it is recorded.
 `lose-token:METHOD`: the process of a custodian's token is killed when it is first to do this.
 `unplugged:TYPE`: the HSM (tests/vault/shim.c) answers nothing more after its first entry of this type.
 `torn:N`: it kills itself in the middle of writing its N-th entry.
 `recorded:FOLDER`: nothing breaks; what is on disk at every instant is kept there (tests/ceremony/recorder.py).
-`clock:TIME`: the machine's clock says TIME.
+`clock:TIME`: the machine's clock says TIME; `jump:TIME`: from the try of the import path on.
 `without:MODULE.FUNCTION`: that function checks nothing.
 `swapped:KIND`: that file of the register is another one from the moment on at which people see what they are to sign.
 `host:FOLDER`: the machine is the one that the files in this folder tell of; `strict:FOLDER`: likewise, and findings about machine
@@ -30,13 +32,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ceremony.base import files
-from ceremony.cli import cold
 from ceremony.cli import main as command
 from ceremony.machine import preflight, tree
 from ceremony.record import transcript
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.rules import surroundings
-from ceremony.script import generate, lookalike, loop, on_file, room
+from ceremony.script import beginning, generate, lookalike, on_file, room
 from ceremony.script import preflight as script_preflight
 from ceremony.vault import process, protocol
 from ceremony.vault.custodian import CustodianToken
@@ -50,14 +51,24 @@ def _after(said: str, act: Callable[[], object]) -> None:
     """Do this after the first entry that says so is on disk."""
     done = False
 
-    def append(path: Path, raw: bytes) -> None:
+    def written(raw: bytes) -> None:
         nonlocal done
-        files.append_line(path, raw)
         if said.encode() in raw and not done:
             done = True
             act()
 
-    transcript.append_line = append  # type: ignore[assignment]
+    _when_written(written)
+
+
+def _when_written(then: Callable[[bytes], object]) -> None:
+    """Do this whenever an entry is on disk and its run has signed it."""
+    real = transcript.Transcript._write
+
+    def write(self: transcript.Transcript, raw: bytes) -> None:
+        real(self, raw)
+        then(raw)
+
+    transcript.Transcript._write = write  # type: ignore[method-assign]
 
 
 def _killing_at_file(at: int, *, named: bool) -> None:
@@ -112,6 +123,19 @@ def _full_from(at: int, number: int) -> None:
     real, files._appear, transcript.append_line = files._appear, appear, append  # type: ignore[assignment]
 
 
+def _glitch(at: int) -> None:
+    written = 0
+
+    def append(path: Path, raw: bytes) -> None:
+        nonlocal written
+        written += 1
+        files.append_line(path, raw[: len(raw) // 2] if written == at else raw)
+        if written == at:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    transcript.append_line = append  # type: ignore[assignment]
+
+
 def _losing_after(child: str, said: str) -> None:
     start, begun = process.Vault.start, []
 
@@ -149,16 +173,25 @@ def _unplug() -> None:
     Path(os.environ["SOFTHSM2_CONF"] + ".faults").write_text("unplugged\n")
 
 
-def _killing(after: int, *, torn: bool) -> None:
+def _killing(after: int) -> None:
+    written = 0
+
+    def count(_raw: bytes) -> None:
+        nonlocal written
+        written += 1
+        if written == after:
+            _die()
+
+    _when_written(count)
+
+
+def _killing_in_line(after: int, *, torn: bool) -> None:
     written = 0
 
     def append(path: Path, raw: bytes) -> None:
         nonlocal written
         written += 1
-        if torn and written == after:
-            files.append_line(path, raw[: len(raw) // 2])
-            _die()
-        files.append_line(path, raw)
+        files.append_line(path, raw[: len(raw) // 2] if torn and written == after else raw)
         if written == after:
             _die()
 
@@ -191,15 +224,29 @@ ENTRY: dict[str, Callable[[], object]] = {
 """What happens after an entry of the type that is named."""
 
 
+def _set_clock(time: str) -> None:
+    beginning.utc_now = room.utc_now = lambda: time
+
+
+def _jumping(time: str) -> None:
+    jumped, real = [False], room.utc_now
+    beginning.utc_now = room.utc_now = lambda: time if jumped[0] else real()
+    _after('"type":"import-path"', lambda: jumped.__setitem__(0, True))
+
+
 OTHERS: dict[str, Callable[[str], object]] = {
+    "kill-step": lambda title: _after(f'"title":"{title}"', _die),
+    "kill-signed": lambda purpose: _after(f'"purpose":"{purpose}"', _die),
     "kill-token": lambda method: _at_token(method, lose=False),
     "lose-token": lambda method: _at_token(method, lose=True),
     "lose-opener": lambda said: _losing_after("opener", f'"type":"{said}"'),
     "lose-hsm": lambda said: _losing_after("hsm", f'"type":"{said}"'),
     "kill-wiped": lambda at: _killing_at_wiped(int(at)),
     "recorded": _record,
+    "jump": _jumping,
+    "glitch": lambda at: _glitch(int(at)),
 }
-"""A process is lost: this one, or a child; or none, and all is kept."""
+"""A process is lost: this one, or a child; or a write; or none, and all is kept."""
 
 
 def _elsewhere(host: Path, *, strict: bool) -> None:
@@ -211,20 +258,20 @@ def _elsewhere(host: Path, *, strict: bool) -> None:
 def main() -> None:
     """Put the fault in, then run the command."""
     fault, value = sys.argv[1].split(":", 1)
-    if fault in ("kill", "torn"):
-        _killing(int(value), torn=fault == "torn")
+    if fault == "kill":
+        _killing(int(value))
+    elif fault in ("kill-line", "torn"):
+        _killing_in_line(int(value), torn=fault == "torn")
     elif fault in ("kill-file", "kill-filed"):
         _killing_at_file(int(value), named=fault == "kill-filed")
     elif fault in ("full", "read-only"):
         _full_from(int(value), errno.ENOSPC if fault == "full" else errno.EROFS)
     elif fault in ENTRY:
         _after(f'"type":"{value}"', ENTRY[fault])
-    elif fault == "kill-step":
-        _after(f'"title":"{value}"', _die)
     elif fault in OTHERS:
         OTHERS[fault](value)
     elif fault == "clock":
-        loop.utc_now = cold.utc_now = room.utc_now = lambda: value
+        _set_clock(value)
     elif fault == "without":
         module, name = value.rsplit(".", 1)
         setattr(__import__(module, fromlist=[name]), name, lambda *_args, **_kwargs: None)

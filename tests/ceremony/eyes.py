@@ -14,10 +14,13 @@ HEADER = re.compile(
     r"(PRACTICE|PRODUCTION)  (keygen|transfer|receipt|amend|drill|check|reseal|reshare|custody)(?:, ceremony \d+)? +"
     r"step (\d+) of (\d+), about (\d+) min left *"
 )
+BEGINS = re.compile(r"An? [a-z ]+ (?:begins|goes on)")
+"""The title of the screen on which a run begins; no step is done there, and its ceremony has no number yet, or is not said."""
 TITLE = re.compile(r"== (.+?) =+")
 SGR = re.compile(r"\x1b\[([0-9;:]*)m")
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _PROMPTED = re.compile(r"^((?:[A-I][1-9]|administrator|witness|Path of)\b[^:]*: ).*")
+_PATH = re.compile(r"/\S+")
 PLAIN = {"", "0", "1"}
 """Bold, and the end of it: all that is ever done to letters."""
 
@@ -61,17 +64,22 @@ class Eyes(Pace):
         header = HEADER.fullmatch(self.screen.display[0])
         if header is not None:
             self.places.append((int(header[3]), int(header[4]), int(header[5])))
-        elif "your new passphrase. Nobody else looks now." not in self.screen.display[0]:
-            self.headless.append(shown)
         titled = TITLE.match(self.screen.display[1])
+        begins = self.screen.display[0].rstrip() in ("PRACTICE", "PRODUCTION") and titled and BEGINS.fullmatch(titled[1])
+        if header is None and not begins and "your new passphrase. Nobody else looks now." not in self.screen.display[0]:
+            self.headless.append(shown)
         self.leaves.append((titled[1] if titled else self.leaves[-1][0] if self.leaves else "", shown))
 
     @property
     def wide(self) -> list[str]:
-        """Lines that do not fit the screen; of a prompt what stood there before somebody typed (words, a path)."""
+        """Lines that do not fit the screen, but for a path alone; of a prompt what stood there before somebody typed (words, a path)."""
         text = ESCAPES.sub("", "".join(self.raw)).replace("\x07", "")
         lines = [re.sub(r".\x08|[^\n]*\r(?!\n)", "", line) for line in text.replace("\r\n", "\n").split("\n")]
-        return [line for line in (*self.prompts, *(_PROMPTED.sub(r"\1", line) for line in lines)) if len(line) > WINDOW[1]]
+        return [
+            line
+            for line in (*self.prompts, *(_PROMPTED.sub(r"\1", line) for line in lines))
+            if len(line) > WINDOW[1] and not _PATH.fullmatch(line)
+        ]
 
     @property
     def coloured(self) -> set[str]:

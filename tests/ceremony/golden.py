@@ -33,6 +33,9 @@ _RULES: tuple[tuple[str, str], ...] = (
     (r"(genesis +|, head )(?:[A-Za-z]+ ?){3,4}(?: ?\.\.\.)?$", r"\1word word word word ..."),
     (r"group \d+ (.*slip:).*", r"group n \1"),
     (r"(word \d of 6: ).+", r"\1word"),
+    (r"(Note: (?:ceremony \d+, )?entry) \d+, words \S+ \S+\.$", r"\1 n, words word word."),
+    (r"(entry number of your newest note of this ceremony \(or none\): )\d+", r"\1n"),
+    (r"(both words of that note: )\S+ \S+", r"\1word word"),
     (r"SHA256:[A-Za-z0-9+/]{43}", "SHA256:" + "x" * 43),
 )
 
@@ -52,7 +55,7 @@ def _covered(line: str) -> str:
     for pattern, instead in _RULES:
         line = re.sub(pattern, instead, line)
     line = re.sub(r"(?<![0-9a-z])(?:[0-9a-f]{4} ){2,}[0-9a-f]{4}(?![0-9a-z])", lambda m: re.sub(r"[0-9a-f]", "x", m[0]), line)
-    line = re.sub(r"[1-9A-HJ-NP-Za-km-z]{40,}|[0-9a-f]{16,}", lambda m: "x" * len(m[0]), line)
+    line = re.sub(r"[0-9a-f]{16,}|[1-9A-HJ-NP-Za-km-z]{40,}", lambda m: "x" * len(m[0]), line)
     line = re.sub(r"(?<![0-9a-z])(?:[0-9a-z]{4} ){4,}[0-9a-z]{1,4}(?![0-9a-z])", lambda m: _groups(m[0]), line)
     return re.sub(r"(\d )([A-Za-z]+)( *)", _word, line)
 

@@ -12,22 +12,30 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_ssh_private_key
 
-from ceremony.base import lines
+from ceremony.base import lines, sshsig
 from ceremony.base.control import Refused
 from ceremony.base.data import Malformed, load
+from ceremony.base.files import PARTIAL
+from ceremony.base.lines import sha256, split
+from ceremony.base.signatures import unarmour
 from ceremony.cli.cold import check_voidable
-from ceremony.demonstration import Stage
-from ceremony.record import entries, state
+from ceremony.demonstration import Stage, key
+from ceremony.record import entries, scripts, state
+from ceremony.record.checkpoint import statement
 from ceremony.record.keyrecord import KeyRecord
-from ceremony.record.register import Register
+from ceremony.record.register import Ceremony, Register
+from ceremony.record.runs import NAMESPACE
 from ceremony.record.transcript import Notes, Transcript
 from ceremony.record.verify import verify
 from ceremony.screen.terminal import Terminal
-from ceremony.script import loop, media
+from ceremony.script import beginning, loop, media, release, remembered
 from ceremony.script.generate import check_one_sitting
 from ceremony.script.room import Room, utc_now
 from ceremony.script.table import SCRIPTS, in_one_sitting
@@ -52,6 +60,7 @@ class Held:
     mode: int
 
 
+CHECKPOINT = "checkpoint@cold-ceremony"
 Files = Mapping[str, Held]
 """Path in the stage -> what lay there."""
 
@@ -70,20 +79,46 @@ class Instant:
         return max((name.split("/")[1] for name in self.files if name.count("/") == 1 and name.startswith("register/")), default="")
 
     @property
-    def entries(self) -> list[bytes]:
-        """The newest ceremony's whole entries."""
+    def whole(self) -> list[bytes]:
+        """The whole lines of the newest ceremony's transcript."""
         held = self.files.get(f"register/{self.folder}/transcript.jsonl")
-        return [line for line in ((held and held.raw) or b"").splitlines(keepends=True) if line.endswith(b"\n")]
+        return [line + b"\n" for line in split((held and held.raw) or b"")[0]]
+
+    @property
+    def entries(self) -> list[bytes]:
+        """The newest ceremony's entries: the lines that its newest signed run has signed."""
+        whole = self.whole
+        return whole[: self._standing(whole)]
+
+    @property
+    def in_a_write(self) -> bool:
+        """Whether something of the register was being written: a file, a line, or the run's signature over it."""
+        partial = any(PARTIAL in name for name in self.files if name.startswith("register/"))
+        return self.torn or partial or len(self.whole) > len(self.entries)
+
+    def _standing(self, whole: Sequence[bytes]) -> int:
+        said = [_read_once(line) for line in whole]
+        starts = [at for at, e in enumerate(said) if e["type"] in ("opened", "resumed")]
+        for number, first in reversed([*enumerate(starts, start=1)]):
+            due = set(said[first]["body"]["signers"])
+            if {e["actor"] for e in said[first + 1 : first + 1 + len(due)] if e["body"].get("purpose") == "run"} == due:
+                held = self.files.get(f"register/{self.folder}/run-{number}.sig")
+                blob, public = (held and held.raw) or b"", said[first]["body"]["run_key"]
+                end = starts[number] if number < len(starts) else len(whole)
+                vouched = next((at + 1 for at in reversed(range(first, end)) if _signs(blob, whole[at], public)), 0)
+                if vouched > first + len(due):
+                    return vouched
+        return 0
 
     @property
     def types(self) -> list[str]:
         """Their types."""
-        return [json.loads(line)["type"] for line in self.entries]
+        return [_read_once(line)["type"] for line in self.entries]
 
     @property
     def signers(self) -> set[str]:
         """Who has signed the key record that is made here."""
-        said = map(json.loads, self.entries)
+        said = map(_read_once, self.entries)
         return {e["actor"] for e in said if e["type"] == "signature" and e["body"]["purpose"] == "key-record"}
 
     def write(self, folder: Path) -> None:
@@ -118,6 +153,31 @@ class Instant:
                 kind = "-".join(part if len(part) != 20 else "set" for part in rest[0].split("-"))
                 found.setdefault(person, []).append(f"{kind} {len(held.raw)} {'zeroes' if not any(held.raw) else 'bytes'}")
         return {person: sorted(names) for person, names in found.items()}
+
+
+@cache
+def _read_once(line: bytes) -> dict[str, Any]:
+    """An entry; only looked at."""
+    found: dict[str, Any] = json.loads(line)
+    return found
+
+
+@cache
+def _signs(armoured: bytes, line: bytes, public: str) -> bool:
+    """Whether this is a run's signature over this line."""
+    try:
+        blob = unarmour(armoured.decode("ascii"))
+    except Malformed:
+        return False
+    return sshsig.verifies(blob, line, sshsig.ed25519_text(bytes.fromhex(public)), NAMESPACE)
+
+
+@cache
+def _secret(raw: bytes) -> Ed25519PrivateKey:
+    """Somebody's signing key, of its file."""
+    found = load_ssh_private_key(raw, None)
+    assert isinstance(found, Ed25519PrivateKey)
+    return found
 
 
 def of_stage(set_: Stage) -> Instant:
@@ -204,16 +264,24 @@ def _read(folder: Path) -> Iterator[Instant]:
 
 
 def _halves(before: Files, after: Files) -> Iterator[Instant]:
-    """What was added to a file, or written over it, half done; and of what was renamed first, not begun."""
+    """What was added to a file, or written over it, half done; and of what was renamed first, not begun. An error in that write leaves no
+    more than that, since nothing follows it in a transcript (tests/record/test_failing_writes.py)."""
     of = {held.inode: held.raw for held in before.values() if held.raw is not None}
     changed = [name for name, held in after.items() if held.raw and of.get(held.inode) != held.raw]
     for name in changed:
         held = after[name]
         raw, old = held.raw or b"", of.get(held.inode) or b""
         half = (len(old) + len(raw)) // 2 if raw.startswith(old) else len(raw) // 2
-        for content in ((raw[:half] + old[half:]), *([old] if name not in before and old else [])):
+        done = _torn_line(old, raw) if name.endswith("/transcript.jsonl") else raw[:half] + old[half:]
+        for content in (done, *([old] if name not in before and old else [])):
             same = {other: replace(each, raw=content) for other, each in after.items() if each.inode == held.inode and each.raw is not None}
             yield Instant({**after, **same}, f"half of {name}", torn=True)
+
+
+def _torn_line(old: bytes, raw: bytes) -> bytes:
+    """A transcript to which a line is being added: half of it, or zero bytes in its place, or zero bytes up to its newline; in turn."""
+    line = raw[len(old) :]
+    return old + (line[: len(line) // 2], bytes(len(line)), bytes(len(line) - 1) + b"\n")[old.count(b"\n") % 3]
 
 
 @cache
@@ -255,6 +323,7 @@ def _remembered() -> Iterator[None]:
     with (
         patch.object(lines, "parse_line", parse),
         patch.object(state, "recorded", recorded),
+        patch.object(release, "commit", cache(release.commit)),
     ):
         yield
 
@@ -279,7 +348,7 @@ class Reopened:
         self.transcript: Transcript | None = None
         self._laid: dict[str, Files] = {}
         self._torn: set[str] = set()
-        """Types of entries after which a torn one was verified."""
+        """Types of entries after which one that was cut off in its write was verified."""
 
     def at(self, instant: Instant) -> bool:
         """Go to this instant; whether register or media are other ones than at the one before."""
@@ -301,19 +370,34 @@ class Reopened:
 
     def _reopen(self) -> None:
         book, self.transcript = Register.open(self.folder / "register"), None
-        if book.unfinished is not None and book.unfinished.state.entries:
-            self.transcript = loop.reopen(book.unfinished, utc_now())
+        if book.unfinished is not None:
+            self.transcript = self._gone_on(book, book.unfinished)
         self.book = Register.open(book.folder, book)
         self.room = Standing(Terminal(), book.folder, book.genesis, self.transcript or Notes(self.folder, ""), {})
         self.room.still = self.book
-        if book.unfinished is not None and self.transcript is None:
-            with pytest.raises(Malformed, match="Remove this folder, and begin again"):
-                loop.reopen(book.unfinished, utc_now())
+        if not book.ceremonies:
             return
-        kind = self.instant.types[-1] if self.instant.torn else ""
+        kind = self.instant.types[-1] if self.instant.in_a_write and self.instant.types else ""
         if not (kind and kind in self._torn):
             verify(book.folder, book.genesis)
         self._torn.add(kind)
+
+    def _gone_on(self, book: Register, ceremony: Ceremony) -> Transcript:
+        """As `ceremony resume` goes on, with what people type and sign before it does: those whom its script names, or who began it."""
+        people, now = scripts.current(ceremony.kind).runs or ceremony.state.opened.signers, utc_now()
+        watches = tuple(entries.Reading(person=person, typed=now[:-3] + "00Z") for person in people[:2])
+        found, kept = beginning.go_on(ceremony, beginning.check_uncut(book), beginning.Asked(people, watches), now)
+        text = statement(found.state, ceremony.state.opened.genesis).text
+        for person in people:
+            found.append(person, self._signature(person, text), now)
+        beginning.list_kept(found, ceremony, kept, now)
+        return found
+
+    def _signature(self, person: str, text: str) -> entries.Signature:
+        """With their own key file; it is none that a kill could change."""
+        secret = _secret((self.play.after.folder / key(person)).read_bytes())
+        blob = sshsig.made(secret, text.encode("ascii"), CHECKPOINT)
+        return entries.Signature(namespace=CHECKPOINT, purpose="run", text=text, blob=blob)
 
     @property
     def state(self) -> state.State:
@@ -367,26 +451,30 @@ class Reopened:
             assert not {(body.position, number) for number in numbers} & whole, self.instant.next_
 
     def check_goes_on(self) -> str:
-        """`goes on`, `void` or `no return`: what the next run does with it, and what it refuses."""
+        """`goes on`, `void`, `no return` or `ends`: what the next run does with it, and what it refuses."""
         now, types = self.state, self.instant.types
+        if now.closing is not None:
+            with pytest.raises(Malformed, match="has its closing"):
+                check_voidable(now)
+            return "ends"
         made = now.opened.kind in ("keygen", "reshare") and '"kind":"key-record"' in b"".join(self.instant.entries).decode()
         if made and not self.signed():
             assert _refused(lambda: check_one_sitting(now)) == "GEN-14", self.instant.next_
-            assert _refused(lambda: check_voidable(self.room)) == "", self.instant.next_
+            assert _refused(lambda: check_voidable(now)) == "", self.instant.next_
             return "void"
         assert _refused(lambda: check_one_sitting(now)) == "", self.instant.next_
         due = "BRD-06" if "signing" in types else "GEN-14" if made and now.opened.kind == "reshare" else ""
-        assert _refused(lambda: check_voidable(self.room)) == due, self.instant.next_
+        assert _refused(lambda: check_voidable(now)) == due, self.instant.next_
         self._check_next()
         return "no return" if due else "goes on"
 
     def _check_next(self) -> None:
         """It goes on in the step in which it was cut off, or in an earlier one whose work died with the vault; nothing else is repeated."""
         script = SCRIPTS[self.state.opened.kind]
-        done = max((int(e["body"]["number"]) for e in map(json.loads, self.instant.entries) if e["type"] == "step"), default=0)
-        at = loop.next_step(script, self.state, alive=False).number
+        done = max((int(e["body"]["number"]) for e in map(_read_once, self.instant.entries) if e["type"] == "step"), default=0)
+        at = loop.next_step(self.room).number
         assert at <= min(done + 1, len(script)), self.instant.next_
-        assert all(step.live for step in script[at - 1 : done]) or done == len(script), self.instant.next_
+        assert all(step.script.live == "yes" for step in script[at - 1 : done]) or done == len(script), self.instant.next_
 
 
 def _header(raw: bytes | None) -> Header | None:
@@ -419,15 +507,18 @@ def _check_each(play: Play, at: Reopened, found: Counter[str], outcome: str) -> 
     for number, instant in enumerate(play.instants):
         if "register/0001-keygen/charter.json" not in instant.files:
             if instant.folder:
-                with pytest.raises(Malformed, match="remove this folder, and begin again"):
+                with pytest.raises(Malformed, match=r"has no charter\.json"):
                     Reopened(play, at.folder.with_name("nothing")).at(instant)
             found["nothing yet"] += 1
             continue
         if not at.at(instant):
             continue
+        if not at.book.ceremonies:
+            found["nothing yet"] += 1
+            continue
         at.check_whole()
         if at.transcript is None:
-            found["at rest" if at.book.unfinished is None else "no entry yet"] += 1
+            found["at rest" if at.book.unbegun is None else "not begun"] += 1
             continue
         at.check_gone()
         found[at.check_goes_on()] += 1
@@ -442,7 +533,11 @@ def staged(play: Play, instant: Instant, folder: Path) -> Stage:
     conf = folder / "hsm" / "softhsm2.conf"
     conf.write_text(conf.read_text().replace(str(play.after.folder), str(folder)))
     set_ = rehearsal.remembering(replace(play.before, folder=folder))
-    said = [json.loads(line) for line in instant.entries]
+    said = [_read_once(line) for line in instant.entries]
+    starts = [at for at, each in enumerate(said) if each["type"] in ("opened", "resumed")]
+    set_.cast.noted.clear()
+    if starts:  # what people noted when this run began
+        set_.cast.noted["note"] = (str(starts[-1] + 1), " ".join(remembered.words_of(sha256(instant.entries[starts[-1]]))))
     if instant.signers >= play.makers:
         set_.cast.passphrases.update(play.after.cast.passphrases)
     for body in (e["body"] for e in said if e["type"] in ("bag-opened", "bag-closed")):
@@ -469,5 +564,5 @@ def end_for_real(play: Play, instant: Instant, folder: Path, outcome: str) -> St
     book = Register.open(folder / "register")
     assert book.ceremonies[-1].state.closed is not None
     assert book.ceremonies[-1].state.closed.outcome == outcome, instant.next_
-    assert verify(book.folder, book.genesis, book.head).word == "VERIFIED", instant.next_
+    assert verify(book.folder, book.genesis, book.head).said == "VERIFIED", instant.next_
     return set_

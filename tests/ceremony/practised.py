@@ -59,9 +59,10 @@ def _change(kind: str, actor: str, body: Any) -> Iterable[Entry]:
 
 
 def practised(set_: Stage, folder: Path, monkeypatch: pytest.MonkeyPatch, strangers: tuple[str, ...] = ()) -> Anchor:
-    """Key generation yesterday and a transfer just now (after the stage's own key), by A1 A2 B1 B2."""
+    """Key generation four days ago, so that its payees' cool-off is over, and a transfer just now (after the stage's own key), by A1 A2 B1
+    B2."""
     now = datetime.now(UTC).replace(microsecond=0)
-    times = {"keygen": now - timedelta(days=1), "transfer": now, "receipt": now + timedelta(hours=2)}
+    times = {"keygen": now - timedelta(days=4), "transfer": now, "receipt": now + timedelta(hours=2)}
     monkeypatch.setattr(sample, "START", {kind: written(time) for kind, time in times.items()})
     monkeypatch.setattr(sample, "ROOM", set_.plot.here)
     folder.mkdir()

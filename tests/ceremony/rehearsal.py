@@ -59,7 +59,13 @@ def remembering(set_: Stage) -> Stage:
 
 def _remembered(cast: Cast) -> dict[str, Any]:
     """What people keep in mind, so that a copy of the stage does not change it."""
-    return {"passphrases": dict(cast.passphrases), "former": dict(cast.former), "bags": dict(cast.bags), "opened": set(cast.opened)}
+    return {
+        "passphrases": dict(cast.passphrases),
+        "former": dict(cast.former),
+        "bags": dict(cast.bags),
+        "opened": set(cast.opened),
+        "noted": dict(cast.noted),
+    }
 
 
 def run(set_: Stage, *words: str) -> tuple[str, int]:
@@ -88,6 +94,16 @@ def entries(set_: Stage, ceremony: int = -1) -> list[dict[str, object]]:
 def types(set_: Stage, ceremony: int = -1) -> list[str]:
     """The types of its entries."""
     return [str(entry["type"]) for entry in entries(set_, ceremony)]
+
+
+def files(set_: Stage, ceremony: int = -1) -> list[str]:
+    """The kinds of the files that it lists."""
+    return [e["body"]["kind"] for e in entries(set_, ceremony) if e["type"] == "file"]  # type: ignore[index]
+
+
+def watches(time: str, count: int = 2) -> list[tuple[str, str]]:
+    """What people type instead of the time that it is (to the minute), when a run begins (`instead` of the cast)."""
+    return [(r"\S+, date and time \(UTC\) on your own watch: ", time[:16].replace("T", " "))] * count
 
 
 def refusals(set_: Stage) -> list[str]:

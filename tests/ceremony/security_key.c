@@ -1,7 +1,8 @@
 /* A stand-in for a security key, which cannot be had here: OpenSSH's middleware interface (PROTOCOL.u2f, sk-api.h, version
  * 0x000a0000 of OpenSSH 9.2) over P-256 of libcrypto. It keeps the private key in the handle, which no real key does.
  *
- * STATE is a file: without it no key is plugged in; its first letter is t (it is touched) or n (nobody touches it). */
+ * STATE is a file: without it no key is plugged in; its first letter is t (it is touched), n (nobody touches it), u (nobody touches
+ * it, and it signs all the same, as one made with no-touch-required does) or v (it is touched, and verifies by whom). */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -36,6 +37,7 @@ extern unsigned char *SHA256(const unsigned char *d, size_t n, unsigned char *md
 #define ERR_UNSUPPORTED (-2)
 #define ERR_DEVICE_NOT_FOUND (-4)
 #define USER_PRESENT 1
+#define USER_VERIFIED 4
 
 struct sk_enroll_response {
     uint8_t flags;
@@ -54,15 +56,18 @@ struct sk_sign_response {
 
 uint32_t sk_api_version(void) { return 0x000a0000; }
 
+static int letter = 't';
+
 static int touched(void)
 {
     FILE *state = fopen(STATE, "r");
-    int letter;
     if (state == NULL) return ERR_DEVICE_NOT_FOUND;
     letter = fgetc(state);
     fclose(state);
-    return letter == 't' ? 0 : ERR_GENERAL;
+    return letter == 'n' ? ERR_GENERAL : 0;
 }
+
+static uint8_t stated(void) { return letter == 'u' ? 0 : letter == 'v' ? USER_PRESENT | USER_VERIFIED : USER_PRESENT; }
 
 int sk_enroll(uint32_t alg, const uint8_t *challenge, size_t challenge_len, const char *application, uint8_t flags,
     const char *pin, void **options, struct sk_enroll_response **response)
@@ -100,14 +105,14 @@ int sk_sign(uint32_t alg, const uint8_t *data, size_t data_len, const char *appl
     if (trouble) return trouble;
     if (made == NULL || key == NULL || !EC_KEY_set_private_key(key, BN_bin2bn(handle, 32, NULL))) return ERR_GENERAL;
     SHA256((const uint8_t *)application, strlen(application), signed_data);
-    signed_data[32] = USER_PRESENT;
+    signed_data[32] = stated();
     memcpy(signed_data + 33, (uint8_t[]){0, 0, 0, (uint8_t)counter}, 4);
     SHA256(data, data_len, signed_data + 37);
     SHA256(signed_data, sizeof signed_data, digest);
     signature = ECDSA_do_sign(digest, 32, key);
     if (signature == NULL) return ERR_GENERAL;
     ECDSA_SIG_get0(signature, &r, &s);
-    made->flags = USER_PRESENT;
+    made->flags = stated();
     made->counter = counter;
     made->sig_r = malloc(made->sig_r_len = 32);
     made->sig_s = malloc(made->sig_s_len = 32);

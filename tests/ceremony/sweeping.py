@@ -66,7 +66,7 @@ def snapshot(set_: Stage, record: str) -> None:
 def drafted(set_: Stage, *more: str) -> tuple[str, ...]:
     return (
         "authorize", "draft", *PAPERS, *demonstration._genesis(set_), "--register", "register", "--sweep", *more,
-        "--greatest-fee", set_.plot.fees[0], "--purpose", "to the new key", "--reference-value", "nothing: practice coins",
+        "--fee-cap", set_.plot.fees[0], "--purpose", "to the new key", "--reference-value", "USD 0.00 on 2025-01-01",
         "--account", ACCOUNT, "--requester", "cfo", *head(set_), "--days", "7", "-o", "office/authorization.json",
     )  # fmt: skip
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from ceremony import demonstration
+from ceremony.base.data import dump, load
 from ceremony.demonstration import Stage, key
 from ceremony.record import entries
 from ceremony.record.register import Register
@@ -17,6 +19,7 @@ from ceremony.record.verify import verify
 from tests.ceremony import rehearsal
 from tests.ceremony.test_interruptions import KILLED
 from tests.ceremony.test_transfer import refused
+from transfer.limits import Policy, written
 
 STOCK = Path(__file__).parents[2] / "scripts" / "verify-transcript.sh"
 GENESIS, CHARTER, POLICY = "office/charter.json", "office/charter-1.json", "office/policy-1.json"
@@ -24,7 +27,8 @@ GENESIS, CHARTER, POLICY = "office/charter.json", "office/charter-1.json", "offi
 
 @dataclass(slots=True)
 class Later(Stage):
-    """The same stage after an amendment: every command is given both charters and the later policy."""
+    """The same stage after an amendment: every command is given both charters and the later policy, and an officer's the register, which
+    says from when that policy counts."""
 
     def act(self, title: str, *commands: Sequence[str]) -> str:
         return Stage.act(self, title, *(amended(words) for words in commands))
@@ -34,7 +38,7 @@ def amended(words: Sequence[str]) -> list[str]:
     found: list[str] = []
     for word in words:
         found += [word, "--charter", CHARTER] if word == GENESIS else [POLICY if word == "office/policy.json" else word]
-    return found
+    return [*found, "--register", "register"] if found[0] == "authorize" and "--policy" in found else found
 
 
 def later(set_: Stage) -> Later:
@@ -89,20 +93,21 @@ def void(set_: Stage) -> None:
     set_.act("Void", ("void", "--register", "register", *genesis(set_), "--reason", "not signed by all"))
 
 
-def later_policy(set_: Stage) -> None:
-    """Another limit, of the new charter."""
-    papers = ("--charter", GENESIS, "--charter", CHARTER, "--previous", "office/policy.json", *genesis(set_))
+def later_policy(set_: Stage, *charters: str, hours: str = "0") -> None:
+    """Another limit, of the last of these charters, with a cool-off of so many hours."""
+    given = [word for charter in charters for word in ("--charter", charter)]
+    papers = (*given, "--previous", "office/policy.json", *genesis(set_))
     new = (
         "policy", "new", *papers, "--payee", f"example-exchange:{demonstration.PAYEE}:settlement account",
-        "--cool-off-hours", "0", "--per-transfer", "0.9 BTC", "--window-days", "7", "--per-window", "2 BTC",
-        "--greatest-fee", "0.001 BTC", "--greatest-rate", "100000", "--validity-days", "14", "-o", POLICY,
+        "--cool-off-hours", hours, "--per-transfer", "0.9 BTC", "--window-days", "7", "--per-window", "2 BTC",
+        "--fee-cap", "0.001 BTC", "--fee-rate-cap", "100000", "--validity-days", "14", "-o", POLICY,
     )  # fmt: skip
     set_.act("Policy", new, *(("policy", "sign", POLICY, "--as", p, "--key", key(p), *papers) for p in ("cfo", "cto", "witness")))
 
 
 def verified(set_: Stage) -> None:
     book = Register.open(set_.folder / "register")
-    assert verify(book.folder, book.genesis, book.head).word == "VERIFIED"
+    assert verify(book.folder, book.genesis, book.head).said == "VERIFIED"
     done = subprocess.run(["sh", STOCK, book.folder, book.genesis, book.head], capture_output=True, text=True, check=False)
     assert done.stdout.splitlines()[-1:] == ["VERIFIED"], done.stderr
 
@@ -116,7 +121,7 @@ def test_a_charter_and_a_policy_are_amended_and_a_transfer_follows(authorized: S
     assert "is not signed as its predecessor demands" in shown
     void(authorized)
     signs(authorized, "witness")
-    later_policy(authorized)
+    later_policy(authorized, GENESIS, CHARTER)
 
     shown = authorized.act("Amendment", take(authorized, "--charter", CHARTER, "--policy", POLICY))
     for said in (
@@ -156,19 +161,55 @@ def test_a_charter_and_a_policy_are_amended_and_a_transfer_follows(authorized: S
     verified(after)
 
 
+@pytest.mark.control("AUT-06")
+def test_a_policy_that_is_dated_tomorrow_is_not_taken_in(authorized: Stage) -> None:
+    """Nor one whose clock was set back, which is the same: the machine's time is before the date that people signed."""
+    before = load(Policy, (authorized.folder / "office/policy.json").read_bytes())
+    tomorrow = written(datetime.now(UTC) + timedelta(days=1))
+    wanted = replace(before, number=1, previous=before.digest, issued=tomorrow, per_transfer=before.per_transfer - 1)
+    (authorized.folder / POLICY).write_bytes(dump(wanted))
+    papers = ("--charter", GENESIS, "--previous", "office/policy.json", *genesis(authorized))
+    authorized.act("Policy", *(("policy", "sign", POLICY, "--as", p, "--key", key(p), *papers) for p in ("cfo", "cto", "witness")))
+    shown = refused(authorized, "AUT-06", *take(authorized, "--policy", POLICY))
+    assert f"found {tomorrow}" in " ".join(shown.split())
+    void(authorized)
+    assert Register.open(authorized.folder / "register").policy == before
+
+
 @pytest.mark.control("SET-06")
+@pytest.mark.long
 def test_an_amendment_that_is_killed_again_and_again_is_taken_in_once(authorized: Stage) -> None:
     new_key(authorized, "A1", "Agnes Amato")
     amend_charter(authorized, "--enrolment", "office/enrolment-A1-new.json")
     signs(authorized, "cfo", "cto", "witness")
     authorized.cast.papers = {**authorized.cast.papers, "the signed charter": CHARTER}
-    words, found, kills = take(authorized, "--charter", CHARTER), [""], 0
-    while found[-1] != "closed":
-        shown, code = rehearsal.run_broken(authorized, "kill:2", words)  # it gets one entry further each time
+    words, kills, found = take(authorized, "--charter", CHARTER), 0, [""]
+    while kills == 0 or Register.open(authorized.folder / "register").unfinished is not None:
+        shown, code = rehearsal.run_broken(authorized, "kill:4", words)  # behind `resumed` and two signatures one entry further each time
         assert code in (0, KILLED), shown[-2000:]
         words, found, kills = ("resume", "--register", "register", *genesis(authorized)), rehearsal.types(authorized), kills + 1
-    assert kills > 5
+    assert kills > 8
     assert [found.count(kind) for kind in ("revoked", "granted", "amended", "closed")] == [1, 1, 1, 1]
+    verified(authorized)
+
+
+@pytest.mark.control("STO-07")
+def test_another_key_waits_for_the_cool_off(authorized: Stage) -> None:
+    """All signatures do not give anybody a key within the hour: the charter before counts until the cool-off is over."""
+    later_policy(authorized, GENESIS, hours="1")
+    authorized.act("A cool-off", take(authorized, "--policy", POLICY))
+    new_key(authorized, "A1", "Ada Arnold")
+    amend_charter(authorized, "--enrolment", "office/enrolment-A1-new.json")
+    signs(authorized, "cfo", "cto", "witness")
+    shown = authorized.act("Proposal", take(authorized, "--charter", CHARTER))
+    for said in ("It loosens the key of a person", "begin `ceremony amend` with the same charter"):
+        assert said in " ".join(shown.split()), said
+    book = Register.open(authorized.folder / "register")
+    assert (book.charter.number, book.ceremonies[-1].state.closed.outcome) == (0, "proposed")  # type: ignore[union-attr]
+    verified(authorized)
+    refused(authorized, "STO-07", *take(authorized, "--charter", CHARTER))
+    void(authorized)
+    assert Register.open(authorized.folder / "register").charter.number == 0
     verified(authorized)
 
 

@@ -118,5 +118,5 @@ def test_what_is_no_kit_asks_nobody_for_anything(authorized: Stage, tmp_path: Pa
     assert (code, "lies in the register" in " ".join(shown.split())) == (2, True)
     shown, code = kit(authorized, "other", "I9")
     assert (code, "I9: found no such position" in shown) == (2, True)
-    assert verify(authorized.folder / "register").word == "CONSISTENT, NOT ANCHORED"
+    assert verify(authorized.folder / "register").said == "NOT ANCHORED"
     assert tmp_path.exists()

@@ -21,7 +21,7 @@ def signatures(set_: Stage) -> Counter[tuple[str, str]]:
 
 
 def test_a_transfer_asks_no_more_than_was_promised(played: Stage) -> None:
-    """Three signatures and one passphrase for a custodian; administrator and witness also sign the end of each phase."""
+    """Three signatures and one passphrase for a custodian; administrator and witness also sign each run, phases, and the end."""
     print("\n" + "\n".join(demonstration.budget(played, 2)))
     signed, budget, here = signatures(played), played.cast.budget, played.plot.here
     phases = sum(step.staff_signs for step in TRANSFER)
@@ -30,7 +30,7 @@ def test_a_transfer_asks_no_more_than_was_promised(played: Stage) -> None:
         assert budget[person].secrets == 1
         assert budget[person].prompts <= 18  # medium, three signatures, review, keyboard, passphrase, two bags; watch and slip for one
     for person, more in (("administrator", {}), ("witness", {"approval": 1})):
-        expected = {"opening": 1, "adjournment": 1, "phase": phases, **more}
+        expected = {"run": 2, "opening": 1, "adjournment": 1, "phase": phases, "end": 1, **more}  # two runs: `prepare` and `transfer`
         own = {p: n for (who, p), n in signed.items() if who == person and p in demonstration.SIGNED_THERE}
         assert own == expected
     passphrases = {person: len(played.cast.passphrases[person]) for person in here}

@@ -68,7 +68,7 @@ def test_without_a_receipt_only_both_officers_close_a_transfer(carried_out: Stag
     shown, code = rehearsal.run(carried_out, "resume", *register)
     assert (code, cast.instead) == (0, []), shown[-2000:]
     verdict = both_verify(carried_out)
-    assert verdict.word == "VERIFIED"
+    assert verdict.said == "VERIFIED"
     assert "0003-receipt: excepted: BRD-05" in verdict.notes
     assert "the transfer is closed, and everything stays reserved" in page_one(carried_out, verdict)
     assert Register.open(carried_out.folder / "register").reserved(99), "what was signed may still come into a block"

@@ -53,10 +53,10 @@ def test_at_every_instant_of_prepare_and_transfer_a_complete_set_opens(prepare: 
     """Cut off before any change on disk, or within it: every share opens, the record verifies, and it goes on where it was; until SIGN it
     may end as void, from then on it cannot."""
     found = instants.check_all(prepare, tmp_path / "prepare", "carried out")
-    assert found.keys() == {"goes on", "no entry yet", "at rest"}
+    assert found.keys() == {"goes on", "not begun", "at rest"}
     assert found["goes on"] > 50, found
     found = instants.check_all(transfer, tmp_path / "transfer", "carried out")
-    assert found.keys() == {"goes on", "no return", "at rest"}
+    assert found.keys() == {"goes on", "no return", "ends", "at rest"}
     assert min(found["goes on"], found["no return"]) > 50, found
 
 
@@ -87,7 +87,7 @@ def test_killed_at_every_kind_of_moment_of_the_sitting(approved: Stage) -> None:
 def test_at_every_instant_of_key_generation_it_goes_on_or_is_void(keygen: Play, tmp_path: Path) -> None:
     """Up to the split nothing is lost; from the split to the last signature the sitting is void; then every share opens."""
     found = instants.check_all(keygen, tmp_path / "stage", "key record signed")
-    assert found.keys() == {"nothing yet", "no entry yet", "goes on", "void", "at rest"}
+    assert found.keys() == {"nothing yet", "goes on", "void", "ends", "at rest"}
     assert min(found["goes on"], found["void"]) > 50, found
 
 
@@ -108,6 +108,6 @@ def test_key_generation_cut_off_is_void_for_ever(founded: Stage, keygen: Play, t
     assert code == 0, shown[-2000:]
     assert "A1 number 1" in shown
     check_ended(founded, "void")
-    for number, instant in enumerate((keygen.after_entry("vault-ended"), keygen.torn("register", after="quorums"))):
+    for number, instant in enumerate((keygen.after_entry("vault-ended"), keygen.torn("register/0001-keygen/transcript", after="quorums"))):
         instants.end_for_real(keygen, instant, tmp_path / f"at-{number}", "void")
     instants.end_for_real(keygen, keygen.signed, tmp_path / "signed", "key record signed")

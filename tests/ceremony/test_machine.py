@@ -111,8 +111,8 @@ def test_practice_records_each_device_once_and_asked_ones_are_taken_out(authoriz
 
     authorized.cast.instead = Happening(
         [
-            (PIN, authorized.cast.pin, plugged),
             (r"(\S+), the folder of your medium: ", "people/administrator", nothing),
+            (PIN, authorized.cast.pin, plugged),
             (r"administrator: they are out\. \[Enter\] ", "", nothing),
             (r"administrator: they are out\. \[Enter\] ", "", lambda: host.unplug("1-5")),
         ]
@@ -126,7 +126,7 @@ def test_practice_records_each_device_once_and_asked_ones_are_taken_out(authoriz
         "AIR-03 a USB device that no step asks for now",
     ]
     book = Register.open(authorized.folder / "register")
-    assert verify(authorized.folder / "register", book.genesis, book.head).word == "INCOMPLETE"
+    assert verify(authorized.folder / "register", book.genesis, book.head).said == "INCOMPLETE"
 
 
 @pytest.mark.control("SET-09")

@@ -22,6 +22,9 @@ from transfer.bitcoin.reading import review
 from transfer.request import SigningRequest
 from transfer.review import Review
 
+pytestmark = pytest.mark.long
+
+
 PAYEES = {
     "example-exchange": PAYEE,
     "lawyers": address_of(b"\x51\x20" + bytes.fromhex("79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798"), "regtest"),

@@ -52,7 +52,7 @@ def test_one_approval_is_carried_back_and_one_is_given_in_the_room(asked: Stage)
     assert {head for person, head in heads.items() if person != "cfo"} == {heads["cto"]}
     demonstration.broadcast(asked)  # the online host believes neither: it reads everything anew
     book = Register.open(asked.folder / "register")
-    assert verify(book.folder, book.genesis, book.head).word == "VERIFIED"
+    assert verify(book.folder, book.genesis, book.head).said == "VERIFIED"
     done = subprocess.run(["dash", str(STOCK), str(book.folder), book.genesis, book.head], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 

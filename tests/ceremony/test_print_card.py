@@ -45,6 +45,7 @@ def cards(set_: Stage) -> list[Path]:
     return sorted((set_.folder / "custodians").glob("*/card-*"))
 
 
+@pytest.mark.long
 def test_a_card_is_printed_and_opens_like_the_file(with_cards: Stage) -> None:
     path = card(with_cards, "A2")
     shown, code = print_card(with_cards, path)

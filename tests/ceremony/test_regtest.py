@@ -40,8 +40,8 @@ def test_a_transfer_confirmed_by_a_real_node(founded: Stage, tmp_path: Path) -> 
         demonstration.receipt(set_)
         last = demonstration.verify(set_)
         receipt = json.loads((set_.folder / "online" / "receipt.json").read_text())
-        assert last == f"VERIFIED  txid {receipt['txid']} in block {receipt['height']}"
-        block = node.rpc("getblock", receipt["block"], 2)
+        assert last == f"VERIFIED  txid {receipt['txid']} in block {receipt['block_height']}"
+        block = node.rpc("getblock", receipt["block_hash"], 2)
         (mined,) = [t for t in block["tx"] if t["txid"] == receipt["txid"]]
         signed = (set_.folder / "register" / "0002-transfer" / "transaction.hex").read_text().strip()
         assert mined["hex"] == signed

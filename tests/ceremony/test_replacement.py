@@ -25,6 +25,9 @@ from tests.node import Regtest, regtest
 from transfer.bitcoin.account import opened
 from transfer.outstanding import SETTLED_DEPTH
 
+pytestmark = pytest.mark.long
+
+
 SCRIPT = Path(__file__).parents[2] / "scripts" / "verify-transcript.sh"
 ORIGINAL, REPLACEMENT = 2, 4
 """Numbers of the two transfers; between them stands one that was refused and voided."""
@@ -72,7 +75,7 @@ class Desk:
     def verified(self) -> None:
         """Both verifiers say VERIFIED."""
         book = self.book
-        assert verify(book.folder, book.genesis, book.head).word == "VERIFIED"
+        assert verify(book.folder, book.genesis, book.head).said == "VERIFIED"
         command = ["dash", str(SCRIPT), str(book.folder), book.genesis, book.head]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert (done.returncode, done.stderr) == (0, "")

@@ -158,6 +158,7 @@ ENTRIES = "ordered present bag-opened vault alone unlocked chosen sealing unlock
 
 
 @pytest.mark.control("SEC-01")
+@pytest.mark.long
 def test_killed_at_every_entry_and_every_write_a_sealed_share_always_opens(authorized: Stage) -> None:
     """With the passphrase of before or the new one, and the tool says which; in the end there is one sealed share."""
     folder = authorized.folder / "custodians" / "A1"
@@ -201,6 +202,7 @@ def test_killed_while_the_old_share_goes_it_is_recorded_as_gone(authorized: Stag
 
 
 @pytest.mark.control("SEC-01")
+@pytest.mark.long
 def test_a_transfer_after_it_asks_for_the_new_passphrase(authorized: Stage, tmp_path: Path) -> None:
     """The power failed when the new share was proven, and the old one was stolen meanwhile: its custodian says so, and all goes on."""
     command = reseal(authorized, share_order(authorized, "reseal", "A1"), "A1")

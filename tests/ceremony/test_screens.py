@@ -70,10 +70,13 @@ def test_the_kept_screens_are_what_people_see(eyes: dict[str, Eyes], kind: str) 
 
 @pytest.mark.control("ASM-05")
 def test_before_slips_are_read_the_terminal_forgets_what_it_showed(eyes: dict[str, Eyes]) -> None:
-    """The head that an earlier command left on the terminal cannot be scrolled back to."""
+    """The head that an earlier command left on the terminal cannot be scrolled back to, nor what it gave to be noted."""
     raw = "".join(eyes["transfer"].raw)
     step = f"step {number_of('transfer', 'outside:clock_and_slips')} of "
-    assert "\x1b[3J" in raw[raw.index(step) : raw.index("on your own watch")]
+    assert "\x1b[3J" in raw[raw.index(step) : raw.index("on your own watch", raw.index(step))]
+    assert "\x1b[3J" in raw[: raw.index("on your own watch")]
+    before, after = raw.index("Note: entry"), raw.index("newest note of this ceremony")
+    assert "\x1b[3J" in raw[before:after]
 
 
 def test_the_kept_screens_of_an_officer_are_what_is_shown(authorized: Stage) -> None:

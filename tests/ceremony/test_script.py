@@ -1,4 +1,4 @@
-"""A register that was made by another hand than this tool's does not follow the script: `audit verify` says where (SET-06)."""
+"""A register that was made by another hand than this tool's does not follow the script: `audit verify` says where (AUD-12)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,6 @@ CASES = {
     "ends before the key record is signed": without("keygen", after(6)),
     "no steps": without("transfer", after(0)),
     "nobody signed the phases": without("transfer", phase("administrator", "witness")),
-    "nobody signed the phases of a receipt": without("receipt", phase("administrator", "witness")),
 }
 
 
@@ -47,12 +46,12 @@ def verified(folder: Path, play: Play | None) -> tuple[Any, str]:
 def test_the_whole_script_is_followed(tmp_path: Path) -> None:
     done, _ = verified(tmp_path / "register", None)
     assert done.exit_code == 0, done.output
-    assert "Followed the script of this version step by step: 3 ceremonies" in done.output
+    assert done.output.startswith("VERIFIED\n")
 
 
-@pytest.mark.control("SET-06")
+@pytest.mark.control("AUD-12")
 @pytest.mark.parametrize("name", CASES)
 def test_a_script_that_was_not_followed_is_refused(tmp_path: Path, name: str) -> None:
     done, said = verified(tmp_path / "register", CASES[name])
     assert done.exit_code != 0, sys.stdout
-    assert said.startswith("SET-06 ")
+    assert said.startswith("AUD-12 ")

@@ -20,6 +20,9 @@ from shares.schemes.slip39 import mnemonic
 from tests import wallet
 from tests.ceremony import rehearsal, shared
 
+pytestmark = pytest.mark.long
+
+
 ROOT = Path(__file__).parents[2]
 STOCK = ROOT / "scripts" / "verify-transcript.sh"
 RECOVER = ROOT / "scripts" / "recover.py"

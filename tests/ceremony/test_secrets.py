@@ -182,6 +182,7 @@ RENEWED = "a goldcrest that A1 chose when they sealed anew"
 
 @pytest.mark.control("GEN-09")
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may read another process's memory")
+@pytest.mark.long
 def test_no_secret_is_found_anywhere_while_shares_are_sealed_and_made_anew(founded: Stage) -> None:
     """A1 gets a new passphrase, cannot type it at once, and types it; then all shares are opened, and made anew under other ones."""
     temporary = founded.folder / "tmp"

@@ -59,6 +59,7 @@ def shares(set_: Stage, position: str) -> list[Path]:
     return sorted((set_.folder / "custodians" / position).glob("*.sealed"))
 
 
+@pytest.mark.long
 def test_new_key_and_sweep_whole(keyed_anew: Stage, tmp_path: Path) -> None:
     """A share of the former key is lost before it: that is recorded, and said before anybody is asked to open one. At every instant of
     the sweep both sets are whole; until SIGN it may end as void, and from then on it goes on."""
@@ -73,9 +74,9 @@ def test_new_key_and_sweep_whole(keyed_anew: Stage, tmp_path: Path) -> None:
     assert f"{away} cannot open their share of the former key: lost" in play.shown
     assert "TO OUR NEW KEY" in play.shown
     assert "closing slip of the new key" in play.shown
-    assert instants.check_all(prepared, tmp_path / "prepared", "carried out").keys() == {"goes on", "no entry yet", "at rest"}
+    assert instants.check_all(prepared, tmp_path / "prepared", "carried out").keys() == {"goes on", "not begun", "at rest"}
     found = instants.check_all(play, tmp_path / "at", "carried out")
-    assert found.keys() == {"goes on", "no return", "at rest"}
+    assert found.keys() == {"goes on", "no return", "ends", "at rest"}
     assert min(found["goes on"], found["no return"]) > 50, found
     sweeping.carry(set_)
     book = Register.open(set_.folder / "register")
@@ -90,6 +91,7 @@ def test_new_key_and_sweep_whole(keyed_anew: Stage, tmp_path: Path) -> None:
     assert f"former key     set {former.identifier}: swept" in status
 
 
+@pytest.mark.long
 def test_a_sweep_survives_a_kill(keyed_anew: Stage) -> None:
     """After entries, and at files: while the former key's shares are open, while it signs, while they are locked again."""
     set_ = keyed_anew
@@ -107,11 +109,12 @@ def test_a_sweep_survives_a_kill(keyed_anew: Stage) -> None:
 
 
 @pytest.mark.control("GEN-14")
+@pytest.mark.long
 def test_at_every_instant_of_a_second_key_generation_the_first_one_is_whole(second_key: Play, tmp_path: Path) -> None:
     """Before the split it goes on, then it can only be void; when everybody has signed, both keys are whole. The first one's shares lie
     there all the time, byte for byte."""
     found = instants.check_all(second_key, tmp_path / "stage", "key record signed")
-    assert found.keys() == {"goes on", "void", "no entry yet", "at rest"}
+    assert found.keys() == {"goes on", "void", "not begun", "at rest", "ends"}
     assert min(found["goes on"], found["void"]) > 50, found
     first = {path: held for path, held in second_key.instants[0].files.items() if path.endswith(".sealed")}
     assert len(first) == len(second_key.known)
@@ -119,11 +122,12 @@ def test_at_every_instant_of_a_second_key_generation_the_first_one_is_whole(seco
 
 
 @pytest.mark.control("GEN-14")
+@pytest.mark.long
 def test_a_second_key_that_was_cut_off_leaves_the_first_one_in_use(authorized: Stage, second_key: Play, tmp_path: Path) -> None:
     """Killed while a share gets its name: what is left is what the play has at that change. It is void, and its order is used."""
     set_, before = authorized, {p: shares(authorized, p) for p in authorized.plot.here}
     sweeping.order(set_)
-    shown, code = rehearsal.run_broken(set_, "kill-file:5", sweeping.new_key_command(set_))
+    shown, code = rehearsal.run_broken(set_, "kill-file:6", sweeping.new_key_command(set_))
     assert code == KILLED
     assert instants.of_stage(set_).kind == second_key.before_change("os.link custodians/B1").kind
     shown, code = rehearsal.run(set_, *demonstration.transfer_command(set_, "resume")[:-2])
@@ -142,6 +146,7 @@ def test_a_second_key_that_was_cut_off_leaves_the_first_one_in_use(authorized: S
     assert not book.sets.formers
 
 
+@pytest.mark.long
 def test_from_instants_of_each_kind_a_second_key_generation_is_ended_for_real(second_key: Play, tmp_path: Path) -> None:
     """When everybody has signed it goes on, also from a torn entry; before, it is void."""
     play = second_key

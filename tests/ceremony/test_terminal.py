@@ -19,7 +19,7 @@ from ceremony.cast import ANSWERS, WAITS
 from ceremony.cli import cold
 from ceremony.record.state import State
 from ceremony.screen.terminal import Stopped, Terminal
-from ceremony.script import health, loop, prepare
+from ceremony.script import health, prepare, release
 from ceremony.vault.process import VaultLost
 from transfer.bitcoin.snapshot import Snapshot
 
@@ -124,7 +124,7 @@ def test_a_machine_without_git_holds_ceremonies(monkeypatch: pytest.MonkeyPatch)
         raise FileNotFoundError(2, "No such file or directory", "git")
 
     monkeypatch.setattr(subprocess, "run", missing)
-    assert loop.commit() == "unknown"
+    assert release.commit() == "unknown"
 
 
 @pytest.mark.parametrize("halves", ["yes", "no"])

@@ -31,6 +31,9 @@ from tests.ceremony.test_health import both_verify
 from tests.ceremony.test_reshare import order, reshare
 from tests.ceremony.test_secrets import Watch, memory, processes
 
+pytestmark = pytest.mark.long
+
+
 STOCK = Path(__file__).parents[2] / "scripts" / "verify-transcript.sh"
 TOKEN_PIN = "24681357"
 MIXED = replace(rehearsal.SMALL, media=("file", "card", "token"), scheme="slip39")
@@ -400,7 +403,7 @@ def test_a_reseal_moves_shares_from_one_medium_to_another(mixed: Stage) -> None:
     raw = scanned(max((mixed.folder / "paper" / "A1").glob("*.png")).read_bytes())
     assert unseal(raw, mixed.cast.passphrases["A1"].encode())
     book = Register.open(mixed.folder / "register")
-    assert verify(book.folder, book.genesis, book.head).word == "VERIFIED"
+    assert verify(book.folder, book.genesis, book.head).said == "VERIFIED"
     done = subprocess.run(["sh", str(STOCK), str(book.folder), book.genesis, book.head], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 

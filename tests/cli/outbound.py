@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from ceremony import cli
 from ceremony.base.data import dump
 from ceremony.base.lines import sha256
-from ceremony.record import entries
+from ceremony.record import entries, policy_history
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.register import Register
 from ceremony.record.transcript import NAME
@@ -116,6 +116,7 @@ class Outbound:
             "transaction": here.raw("transaction"),
             "authorization.json": here.raw("authorization"),
             "authorization.signatures": b"".join(dump(signature) for signature in here.signatures("authorization")),
+            "policy-history.json": dump(policy_history.of(Register.open(self.folder / "register"))),
             "request.psbt": here.raw("request"),
             "approvals.jsonl": b"".join(approvals),
             "transcript.jsonl": b"".join(lines[:done]),

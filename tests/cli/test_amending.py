@@ -180,12 +180,12 @@ def test_a_policy_explains_itself_with_exact_amounts(desk: Desk) -> None:
     said = " ".join(done.stdout.split())
     for sentence in (
         "Money can go to 1 payee and to nobody else:",
-        "exchange (Exchange), on the regtest network, from 2026-11-03T09:00:00Z on, at",
+        "exchange (Exchange), on the regtest network, from 2026-11-03T09:00:00Z at the earliest, at",
         "bcrt 1qw5 08d6 qejx tdg4 y5r3 zarv ary0 c5xw 7kyg t080",
-        "can be paid 2 days after the policy that first lists it, not before.",
+        "can be paid 2 days after the end of the ceremony that takes in the policy which first lists it, not before.",
         "One transfer pays at most 1.00000000 BTC, all its payments together, without its fee. 1.00000001 BTC is refused.",
         "All transfers of any 7 days together pay at most 2.00000000 BTC. 2.00000001 BTC is refused",
-        "at most 0.00100000 BTC, and at most 200000 satoshi per 1,000 virtual bytes.",
+        "at most 0.00100000 BTC, and at most 200 sat/vB.",
     ):
         assert sentence in said, sentence
     assert max(len(line) for line in done.stdout.splitlines()) <= 78
@@ -201,9 +201,9 @@ def test_a_policy_is_shown_as_what_it_changes_before_it_is_signed(desk: Desk) ->
     done = ceremony("policy", "sign", path, *given, "--previous", desk.folder / "policy.json", typed="no\n")
     said = " ".join(done.stdout.split())
     for sentence in (
-        "NEW PAYEE second (A second one), from 2026-11-23T09:30:00Z on, at",
-        "the most of one transfer: 1.00000000 BTC becomes 1.50000000 BTC (this allows MORE than before).",
-        "the cool-off, in hours: 48 becomes 72 (this allows less than before).",
+        "NEW PAYEE second (A second one), from 2026-11-23T09:30:00Z at the earliest, at",
+        "the most of one transfer: 1.00000000 BTC becomes 1.50000000 BTC (this allows MORE than before, when the cool-off is over).",
+        "the cool-off, in hours: 48 becomes 72 (this allows less than before, at once).",
         "Everything else stays as in policy 0.",
     ):
         assert sentence in said, sentence
@@ -288,7 +288,7 @@ def test_a_succession_is_signed_after_the_cool_off_and_by_whom_it_takes(tmp_path
         assert done.returncode == 0, done.stderr
     assert sign(QUORUM[0], "2026-11-25T09:00:00Z").returncode == 1  # twice counts once
     made = Succession(
-        mark="practice", genesis=office.genesis, charter=charter.digest, proposed=office.head, proposed_at="2026-11-22T09:00:12Z",
+        mark="practice", genesis=office.genesis, charter=charter.digest, proposed=office.head, proposed_at="2026-11-22T09:00:13Z",
         cool_off_hours=48, issued="2026-11-25T09:00:00Z",
     )  # fmt: skip
     assert out.read_bytes() == dump(made)

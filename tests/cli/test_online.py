@@ -17,10 +17,11 @@ from ceremony.base.control import Refused
 from ceremony.base.data import dump, encode, load
 from ceremony.base.lines import Line, parse_chain, parse_line
 from ceremony.base.words import spoken
-from ceremony.record import entries
+from ceremony.record import entries, policy_history
 from ceremony.record.chain import Chain
 from ceremony.record.checkpoint import Statement
 from ceremony.record.entries import type_of
+from ceremony.record.policy_history import PolicyHistory
 from ceremony.record.received import Papers, Received, receive
 from ceremony.record.register import Register
 from ceremony.record.state import fold
@@ -278,9 +279,7 @@ def test_a_changed_manifest_changes_the_words_that_are_said_aloud(made: Outbound
 
 
 @pytest.mark.control("AUT-03")
-@pytest.mark.parametrize(
-    "changes", [{"amount": 25_000_001}, {"destination": OTHER}, {"greatest_fee": 60_000}, {"purpose": "Other"}], ids=str
-)
+@pytest.mark.parametrize("changes", [{"amount": 25_000_001}, {"destination": OTHER}, {"fee_cap": 60_000}, {"purpose": "Other"}], ids=str)
 def test_a_changed_authorization_is_not_signed(changes: dict[str, Any], made: Outbound, named: str) -> None:
     wanted = altered(made.authorization, **changes)
     refused("AUT-03", made, made.bundle(named, {"authorization.json": dump(wanted)}))
@@ -307,9 +306,9 @@ def test_an_authorization_of_one_officer(officers: tuple[str, ...], made: Outbou
         ("AUT-04", {"expires": "2026-11-20T09:00:00Z"}),
         ("AUT-04", {"not_before": "2026-11-20T23:00:00Z"}),
         ("AUT-07", {"amount": 100_000_001}),
-        ("AUT-07", {"greatest_fee": 100_001}),
+        ("AUT-07", {"fee_cap": 100_001}),
         ("TXN-01", {"amount": 25_000_001}),
-        ("TXN-12", {"greatest_fee": 300}),
+        ("TXN-12", {"fee_cap": 300}),
         ("BRD-01", {"purpose": "Something else"}),
     ],
     ids=str,
@@ -324,6 +323,16 @@ def test_another_authorization_that_both_officers_signed(identifier: str, change
 def test_a_payee_in_its_cool_off_when_the_vault_was_armed(tmp_path: Path) -> None:
     outbound = Outbound(tmp_path / "desk", policy={"cool_off_hours": 1_000})
     refused("AUT-06", outbound, outbound.bundle())
+
+
+@pytest.mark.control("AUT-06")
+def test_a_policy_history_that_does_not_hold(tmp_path: Path, made: Outbound) -> None:
+    """Another register's; and one by which the policy began to count the day before, so that its payees still wait."""
+    elsewhere = Outbound(tmp_path / "elsewhere", fresh="else")
+    refused("AUT-06", made, made.bundle("history-of-another", {policy_history.NAME: elsewhere.content()[policy_history.NAME]}))
+    own = load(PolicyHistory, made.content()[policy_history.NAME])
+    late = replace(own, policies=(replace(own.policies[0], ended="2026-11-19T09:00:00Z"),))
+    refused("AUT-06", made, made.bundle("history-too-late", {policy_history.NAME: dump(late)}))
 
 
 def test_signed_again_after_a_cut_off_when_the_authorization_had_expired(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -468,7 +477,7 @@ def test_too_few_custodians(tmp_path: Path) -> None:
         instead(entries.Opened, ceremony=3),
         without(entries.Opened),
         lambda actor, body: [(actor, body)] * (2 if isinstance(body, entries.Opened) else 1),
-        after(entries.Checked, entries.Closed(outcome="void", reason="")),
+        after(entries.Checked, entries.Closed(outcome="void", reason="", signers=("administrator", "witness"))),
     ],
 )
 def test_a_transcript_of_something_else(change: Callable[[str, Any], Iterable[Entry]], tmp_path: Path, made: Outbound, named: str) -> None:

@@ -277,7 +277,7 @@ def test_a_receipt_that_says_something_else_is_not_signed(host: Host) -> None:
     sent(host)
     assert host.sign("A1")[0] == 0
     honest = load(Receipt, host.receipt.read_bytes())
-    host.receipt.write_bytes(dump(replace(honest, block="11" * 32)))
+    host.receipt.write_bytes(dump(replace(honest, block_hash="11" * 32)))
     code, _, err = host.sign("B2")
     assert (code, err[:7]) == (1, "BRD-03 ")
     assert [s.signer for s in read_signed(host.receipt)[1]] == ["A1"]
@@ -290,8 +290,8 @@ SHOWN = Receipt(
     authorization="22" * 32,
     txid="33" * 32,
     nodes=("practice chain",),
-    block="44" * 32,
-    height=103,
+    block_hash="44" * 32,
+    block_height=103,
     confirmations=2,
     outputs=(Output(address="an address", amount=1),),
     broadcaster="administrator",
@@ -308,8 +308,8 @@ SHOWN = Receipt(
         {"ceremony": 3},
         {"authorization": "00" * 32},
         {"txid": "00" * 32},
-        {"block": "00" * 32},
-        {"height": 1},
+        {"block_hash": "00" * 32},
+        {"block_height": 1},
         {"outputs": ()},
         {"outputs": (Output(address="an address", amount=2),)},
         {"broadcaster": "A1"},
@@ -357,7 +357,7 @@ def test_a_forged_signature_beside_the_receipt_is_seen_by_the_next_one(host: Hos
 @pytest.fixture
 def later(monkeypatch: pytest.MonkeyPatch) -> None:
     """The cold host's clock stands after the sample register's last entry, whatever day it is."""
-    for module in ("loop", "room"):
+    for module in ("beginning", "room"):
         monkeypatch.setattr(f"ceremony.script.{module}.utc_now", lambda: "2099-01-01T00:00:00Z")
 
 
@@ -398,9 +398,10 @@ def transfer(folder: Path, snapshot: Path) -> Outbound:
 
 
 def people(host: Host) -> str:
-    """What administrator and witness type to close: Enter and the folder of their medium each, and the word."""
+    """What administrator and witness type to close: the time of their watches, the newest ceremony on a slip, Enter and the folder of
+    their medium each, Enter for the note, the word, and Enter each for the end."""
     folders = [host.outbound.desk.key_file(person).parent for person in ("administrator", "witness")]
-    return "".join(f"\n{folder}\n" for folder in folders) + "CLOSE\n"
+    return "2099-01-01 00:00\n" * 2 + "2\n" + "".join(f"\n{folder}\n" for folder in folders) + "\nCLOSE\n\n\n"
 
 
 @pytest.fixture(scope="module")
@@ -434,7 +435,7 @@ def test_a_real_node(run: Run, knots: Regtest, tmp_path: Path) -> None:
     code, out, err = host.sign("B2")
     assert (code, err) == (0, "")
     found = load(Receipt, host.receipt.read_bytes())
-    assert (found.nodes, found.block, found.confirmations) == ((knots.url,), knots.rpc("getblockhash", found.height), 1)
+    assert (found.nodes, found.block_hash, found.confirmations) == ((knots.url,), knots.rpc("getblockhash", found.block_height), 1)
     assert [s.signer for s in read_signed(host.receipt)[1]] == ["A1", "B2"]
 
 

@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
+from ceremony.base import signatures
 from ceremony.base.data import load
+from ceremony.base.signatures import Signature
 from tests.cli.test_anywhere import SIGN, check, on, refused
 from tests.desk import NOW, OTHER, PAYEE, Desk, ceremony
+from tests.policies import document, taken
 from transfer.authorization import Authorization, Confirmation
 from transfer.limits import Policy
 
@@ -36,11 +39,9 @@ def policy(desk: Desk, **changes: Any) -> Policy:
 def drafted(desk: Desk, folder: Path, *words: str) -> Any:
     """`authorize draft` for what the words say."""
     path = folder / "drafted.json"
-    options = {"purpose": "rent", "reference-value": "USD 1.00", "account": "main", "requester": "cfo", "days": "3"}
+    options = {"purpose": "rent", "reference-value": "USD 1.00 on 2025-11-20", "account": "main", "requester": "cfo", "days": "3"}
     fixed = [f"--{name}={value}" for name, value in options.items()]
-    return ceremony(
-        "authorize", "draft", *on(desk), "--greatest-fee=0.0005 BTC", f"--register-head={'ab' * 32}", *fixed, *words, f"-o{path}"
-    )
+    return ceremony("authorize", "draft", *on(desk), "--fee-cap=0.0005 BTC", f"--register-head={'ab' * 32}", *fixed, *words, f"-o{path}")
 
 
 def made(folder: Path) -> Authorization:
@@ -93,12 +94,27 @@ def test_the_sum_of_the_payments_is_limited(two: Desk, tmp_path: Path) -> None:
 
 @pytest.mark.control("AUT-06")
 def test_each_payee_has_had_its_cool_off(two: Desk, tmp_path: Path) -> None:
-    late = policy(two, cool_off_hours=8_000, issued="2026-11-02T09:00:00Z")
-    first, second = late.payees
-    two.put_policy(replace(late, payees=(replace(first, added="2025-01-01T09:00:00Z"), second)))
-    assert drafted(two, tmp_path, "--payment=exchange:1000 sat").returncode == 0
-    (tmp_path / "drafted.json").unlink()
-    refused(drafted(two, tmp_path, "--payment=exchange:1000 sat", "--payment=lawyers:1000 sat"), "AUT-06")
+    """A policy that is not the first one counts as a policy history says; its newest payee waits, the older one does not wait again."""
+    first = two.policy()
+    exchange, lawyers = policy(two).payees
+    since = "2026-11-29T09:00:00Z"
+    later = policy(two, number=1, previous=first.digest, issued=since, cool_off_hours=8_000)
+    later = replace(later, payees=(exchange, replace(lawyers, added=since)))
+    two.put_policy(later)
+    one, both = "--payment=exchange:1000 sat", ("--payment=exchange:1000 sat", "--payment=lawyers:1000 sat")
+    unknown = drafted(two, tmp_path, one)
+    assert (unknown.returncode, "--register or --history" in unknown.stderr) == (2, True)
+
+    def sign(person: str, text: bytes) -> Signature:
+        return signatures.sign(person, "end@cold-ceremony", text, two.key(person))
+
+    ends = (taken(sign, first, 1, "2026-11-02T09:00:00Z"), taken(sign, later, 4, since))
+    (tmp_path / "history.json").write_bytes(document(*ends))
+    (tmp_path / "old.json").write_bytes(document(ends[0]))
+    refused(drafted(two, tmp_path, one, f"--history={tmp_path / 'old.json'}"), "AUT-06")
+    refused(drafted(two, tmp_path, *both, f"--history={tmp_path / 'history.json'}"), "AUT-06")
+    done = drafted(two, tmp_path, one, f"--history={tmp_path / 'history.json'}")
+    assert done.returncode == 0, done.stderr
 
 
 def confirmed(desk: Desk, folder: Path, typed: str, *words: str) -> Any:

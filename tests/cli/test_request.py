@@ -108,7 +108,7 @@ def test_every_byte_of_the_folder_counts(anchor: sample.Anchor, request_: Path) 
 def test_a_request_under_an_amended_charter_comes_with_every_charter(tmp_path: Path) -> None:
     """The witness has a new key, the policy is the one of the founding charter."""
     new_key = {"witness": "new"}
-    office = Office(tmp_path / "register")
+    office = Office(tmp_path / "register", cool_off=0)
     office.amend(office.later(new_key), new_keys=new_key)
     scribe, _wanted, _request = office.sample.prepared(office.number, office.head)
     folder, now = tmp_path / "request", scribe.transcript.state.entries[-1].line.time
@@ -172,6 +172,14 @@ def changed(name: str, **fields: Any) -> Callable[[Path, sample.FastDesk], None]
         path.write_bytes(canonical({**json.loads(path.read_bytes()), **fields}))
 
     return change
+
+
+def later_end(folder: Path, _desk: sample.FastDesk) -> None:
+    """The policy counts from an end after which its payees still wait."""
+    path = folder / "policy-history.json"
+    history = json.loads(path.read_bytes())
+    (only,) = history["policies"]
+    path.write_bytes(canonical({**history, "policies": [{**only, "ended": "2026-11-19T09:00:00Z"}]}))
 
 
 def to_another(folder: Path, desk: sample.FastDesk) -> None:
@@ -238,6 +246,9 @@ PHISHING: dict[str, Callable[[Path, sample.FastDesk], None]] = {
     "nobody signed the key record": unsigned("key-record"),
     "another key record": changed("key-record.json", issued="2026-11-11T09:00:00Z"),
     "another limit in the policy": changed("policy.json", per_transfer="100000001"),
+    "another register's policy history": changed("policy-history.json", genesis="11" * 32),
+    "a policy that counts too late to pay": later_end,
+    "no policy history": gone("policy-history.json"),
     "another charter": changed("charter-0.json", organisation="Else Ltd"),
     "a forged checkpoint": forged_checkpoint,
     "nobody signed the checkpoint": unsigned("checkpoint"),

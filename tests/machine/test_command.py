@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from tests.desk import ceremony
 from tests.machine.test_preflight import LISTED
 from tests.machine.tree import REGISTER, Host, clean
 from tests.record.sample import FastDesk
+from tests.soft_keys import SoftKey
 
 
 @pytest.fixture
@@ -39,15 +39,9 @@ def practice(desk: FastDesk) -> Charter:
 
 
 def production(desk: FastDesk) -> Charter:
-    people = tuple(Member(person=m.person, name=m.name, key=_hardware(n)) for n, m in enumerate(practice(desk).people))
+    people = tuple(Member(person=m.person, name=m.name, key=SoftKey(owner=str(n)).text) for n, m in enumerate(practice(desk).people))
     main = (Account(name="main", chain="bitcoin", network="main", path="m/84h/0h/0h"),)
     return replace(practice(desk), mark="production", people=people, accounts=main, kdf="standard")
-
-
-def _hardware(number: int) -> str:
-    kind = b"sk-ssh-ed25519@openssh.com"
-    blob = len(kind).to_bytes(4, "big") + kind + bytes([number]) * 40
-    return f"{kind.decode()} {base64.b64encode(blob).decode()}"
 
 
 def look(desk: FastDesk, charter: Charter) -> tuple[int, str, str]:

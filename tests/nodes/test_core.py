@@ -73,7 +73,7 @@ def test_snapshot_of_the_account(knots: Regtest, account: AccountKey, wallet) ->
     assert {wallet.address(coin.path): coin.amount for coin in snapshot.coins} == paid
     assert {coin.txid for coin in snapshot.coins} == {txid, other}
     assert counting.fetched == {txid: 1, other: 1}
-    assert (snapshot.height, snapshot.tip) == (knots.rpc("getblockcount"), knots.rpc("getbestblockhash"))
+    assert (snapshot.block_height, snapshot.block_hash) == (knots.rpc("getblockcount"), knots.rpc("getbestblockhash"))
     assert load(Snapshot, dump(snapshot)) == snapshot
     coins = checked(snapshot, account)
     assert coins.total == sum(paid.values())
@@ -307,14 +307,17 @@ def test_silence_after_a_broadcast_is_unresolved(cookie: Path) -> None:
 
 @pytest.mark.parametrize("code", [-3, -8, -22, -25, -26])
 def test_a_no_is_unresolved_in_the_nodes_words(code: int, cookie: Path) -> None:
-    with server(lambda client: client.sendall(error(code, "its words"))) as port, pytest.raises(Unresolved, match="not take it: its words"):
+    with (
+        server(lambda client: client.sendall(error(code, "its words"))) as port,
+        pytest.raises(Unresolved, match="not take it: 'its words'"),
+    ):
         CoreNode(port, cookie).broadcast(SIGNED)
 
 
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (error(-28, "Loading block index"), "still starting: Loading block index"),
+        (error(-28, "Loading block index"), "still starting: 'Loading block index'"),
         (http_answer(b"", "403 Forbidden"), "does not let this machine ask"),
         (http_answer(b"", "401 Unauthorized"), "does not accept the cookie"),
     ],

@@ -57,11 +57,11 @@ def test_snapshot_of_the_account(chain: PracticeNode, account: AccountKey) -> No
     snapshot = collect(chain, account)
     assert {coin.path: coin.amount for coin in snapshot.coins} == paid
     assert {coin.txid for coin in snapshot.coins} == {txid}
-    assert (snapshot.network, snapshot.height, snapshot.tip) == ("regtest", 102, chain.tip().hash)
+    assert (snapshot.network, snapshot.block_height, snapshot.block_hash) == ("regtest", 102, chain.tip().hash)
     assert load(Snapshot, dump(snapshot)) == snapshot
     assert checked(snapshot, account).total == sum(paid.values())
     assert len(collect(chain, account, 99).coins) == 2
-    assert tx.parse(chain.transaction(txid, snapshot.tip)).txid == txid
+    assert tx.parse(chain.transaction(txid, snapshot.block_hash)).txid == txid
     with pytest.raises(Malformed, match="does not hold"):
         chain.transaction(txid, "00" * 32)
 

@@ -42,11 +42,13 @@ class Office:
 
     folder: Path
     play: Play | None = None
+    cool_off: int | None = None
+    """Hours, of its first policy; None: 48, as the desk has it. With 0 a charter that loosens counts at once."""
 
     def __post_init__(self) -> None:
         self.folder.mkdir()
         self.desk = FastDesk(self.folder)
-        self.sample = Sample(self.desk, self.folder, self.play or Play())
+        self.sample = Sample(self.desk, self.folder, self.play or Play(), cool_off=self.cool_off)
         self.head = self.sample.keygen()
         self.number = 2
         self.sample.shift = 10
@@ -115,19 +117,20 @@ class Office:
                 scribe.sign_file("policy", "policy.json", policy_signers)
                 self.sample.amended_policy = policy
             scribe.step("Charter or policy")
-        scribe.add("tool", entries.Closed(outcome="amended", reason=""))
+        scribe.close("amended", "")
         self._ended(scribe.transcript.head)
 
     def propose(self, charter: Charter, signers: Iterable[str] = SUCCESSORS, start: str = "2026-11-22T09:00:00Z", **changes: Any) -> None:
-        """A charter that replaces a lost officer comes in, and does not count."""
+        """A charter that waits for its cool-off comes in, and does not count. It replaces a lost CFO, unless `lost` is another one, or
+        None."""
         with self._amending(start) as scribe:
-            self._charter(scribe, charter, signers)
+            self._charter(scribe, charter, signers, told=False)
             hours = self.sample.policy.cool_off_hours
             ends = cool_off_ends(scribe.moment.strftime("%Y-%m-%dT%H:%M:%SZ"), hours)
             facts: dict[str, Any] = {"charter": charter.digest, "lost": "cfo", "not_before": ends, **changes}
             scribe.add("tool", entries.Proposed(**facts))
             scribe.step("Charter or policy")
-        scribe.add("tool", entries.Closed(outcome="proposed", reason=""))
+        scribe.close("proposed", "")
         self._ended(scribe.transcript.head)
 
     def succession(self, charter: Charter, issued: str, /, **changes: Any) -> Succession:
@@ -163,7 +166,7 @@ class Office:
             self._told(scribe, charter)
             self._counts(scribe, charter, new_keys)
             scribe.step("Charter or policy")
-        scribe.add("tool", entries.Closed(outcome="amended", reason=""))
+        scribe.close("amended", "")
         self._ended(scribe.transcript.head)
 
     def _charter(self, scribe: Scribe, charter: Charter, signers: Iterable[str], *, told: bool = True) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from ceremony.base.data import dump
 from ceremony.base.lines import sha256
 from ceremony.base.signatures import Signature
-from ceremony.record import entries, health
+from ceremony.record import health
 from ceremony.record.health import HealthRecord
 from ceremony.record.register import Register
 from tests.record.sample import Sample
@@ -62,7 +62,7 @@ def signed(made: Sample, found: HealthRecord, *people: str) -> tuple[Signature, 
 
 def taken(made: Sample, number: int, prev: str, *found: HealthRecord, signers: Sequence[str] = (), start: str = START) -> str:
     """The check that takes these records in, as `ceremony shares take` records it; the new head."""
-    scribe = made.begin(number, "check", "check", prev, start)
+    scribe = made.begin(number, "check", "check", prev, start, STAFF)
     scribe.roll_call(STAFF)
     scribe.step("Roll-call")
     for at, each in enumerate(found, start=1):
@@ -77,5 +77,5 @@ def taken(made: Sample, number: int, prev: str, *found: HealthRecord, signers: S
     scribe.step("Close the bags")
     scribe.checkpoint("adjournment", STAFF)
     scribe.step("Adjourn")
-    scribe.add("tool", entries.Closed(outcome="shares checked", reason="proven at their sites: A1"))
+    scribe.close("shares checked", "proven at their sites: A1")
     return scribe.transcript.head

@@ -24,23 +24,26 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from ceremony.base import signatures
-from ceremony.base.data import dump, encode
+from ceremony.base.control import Refused
+from ceremony.base.data import Malformed, dump, encode
 from ceremony.base.lines import Line, sha256
 from ceremony.base.signatures import Signature
-from ceremony.record import entries
-from ceremony.record.approval import Approval
+from ceremony.base.sshsig import RunKey
+from ceremony.record import end, entries, outbound, runs, scripts, vouched
+from ceremony.record.approval import Approval, read_from
 from ceremony.record.charter import Charter, Medium
 from ceremony.record.checkpoint import Statement, prepared
 from ceremony.record.claims import settles
 from ceremony.record.entries import type_of
 from ceremony.record.keyrecord import KeyRecord
+from ceremony.record.loss import stand_in
 from ceremony.record.register import Register
+from ceremony.record.rules.signing import ATTRIBUTES, STATED
 from ceremony.record.rules.surroundings import ITEMS
 from ceremony.record.sets import sealed_after
 from ceremony.record.signers import NAMESPACES
 from ceremony.record.transcript import NAME, Transcript
 from ceremony.script.table import SCRIPTS, Step
-from ceremony.script.table import digest as script_digest
 from shares.plan import Plan
 from tests.desk import OTHER, PAYEE, Desk
 from transfer.authorization import Authorization, Confirmation, Payment
@@ -77,10 +80,17 @@ Change = Callable[[str, str, Any], Iterable[Entry]]
 """Kind of ceremony (`transfer 2` for a second one), actor, body -> the entries that stand there instead."""
 
 
+def run_key(name: str) -> RunKey:
+    """The key of one run of the sample, the same each time."""
+    return RunKey(Ed25519PrivateKey.from_private_bytes(hashlib.sha256(f"run {name}".encode()).digest()))
+
+
 def unchanged(_kind: str, actor: str, body: Any) -> Iterable[Entry]:
     return [(actor, body)]
 
 
+AGAIN = object()
+"""Stands for the beginning of another run of the tool."""
 BEGIN = (entries.Machine, entries.Vault, entries.SelfTests, entries.Hsm, entries.ImportPath)
 """How each run of the vault begins."""
 
@@ -97,7 +107,7 @@ def cut_off() -> Change:
         if isinstance(body, entries.VaultEnded):
             run.clear()
         if kind == "transfer" and isinstance(body, entries.HsmSigned):
-            again = [("tool", entries.Resumed(after=80, found=())), *run]
+            again = [("tool", AGAIN), *run]
             return [*again[:-3], ("tool", UNLOCKED), *again[-3:], (actor, body)]
         return [(actor, body)]
 
@@ -221,8 +231,15 @@ class Scribe:
 
     def add(self, actor: str, body: Any) -> None:
         for who, what in self.play.change(self.kind, actor, body):
-            self.transcript.append(who, what, written(self.moment))
-            self.moment += timedelta(seconds=self.play.pace)
+            self._append(who, what)
+
+    def _append(self, who: str, what: Any) -> None:
+        """One entry; of a run that begins (`AGAIN`), also the signatures of those whom it names."""
+        again = what is AGAIN
+        self.transcript.append(who, self.resume() if again else what, written(self.moment))
+        self.moment += timedelta(seconds=self.play.pace)
+        if again:
+            self.checkpoint("run", self.transcript.state.run.signers)
 
     def keep(self, name: str, kind: entries.FileKind, raw: bytes) -> None:
         raw = self.play.file(name, raw)
@@ -252,6 +269,49 @@ class Scribe:
         if step.staff_signs:
             self.checkpoint("phase", ("administrator", "witness"))
         self.add("tool", entries.Step(number=step.number, title=step.title))
+
+    def resume(self, **changes: Any) -> entries.Resumed:
+        """The beginning of another run, as an entry; `add` it, and the people whom it names sign it."""
+        opened_, count = self.transcript.state.opened, len(self.transcript.state.entries)
+        key = run_key(f"{opened_.ceremony} {self.transcript.runs + 1} {count}")
+        self.transcript.key = key
+        typed = tuple(entries.Reading(person=each.person, typed=written(self.moment.replace(second=0))) for each in opened_.watches)
+        made = {
+            "run": self.transcript.runs + 1,
+            "after": count,
+            "found": (),
+            "notes": (),
+            "script": opened_.script,
+            "tool": "0.1.0",
+            "commit": "unknown",
+        }
+        return entries.Resumed(**{**made, "run_key": key.public, "signers": opened_.signers, "watches": typed, **changes})
+
+    def close(self, outcome: entries.Outcome, reason: str) -> None:
+        """The closing, and its end signed by those whom the script names; of a void one it is told who left before they signed."""
+        state = self.transcript.state
+        alone = {entry.actor for entry in vouched.unvouched(state)} - {*scripts.STAFF} if outcome == "void" else set()
+        for person in sorted(alone):
+            self.add("administrator", entries.Left(person=person))
+        script = scripts.current(state.opened.kind)
+        people = scripts.STAFF if outcome == "void" else script.ends or state.actors(entries.Present)
+        self.add("tool", entries.Closed(outcome=outcome, reason=reason, signers=stand_in(people, state.lost)))
+        self.sign_end()
+
+    def sign_end(self) -> None:
+        """Those whom the closing names sign it."""
+        try:
+            book = Register.open(self.transcript.folder.parent)
+            charter = book.charter.digest if book.ceremonies else ""
+        except (Refused, Malformed):
+            return  # nobody can: it is no register any more
+        closing = self.transcript.state.closing
+        if closing is None or not book.ceremonies:
+            return
+        held = book.policy_ceremony
+        said = end.of(book.ceremonies[-1], self.genesis, charter, sha256(held.raw("policy")) if held else None)
+        for person in closing.signers:
+            self.sign_text("end", said.text, person)
 
     def from_outside(self, before: int) -> None:
         """The room's checklist; two watches, and the slips of the ceremony of this number (0: there is none)."""
@@ -290,6 +350,8 @@ class Sample:
     book: Register | None = None
     rivals: bool = False
     """Whether transfers of this register replace one another, so that a receipt may settle several."""
+    cool_off: int | None = None
+    """Hours, of the first policy; None: as the desk has it."""
 
     founding: Charter = field(init=False)
     charter: Charter = field(init=False)
@@ -307,7 +369,8 @@ class Sample:
 
     @property
     def policy(self) -> Policy:
-        return self.amended_policy or self.desk.policy(genesis=self.founding.digest, charter=self.founding.digest)
+        changes = {} if self.cool_off is None else {"cool_off_hours": self.cool_off}
+        return self.amended_policy or self.desk.policy(genesis=self.founding.digest, charter=self.founding.digest, **changes)
 
     @property
     def account(self) -> AccountKey:
@@ -335,8 +398,11 @@ class Sample:
             accounts=(account_of(SEED),),
         )
 
-    def begin(self, number: int, kind: entries.Kind, name: str, prev: str, start: str) -> Scribe:
-        transcript = Transcript.create(self.folder / f"{number:04d}-{kind}", prev)
+    def begin(  # noqa: PLR0917
+        self, number: int, kind: entries.Kind, name: str, prev: str, start: str, signers: tuple[str, ...] = ()
+    ) -> Scribe:
+        folder = self.folder / f"{number:04d}-{kind}"
+        transcript = Transcript.create(folder, prev, key=run_key(f"{number} 1"))
         moment = datetime.strptime(start, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
         scribe = Scribe(self.desk, name, self.founding.digest, transcript, self.play, moment)
         body = entries.Opened(
@@ -344,11 +410,17 @@ class Sample:
             mark="practice",
             ceremony=number,
             genesis=self.founding.digest,
-            script=script_digest(kind),
+            script=scripts.current(kind).digest,
+            newest=number - 1,
             tool="0.1.0",
             commit="unknown",
+            run_key=transcript.key.public,
+            signers=signers or scripts.current(kind).runs,
+            watches=tuple(entries.Reading(person=p, typed=written(moment.replace(second=0))) for p in (signers or scripts.STAFF)[:2]),
         )
         scribe.add("tool", body)
+        scribe.checkpoint("run", scribe.transcript.state.run.signers)
+        scribe.keep(scripts.NAME, "script", dump(scripts.current(kind)))
         return scribe
 
     def keygen(self) -> str:
@@ -384,7 +456,7 @@ class Sample:
         self.close_bags(scribe, self.charter.custodians)
         scribe.checkpoint("adjournment", everyone)
         scribe.step("Adjourn")
-        scribe.add("tool", entries.Closed(outcome="key record signed", reason=""))
+        scribe.close("key record signed", "")
         return scribe.transcript.head
 
     def open_bags(self, scribe: Scribe, positions: Iterable[str]) -> None:
@@ -408,7 +480,7 @@ class Sample:
         for process in ("hsm", "opener"):
             scribe.add("tool", entries.Vault(process=process, protection={"no network": "held"}))
         for process in ("hsm", "opener", "screen"):
-            scribe.add("tool", entries.SelfTests(process=process, count=12))
+            scribe.add("tool", entries.SelfTests(process=process, count=scripts.current("transfer").self_tests[process]))
         hsm = self.charter.hsm
         told = entries.Hsm(
             label=hsm.label,
@@ -429,7 +501,11 @@ class Sample:
         medium, token = ONTO.get(position, ("file", None))
         if token is not None:
             told = entries.CustodianToken(
-                position=position, token=token, protection={"no network": "held"}, tests=12, module=sha256(b"module")
+                position=position,
+                token=token,
+                protection={"no network": "held"},
+                tests=scripts.current("transfer").self_tests["token"],
+                module=sha256(b"module"),
             )
             scribe.add(position, told)
         scribe.add(
@@ -460,15 +536,15 @@ class Sample:
         ours = opened(self.account)
         outputs = tuple(TxOut(20_000_000, ours.own(0, index).script) for index in (0, 1))
         funding = Transaction(2, (TxIn(sha256(str(number).encode()), 0, b"", rules.SEQUENCE),), outputs, 0)
-        coins = tuple(snapshot.Coin(txid=funding.txid, vout=i, amount=20_000_000, path=f"0/{i}", height=100) for i in (0, 1))
+        coins = tuple(snapshot.Coin(txid=funding.txid, vout=i, amount=20_000_000, path=f"0/{i}", block_height=100) for i in (0, 1))
         return snapshot.Snapshot(
             type="snapshot",
-            version="1",
+            version="2",
             chain="bitcoin",
             network="regtest",
             account="main",
-            height=120,
-            tip=sha256(b"tip"),
+            block_height=120,
+            block_hash=sha256(b"tip"),
             time=START["transfer"],
             rate=2_000,
             coins=coins,
@@ -508,12 +584,19 @@ class Sample:
         self.close_bags(scribe, ROOM)
         scribe.checkpoint("adjournment", (*ROOM, "administrator", "witness"))
         scribe.step("Adjourn")
-        names = ("manifest.json", "transaction")
-        scribe.add("tool", entries.Exported(bundle=sha256(b"bundle"), names=names, frames=2, readers=("zxing-cpp", "zbar")))
+        scribe.add("tool", entries.Exported(bundle=self._bundle(scribe), names=outbound.NAMES, frames=2, readers=("zxing-cpp", "zbar")))
         scribe.step("Bundle and QR")
         scribe.step("Close")
-        scribe.add("tool", entries.Closed(outcome="carried out", reason="awaiting receipt"))
+        scribe.close("carried out", "awaiting receipt")
         return scribe.transcript.head
+
+    def _bundle(self, scribe: Scribe) -> str:
+        """The digest of the bundle's manifest; any other where a document of the register is none."""
+        try:
+            book = Register.open(self.folder)
+            return outbound.digest(book, book.ceremonies[-1], len(scribe.transcript.state.entries))
+        except Malformed:
+            return sha256(b"no bundle")
 
     def _sealing_entries(self, scribe: Scribe) -> Iterator[Any]:
         self.book = Register.open(self.folder, self.book)
@@ -532,7 +615,7 @@ class Sample:
             authorization=wanted.digest,
             identifier=wanted.identifier,
             payments=wanted.payments,
-            greatest_fee=wanted.greatest_fee,
+            fee_cap=wanted.fee_cap,
             replaces=wanted.replaces,
             key_record=wanted.key_record,
             to=wanted.to,
@@ -552,7 +635,7 @@ class Sample:
             held = {"reserved": book.reserved(number), "replacing": replacing, "max_rate": 10**7}
         order = Order(
             payments=tuple((p.destination, p.amount) for p in wanted.payments),
-            max_fee=wanted.greatest_fee,
+            max_fee=wanted.fee_cap,
             rate=2_000,
             change_index=0,
             **held,
@@ -584,6 +667,7 @@ class Sample:
                 ceremony=number,
                 authorization=wanted.digest,
                 request=request.digest,
+                **read_from(review(request, self.account)),
                 head=laptop if person in officers and self.play.officers == "elsewhere" else room,
                 role=person,
             )
@@ -599,7 +683,15 @@ class Sample:
         scribe.add("tool", entries.Recovered(positions=ROOM, spares=(), accounts=("main",)))
         wanted = sighashes(request, self.account)
         paths = tuple(sorted({s.path for s in wanted}))
-        scribe.add("tool", entries.Imported(import_key=sha256(b"key"), attested="not attested", paths=paths, attributes={"SIGN": "yes"}))
+        scribe.add(
+            "tool",
+            entries.Imported(
+                import_key=sha256(b"key"),
+                attested="not attested",
+                paths=paths,
+                attributes=dict.fromkeys(STATED, "false") | dict(ATTRIBUTES),
+            ),
+        )
         scribe.add("tool", entries.Signing(request=request.digest))
         node = bip32.master(SEED, "test").derive(bip32.parse_path(PATH))
         nonce = self.play.nonce
@@ -632,8 +724,8 @@ class Sample:
             authorization=sha256((folder / "authorization.json").read_bytes()),
             txid=signed.txid,
             nodes=("practice chain",),
-            block=sha256(b"block"),
-            height=130,
+            block_hash=sha256(b"block"),
+            block_height=130,
             confirmations=confirmations,
             outputs=tuple(Output(address=address_of(o.script, "regtest"), amount=o.amount) for o in signed.outputs),
             broadcaster="A1",
@@ -644,14 +736,18 @@ class Sample:
         scribe.add(
             "tool",
             entries.Sighting(
-                node=document.nodes[0], txid=document.txid, block=document.block, height=document.height, confirmations=confirmations
+                node=document.nodes[0],
+                txid=document.txid,
+                block_hash=document.block_hash,
+                block_height=document.block_height,
+                confirmations=confirmations,
             ),
         )
         for one in settles(claims, document.txid, confirmations):
             scribe.add("tool", entries.Settled(ceremony=one.number, txid=one.txid, by=document.txid))
         scribe.step("Receipt")
         scribe.step("Close")
-        scribe.add("tool", entries.Closed(outcome="receipt", reason=document.txid))
+        scribe.close("receipt", document.txid)
         return scribe.transcript.head
 
 
@@ -750,40 +846,59 @@ def given(folder: Path) -> Anchor:
 
 
 def many(folder: Path, count: int) -> Anchor:
-    """A register of at least `count` entries: a key generation, then void transfers of 100 entries each, with checkpoints."""
+    """A register of at least `count` entries: a key generation, then void transfers of 100 entries each."""
     folder.mkdir()
     sample = Sample(FastDesk(folder), folder)
-    head, written_, number = sample.keygen(), 0, 1
+    head, number = sample.keygen(), 1
     written_ = sum(1 for _ in (folder / "0001-keygen" / NAME).open())
+    policy, charter = sample.policy.digest, sample.founding.digest
     while written_ < count:
         number += 1
-        lines = _void(sample, number, head)
-        path = folder / f"{number:04d}-transfer"
-        path.mkdir()
-        (path / NAME).write_bytes(b"".join(line.raw for line in lines))
+        lines = _void(sample, number, head, charter, policy)
         head, written_ = lines[-1].digest, written_ + len(lines)
-    return Anchor(folder, sample.founding.digest, head)
+    return Anchor(folder, charter, head)
 
 
-def _void(sample: Sample, number: int, prev: str) -> list[Line]:
-    """A transfer that was prepared and voided: steps of machine checks, and one checkpoint of administrator and witness."""
-    genesis, lines = sample.founding.digest, list[Line]()
+def _void(sample: Sample, number: int, prev: str, charter: str, policy: str) -> list[Line]:
+    """A transfer that was begun and voided, with a hundred refusals."""
+    genesis, lines, key = sample.founding.digest, list[Line](), run_key(f"{number} 1")
+    place, script, time = sample.folder / f"{number:04d}-transfer", scripts.current("transfer"), "2026-11-20T09:30:00Z"
+    place.mkdir()
+    (place / scripts.NAME).write_bytes(dump(script))
 
     def add(actor: str, body: Any) -> None:
         before = lines[-1].digest if lines else prev
-        lines.append(Line(len(lines) + 1, "2026-11-20T09:30:00Z", before, type_of(body), actor, encode(body)))
+        lines.append(Line(len(lines) + 1, time, before, type_of(body), actor, encode(body)))
 
-    add(
-        "tool",
-        entries.Opened(
-            kind="transfer", mark="practice", ceremony=number, genesis=genesis, script=sha256(b"x"), tool="0.1.0", commit="unknown"
-        ),
+    def sign(purpose: Any, text: str) -> None:
+        for person in scripts.STAFF:
+            signed = sample.desk.sign(person, text.encode(), NAMESPACES[purpose])
+            add(person, entries.Signature(namespace=signed.namespace, purpose=purpose, text=text, blob=signed.blob))
+
+    opened_ = entries.Opened(
+        kind="transfer",
+        mark="practice",
+        ceremony=number,
+        genesis=genesis,
+        script=script.digest,
+        newest=number - 1,
+        tool="0.1.0",
+        commit="unknown",
+        run_key=key.public,
+        signers=scripts.STAFF,
+        watches=tuple(entries.Reading(person=person, typed=time) for person in scripts.STAFF),
     )
-    for count in range(96):
-        add("tool", entries.Machine(findings=(f"finding {count}",), usb=(), says="self-reported"))
-    said = Statement(mark="practice", genesis=genesis, ceremony=number, seq=len(lines), head=lines[-1].digest).text
-    for person in ("administrator", "witness"):
-        signed = sample.desk.sign(person, said.encode(), "checkpoint@cold-ceremony")
-        add(person, entries.Signature(namespace=signed.namespace, purpose="phase", text=said, blob=signed.blob))
-    add("tool", entries.Closed(outcome="void", reason="a rehearsal of many"))
+    add("tool", opened_)
+    sign("run", Statement(mark="practice", genesis=genesis, ceremony=number, seq=1, head=lines[-1].digest).text)
+    add("tool", entries.File(name=scripts.NAME, kind="script", sha256=script.digest, size=len(dump(script))))
+    for count in range(93):
+        add("tool", entries.Refusal(identifier="AIR-03", what=f"device {count}", found="a device", expected="none"))
+    add("tool", entries.Closed(outcome="void", reason="a rehearsal of many", signers=scripts.STAFF))
+    said = end.End(
+        mark="practice", genesis=genesis, ceremony=number, kind="transfer", outcome="void", closed=lines[-1].digest, charter=charter,
+        policy=policy,
+    )  # fmt: skip
+    sign("end", said.text)
+    (place / NAME).write_bytes(b"".join(line.raw for line in lines))
+    runs.sign(key, place, 1, lines[-1].raw)
     return lines

@@ -99,14 +99,14 @@ def signed(title: str) -> Callable[[Scribe, str], None]:
 def test_both_officers_may_except_it_once_they_know(tmp_path: Path) -> None:
     change = at("transfer", OPENED, "B3", STATES[0])
     made = sample.write(tmp_path / "register", Play(change=change, before=signed("Open the bags")))
-    assert verify(made.register, made.genesis, made.head).word == "VERIFIED"
+    assert verify(made.register, made.genesis, made.head).said == "VERIFIED"
     assert stock(made.register, made.genesis, made.head).returncode == 0
     both(sample.write(tmp_path / "early", Play(change=change, before=signed("Roll-call"))), "STO-02")
 
 
 def test_a_check_goes_on_and_records_it(tmp_path: Path) -> None:
     made = ended(tmp_path / "register", checked, at("check", OPENED, "B3", STATES[0]))
-    assert verify(made.register, made.genesis, made.head).word == "VERIFIED"
+    assert verify(made.register, made.genesis, made.head).said == "VERIFIED"
     assert stock(made.register, made.genesis, made.head).returncode == 0
 
 

@@ -52,7 +52,7 @@ def test_both_verify_records_that_were_taken_in(tmp_path: Path) -> None:
     head = taken(made, 2, head, looked(made, second="witness"), failed(made))
     book = Register.open(made.folder)
     verdict = verify(made.folder, book.genesis, head)
-    assert verdict.word == "VERIFIED"
+    assert verdict.said == "VERIFIED"
     done = stock(made.folder, book.genesis, head)
     assert (done.returncode, done.stderr) == (0, "")
     page = report(book, verdict).decode()
@@ -82,7 +82,7 @@ def test_a_record_counts_once_and_a_later_proof_ends_a_failure(tmp_path: Path) -
         health.check(dump(again), "health.json", signed(made, again), before(made), NOW)
     mended = looked(made, "B3", machine="2026-11-25T12:00:00Z", watch="2026-11-25T12:00:00Z", bag="B3-9001", new_bag="B3-9002")
     head = taken(made, 3, head, replace(mended, register_head=head), start="2026-11-26T09:00:00Z")
-    assert verify(made.folder, made.founding.digest, head).word == "VERIFIED"
+    assert verify(made.folder, made.founding.digest, head).said == "VERIFIED"
     known = health.of(Register.open(made.folder).ceremonies)
     assert known.failed == {}
     assert known.last("B3", made.key_record.set_identifier) == "2026-11-25T12:00:00Z"
@@ -92,12 +92,12 @@ def test_a_record_counts_once_and_a_later_proof_ends_a_failure(tmp_path: Path) -
 def test_a_record_of_which_nothing_came_can_come_in_again(tmp_path: Path) -> None:
     """It was listed, then the check was cut off, and ended as void."""
     made, head = keyed(tmp_path / "register")
-    scribe, first = made.begin(2, "check", "check", head, brought.START), looked(made)
+    scribe, first = made.begin(2, "check", "check", head, brought.START, brought.STAFF), looked(made)
+    scribe.step("Roll-call")
     scribe.keep("health-1.json", "health", dump(first))
-    scribe.checkpoint("phase", brought.STAFF)
-    scribe.add("tool", entries.Closed(outcome="void", reason="cut off"))
+    scribe.close("void", "cut off")
     head = taken(made, 3, scribe.transcript.head, first, start="2026-11-26T09:00:00Z")
-    assert verify(made.folder, made.founding.digest, head).word == "VERIFIED"
+    assert verify(made.folder, made.founding.digest, head).said == "VERIFIED"
     assert stock(made.folder, made.founding.digest, head).returncode == 0
 
 

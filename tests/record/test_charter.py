@@ -10,10 +10,12 @@ import pytest
 from ceremony.base import signatures
 from ceremony.base.control import Refused
 from ceremony.base.data import Malformed, canonical, dump, encode
+from ceremony.base.signatures import Key
 from ceremony.record import charter as charters
 from ceremony.record.charter import SIGNERS, Account, Charter, Member
 from ceremony.record.signed import add_signature, parse_signatures, read_signed, signatures_path
 from tests.desk import Desk
+from tests.soft_keys import SoftKey
 
 MAIN = (Account(name="main", chain="bitcoin", network="main", path="m/84h/0h/0h"),)
 
@@ -124,16 +126,21 @@ def test_production_wants_keys_held_by_hardware(desk: Desk) -> None:
     error = refusal(lambda: charters.check(production))
     assert error.identifier == "SET-08"
     assert "cfo" in error.found
-    kind = "sk-ssh-ed25519@openssh.com"
-    hardware = tuple(Member(person=m.person, name=m.name, key=_hardware(kind, n)) for n, m in enumerate(production.people))
+    hardware = tuple(Member(person=m.person, name=m.name, key=SoftKey(owner=m.person).text) for m in production.people)
     charters.check(replace(production, people=hardware))
 
 
-def _hardware(kind: str, number: int) -> str:
-    import base64  # noqa: PLC0415
-
-    parts = (kind.encode(), bytes([number]) * 32, b"ssh:")
-    return f"{kind} {base64.b64encode(b''.join(len(p).to_bytes(4, 'big') + p for p in parts)).decode()}"
+@pytest.mark.control("ASM-06")
+def test_user_verification_is_asked_of_security_keys_alone(desk: Desk) -> None:
+    charter = desk.charter()
+    asked = tuple(replace(m, verification="yes") if m.person == "cfo" else m for m in charter.people)
+    with pytest.raises(Malformed, match="user verification of cfo"):
+        charters.check(replace(charter, people=asked))
+    hardware = tuple(replace(m, key=SoftKey(owner="cfo").text) if m.person == "cfo" else m for m in asked)
+    charters.check(good := replace(charter, people=hardware))
+    assert good.verified == ("cfo",)
+    assert good.key("cfo") == Key(SoftKey(owner="cfo").text, verification=True)
+    assert good.keys["cto"] == Key(desk.keys["cto"])
 
 
 def set_field(tree: Any, path: tuple[str | int, ...], value: Any) -> Any:
@@ -157,6 +164,10 @@ def set_field(tree: Any, path: tuple[str | int, ...], value: Any) -> Any:
         (("sites", 0, "letter"), "Z"),
         (("people", 0, "person"), "auditor"),
         (("people", 0, "key"), "ssh-ed25519 AAAA comment"),
+        (("people", 0, "key"), "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAgQC"),
+        (("people", 0, "key"), "ecdsa-sha2-nistp384 AAAAE2VjZHNhLXNoYTItbmlzdHAzODQ="),
+        (("people", 0, "key"), "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"),
+        (("people", 0, "verification"), "no"),
         (("accounts",), []),
         (("accounts", 0, "path"), "m/84h/0h/0h"),
         (("previous",), "00" * 32),
@@ -203,13 +214,13 @@ def test_no_wildcard_and_no_other_persons_key(desk: Desk) -> None:
     charter = desk.charter()
     raw, key = dump(charter), desk.keys["cfo"]
     good = desk.sign("cfo", charter, "charter@cold-ceremony")
-    signatures.verify(good, raw, key, "charter@cold-ceremony")
+    signatures.verify(good, raw, Key(key), "charter@cold-ceremony")
     for bad in (
         desk.sign("cfo", charter, "charter@cold-ceremony", key="cto"),
         replace(desk.sign("cfo", charter, "policy@cold-ceremony"), namespace="charter@cold-ceremony"),
         desk.sign("cfo", charter, "policy@cold-ceremony"),
     ):
-        assert refusal(lambda bad=bad: signatures.verify(bad, raw, key, "charter@cold-ceremony")).identifier == "AUT-03"  # type: ignore[misc]
+        assert refusal(lambda bad=bad: signatures.verify(bad, raw, Key(key), "charter@cold-ceremony")).identifier == "AUT-03"  # type: ignore[misc]
     with pytest.raises(Malformed):
         parse_signatures(dump(good).replace(b'"cfo"', b'"*"'), "x.signatures")
 

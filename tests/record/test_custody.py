@@ -76,7 +76,7 @@ class Desk:
             scribe.add("tool", entries.Custody(file=f"custody-{number}.json", record=said(each)))
         scribe.step("Custody records")
         scribe.step("Close")
-        scribe.add("tool", entries.Closed(outcome="custody recorded", reason=record.event))
+        scribe.close("custody recorded", record.event)
         self.head, self.number, self.day = scribe.transcript.head, self.number + 1, self.day + 1
         return self
 
@@ -94,7 +94,7 @@ class Desk:
         return Register.open(self.folder)
 
     def both(self) -> None:
-        assert verify(self.folder, self.made.founding.digest, self.head).word == "VERIFIED"
+        assert verify(self.folder, self.made.founding.digest, self.head).said == "VERIFIED"
         done = stock(self.folder, self.made.founding.digest, self.head)
         assert (done.returncode, done.stderr) == (0, ""), done.stderr
 

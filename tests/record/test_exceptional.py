@@ -59,7 +59,7 @@ def stock(made: sample.Anchor) -> subprocess.CompletedProcess[str]:
 def test_an_exception_of_both_officers_is_verified_and_stands_on_page_one(tmp_path: Path) -> None:
     made = sample.write(tmp_path / "register", excepting())
     verdict = verify(made.register, made.genesis, made.head)
-    assert verdict.word == "VERIFIED"
+    assert verdict.said == "VERIFIED"
     assert "0002-transfer: excepted: AIR-01" in verdict.notes
     assert stock(made).returncode == 0
     page = report(Register.open(made.register), verdict).decode()
@@ -121,7 +121,7 @@ def declining(person: str, to: str, *, signed: bool = True) -> Play:
 def test_who_does_not_agree_has_signed_that_and_it_stands_on_page_one(tmp_path: Path) -> None:
     made = sample.write(tmp_path / "register", declining("B1", "adjournment"))
     verdict = verify(made.register, made.genesis, made.head)
-    assert verdict.word == "VERIFIED"
+    assert verdict.said == "VERIFIED"
     assert "0002-transfer: did not agree: B1" in verdict.notes
     assert stock(made).returncode == 0
     assert (

@@ -19,7 +19,7 @@ from ceremony.record.transcript import Transcript
 from ceremony.record.verify import verify
 from ceremony.record.whereabouts import undecided
 from tests.record.brought import looked, taken
-from tests.record.sample import Change, Entry, FastDesk, Play, Sample, Scribe, unchanged
+from tests.record.sample import Change, Entry, FastDesk, Play, Sample, Scribe, run_key, unchanged
 from tests.record.swept import Swept
 from tests.record.test_brought import keyed
 from tests.record.test_custody import A1, IN, OUT, SAFE, SENT, Desk
@@ -78,8 +78,8 @@ def test_entries_stand_in_ceremonies_of_their_kind_alone(name: str, tmp_path: Pa
     desk = Desk(tmp_path / "register", Play(change=change))
     extra += misplaced(desk)[name]
     desk.take(desk.record("safe", site="A"), SAFE)
-    first = "SEC-02" if name in {"a lock", "a set"} else "AUD-08"  # of bags it is said before
-    also = {"a proof": "SEC-01", "destroyed": "SEC-05", "shares for a split": "AIR-02", "a set": "AIR-02"}.get(name, "AUD-08")
+    first = {"a lock": "SEC-02", "a set": "SEC-02", "a proof": "SEC-01"}.get(name, "AUD-12")  # of bags and locks it is said before
+    also = {"a proof": "SEC-01", "destroyed": "SEC-05", "shares for a split": "REC-10", "a set": "REC-10"}.get(name, "AUD-12")
     refused(desk.folder, desk.made.founding.digest, desk.head, first, also)
 
 
@@ -116,7 +116,7 @@ def test_a_key_record_that_nobody_signed_beside_the_signed_one(tmp_path: Path) -
 
     made = Reshared(FastDesk(tmp_path), folder, Play(change=change))
     head = reshare(made, 2, made.keygen(), {})
-    refused(folder, made.founding.digest, head, "GEN-14", "GEN-14")
+    refused(folder, made.founding.digest, head, "GEN-14", "AUD-05")
 
 
 @pytest.mark.control("GEN-08")
@@ -149,15 +149,14 @@ def test_the_bag_of_a_record_is_not_left_out(tmp_path: Path) -> None:
     refused(made.folder, made.founding.digest, head, "SEC-02", None)
 
 
-def voided(desk: Desk, signers: Iterable[str] = STAFF) -> str:
+def voided(desk: Desk) -> str:
     """A resharing that nobody came to: all that it took in is the order."""
     scribe = desk.made.begin(desk.number, "reshare", "reshare", desk.head, START)
     said = order(desk.made, desk.head)
     scribe.keep("share-order.json", "share-order", dump(said))
     scribe.sign_file("share-order", "share-order.json", ("cfo", "cto"))
     scribe.add("tool", entries.Ordered(order=said.digest, identifier=said.identifier, kind=said.kind, positions=()))
-    scribe.checkpoint("phase", signers)
-    scribe.add("tool", entries.Closed(outcome="void", reason="nobody came"))
+    scribe.close("void", "nobody came")
     return scribe.transcript.head
 
 
@@ -171,22 +170,26 @@ def test_an_order_whose_ceremony_was_voided_is_no_decision(tmp_path: Path) -> No
 
 
 @pytest.mark.control("AUD-02")
-@pytest.mark.parametrize("signers", [(), ("administrator",), ("witness",)])
+@pytest.mark.parametrize("signers", [("administrator",), ("witness",), ("witness", "A1")])
 def test_a_void_is_signed_by_both(signers: tuple[str, ...], tmp_path: Path) -> None:
-    desk = Desk(tmp_path / "register")
-    refused(desk.folder, desk.made.founding.digest, voided(desk, signers), "AUD-02", "AUD-02")
+    def change(kind: str, actor: str, body: Any) -> Iterable[Entry]:
+        return [(actor, replace(body, signers=signers) if kind == "reshare" and isinstance(body, entries.Closed) else body)]
+
+    desk = Desk(tmp_path / "register", Play(change=change))
+    refused(desk.folder, desk.made.founding.digest, voided(desk), "AUD-02", "AUD-02")
 
 
+@pytest.mark.control("AUD-08")
 def test_a_void_that_was_signed_before_what_it_says(tmp_path: Path) -> None:
     """One more entry after the two signatures: nobody signed that."""
 
     def change(kind: str, actor: str, body: Any) -> Iterable[Entry]:
-        if kind == "reshare" and isinstance(body, entries.Closed):
-            return [("tool", entries.StrayDevice(finding="a device")), (actor, body)]
+        if kind == "reshare" and isinstance(body, entries.Signature) and (actor, body.purpose) == ("witness", "end"):
+            return [(actor, body), ("tool", entries.StrayDevice(finding="a device"))]
         return [(actor, body)]
 
     desk = Desk(tmp_path / "register", Play(change=change))
-    refused(desk.folder, desk.made.founding.digest, voided(desk), "AUD-02", "AUD-02")
+    refused(desk.folder, desk.made.founding.digest, voided(desk), "AUD-08", "AUD-08")
 
 
 @pytest.mark.control("REC-12")
@@ -218,9 +221,9 @@ def cut_short(folder: Path, change: Change = unchanged) -> tuple[Sample, str]:
     reshare(made, 2, first, {})
     made.made = None
     transcript, _ = Transcript.open(folder / "0002-reshare", first)
+    transcript.key = run_key("2 1")
     scribe = Scribe(made.desk, "its end", made.founding.digest, transcript, made.play, moment(transcript.state.entries[-1].line.time))
-    scribe.checkpoint("phase", STAFF)
-    scribe.add("tool", entries.Closed(outcome="void", reason="cut off"))
+    scribe.close("void", "cut off")
     return made, transcript.head
 
 
@@ -229,7 +232,7 @@ def test_a_resharing_that_was_voided_counts_for_nothing(tmp_path: Path) -> None:
     book = Register.open(made.folder)
     assert (len(book.sets.all), list(book.sets.retired.values())) == (1, [2])
     assert book.sets.sealed("A1", made.key_record.set_identifier).acceptable == (1,)
-    assert verify(made.folder, made.founding.digest, head).word == "VERIFIED"
+    assert verify(made.folder, made.founding.digest, head).said == "VERIFIED"
     done = stock(made.folder, made.founding.digest, head)
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -258,6 +261,6 @@ def test_a_check_after_a_resharing_is_of_the_new_set(tmp_path: Path) -> None:
     folder.mkdir()
     made = Reshared(FastDesk(tmp_path), folder, Play())
     head = check(made, 3, reshare(made, 2, made.keygen(), {}), 2)
-    assert verify(folder, made.founding.digest, head).word == "VERIFIED"
+    assert verify(folder, made.founding.digest, head).said == "VERIFIED"
     done = stock(folder, made.founding.digest, head)
     assert (done.returncode, done.stderr) == (0, "")

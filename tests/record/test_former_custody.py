@@ -21,6 +21,7 @@ from ceremony.record.report import report
 from ceremony.record.retired import retired
 from ceremony.record.standing import standing
 from ceremony.record.state import Recorded, State
+from ceremony.record.suspension import NONE
 from ceremony.record.verify import verify
 from ceremony.record.whereabouts import check_record, undecided
 from ceremony.screen.custody import status, unable
@@ -204,7 +205,7 @@ class Changed(Office):
     def __init__(self, folder: Path) -> None:
         folder.mkdir()
         self.folder, self.play, self.desk = folder, None, FastDesk(folder)
-        self.sample = made = Long(self.desk, folder)
+        self.sample = made = Long(self.desk, folder, cool_off=0)
         self.head, self.number = made.new_key(made.keygen()), 3
         made.shift = 10
 
@@ -234,7 +235,7 @@ def test_who_was_replaced_is_not_counted_on_for_a_sweep(tmp_path: Path, capsys: 
     assert unable(custody, former=True)[0] == f"A1 cannot open their share of the former key: {said}"
     answers = ["A1 A2 B1 B2 C1 C2", "A1 B1 B2 C1 C2 D1 D2"]
     room = SimpleNamespace(charter=office.sample.charter, plan=custody.plan, custody=custody, holders=holders)
-    room.book, room.opening = book(), book().sets.formers[0]
+    room.book, room.opening, room.suspended = book(), book().sets.formers[0], NONE
     room.screen = Terminal(lambda _: answers.pop(0))
     assert _custodians_here(room) == ("A1", "B1", "B2", "C1", "C2", "D1", "D2")  # type: ignore[arg-type]
     shown = " ".join(capsys.readouterr().out.split())

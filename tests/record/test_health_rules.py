@@ -39,7 +39,7 @@ def alone(made: Sample, scribe: Scribe, positions: Iterable[str], number: int = 
 
 def check(made: Sample, number: int, prev: str, sealing: int = 1) -> str:
     """A1 and B3 prove their shares, which have this sealing number."""
-    scribe = made.begin(number, "check", "check", prev, START)
+    scribe = made.begin(number, "check", "check", prev, START, HERE)
     for person in HERE:
         scribe.add(person, entries.Present(factors=("signing key file", OWN)))
     scribe.checkpoint("opening", HERE)
@@ -50,7 +50,7 @@ def check(made: Sample, number: int, prev: str, sealing: int = 1) -> str:
     made.close_bags(scribe, HERE)
     scribe.checkpoint("adjournment", HERE)
     scribe.step("Adjourn")
-    scribe.add("tool", entries.Closed(outcome="shares checked", reason="proven: A1 B3"))
+    scribe.close("shares checked", "proven: A1 B3")
     return scribe.transcript.head
 
 
@@ -73,7 +73,7 @@ def drill(made: Sample, number: int, prev: str) -> str:
     made.close_bags(scribe, HERE)
     scribe.checkpoint("adjournment", (*HERE, "administrator", "witness"))
     scribe.step("Adjourn")
-    scribe.add("tool", entries.Closed(outcome="drill held", reason=""))
+    scribe.close("drill held", "")
     return scribe.transcript.head
 
 
@@ -89,7 +89,7 @@ def ended(folder: Path, what: Any, change: Change = unchanged) -> Anchor:
 def test_both_verify_a_check_and_a_drill(what: Any, tmp_path: Path) -> None:
     anchor = ended(tmp_path / "register", what)
     verdict = verify(anchor.register, anchor.genesis, anchor.head)
-    assert verdict.word == "VERIFIED"
+    assert verdict.said == "VERIFIED"
     page = report(Register.open(anchor.register), verdict).decode()
     assert "each alone, and never combined" in page
     done = stock(anchor.register, anchor.genesis, anchor.head)
@@ -165,7 +165,7 @@ def test_a_fourth_drill_in_which_somebody_never_practised_is_none(tmp_path: Path
     head = made.keygen()
     for number in (2, 3, 4):
         head = drill(made, number, head)
-    assert verify(made.folder, made.founding.digest, head).word == "VERIFIED"
+    assert verify(made.folder, made.founding.digest, head).said == "VERIFIED"
     head = drill(made, 5, head)
     with pytest.raises(Refused, match=r"DRL-02 A3 B2 C3 D1 D2 D3 took part in no practice transfer"):
         verify(made.folder, made.founding.digest, head)

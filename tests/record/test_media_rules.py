@@ -112,8 +112,7 @@ def test_a_voided_ceremony_tells_nothing_of_a_share_that_was_not_locked_in_it(bo
     made = Sample(FastDesk(tmp_path), folder)
     scribe, _wanted, _request = made.prepared(2, made.keygen())
     scribe.add("A1", body)
-    scribe.checkpoint("phase", ("administrator", "witness"))
-    scribe.add("tool", entries.Closed(outcome="void", reason="cut off"))
+    scribe.close("void", "cut off")
     head = scribe.transcript.head
     with pytest.raises(Refused, match="SEC-01"):
         verify(folder, made.founding.digest, head)

@@ -21,7 +21,7 @@ def book(tmp_path: Path, *, cut_off: bool) -> Register:
     made = Sample(FastDesk(tmp_path), folder, Play())
     head = reseal(made, 2, made.keygen())
     if cut_off:
-        scribe = made.begin(3, "reseal", "reseal", head, "2026-11-27T09:00:00Z")
+        scribe = made.begin(3, "reseal", "reseal", head, "2026-11-27T09:00:00Z", ("A1",))
         scribe.add("A1", entries.Unlocked(position="A1", number=2))
         scribe.add("A1", entries.Chosen(position="A1", renewed="passphrase"))
         identifier = made.key_record.set_identifier

@@ -9,14 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ceremony.base.amounts import MOST, format_btc, grouped, parse_amount, show_percent
+from ceremony.base.amounts import MOST, format_btc, format_rate, grouped, parse_amount, parse_rate, show_percent
 from ceremony.base.control import Refused
 from ceremony.base.data import Malformed, canonical, dump, encode
 from ceremony.record import policy as policies
 from ceremony.record.charter import SIGNERS
 from tests.desk import ADDED, NOW, OTHER, PAYEE, Desk, altered
+from tests.policies import counted
 from transfer.bitcoin.address import address_of
-from transfer.limits import Payee, Policy, Spent, check_limits, check_payees, spent_in_window
+from transfer.in_force import check_payees
+from transfer.limits import Payee, Policy, Spent, check_limits, spent_in_window
 
 LATER = "2026-11-10T09:00:00Z"
 
@@ -98,6 +100,17 @@ def test_an_amount_is_read_back(satoshi: int) -> None:
     assert parse_amount(f"{satoshi} sat") == satoshi
 
 
+@pytest.mark.parametrize(("text", "rate"), [("100 sat/vB", 100_000), ("1.5 sat/vB", 1_500), ("0.001 sat/vB", 1)])
+def test_a_fee_rate_is_read_and_shown_exactly(text: str, rate: int) -> None:
+    assert (parse_rate(text), parse_rate(str(rate)), format_rate(rate)) == (rate, rate, text)
+
+
+@pytest.mark.parametrize("text", ["1.5", "1.0005 sat/vB", "1,5 sat/vB", "01 sat/vB", "100 sat/kvB", "-1 sat/vB", "0", ""])
+def test_other_ways_to_write_a_fee_rate_are_refused(text: str) -> None:
+    with pytest.raises(Malformed, match="sat/vB"):
+        parse_rate(text)
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.integers(0, MOST), st.integers(1, MOST))
 def test_a_percentage_is_never_shown_too_small(part: int, whole: int) -> None:
@@ -127,15 +140,16 @@ def test_a_good_policy_is_read_back(desk: Desk) -> None:
     ("field", "value"),
     [
         ("surprise", "1"),
-        ("per_transfer", "0"),
-        ("per_transfer", "-1"),
-        ("per_transfer", "1.5"),
-        ("per_transfer", 100),
-        ("per_transfer", "2100000000000001"),
-        ("per_window", "99999999"),
+        ("per_transfer", "100"),
+        ("per_transfer", {"asset": "BTC", "units": "0"}),
+        ("per_transfer", {"asset": "BTC", "units": "-1"}),
+        ("per_transfer", {"asset": "BTC", "units": "1.5"}),
+        ("per_transfer", {"asset": "BTC", "units": 100}),
+        ("per_transfer", {"asset": "BTC", "units": "2100000000000001"}),
+        ("per_window", {"asset": "BTC", "units": "99999999"}),
         ("window_days", "0"),
         ("cool_off_hours", "9000"),
-        ("greatest_rate", "1"),
+        ("fee_rate_cap", "1"),
         ("validity_days", "32"),
         ("previous", "00" * 32),
         ("number", "1"),
@@ -232,16 +246,16 @@ def test_a_new_destination_is_not_dated_back(desk: Desk, dated: str) -> None:
     [{"destination": OTHER}, {"payee": "nobody"}, {"network": "test"}, {"destination": PAYEE[:-1]}, {"destination": PAYEE.upper()}],
 )
 def test_only_a_listed_destination(desk: Desk, change: dict[str, str]) -> None:
-    check_payees(desk.policy(), desk.authorization(), NOW)
-    error = refusal(lambda: check_payees(desk.policy(), desk.authorization(**change), NOW))
+    check_payees(counted(desk.policy()), desk.authorization(), NOW)
+    error = refusal(lambda: check_payees(counted(desk.policy()), desk.authorization(**change), NOW))
     assert error.identifier == "AUT-06"
 
 
 @pytest.mark.control("AUT-06")
 def test_the_cool_off_is_over_to_the_second(desk: Desk) -> None:
     policy, wanted = desk.policy(cool_off_hours=48), desk.authorization()
-    check_payees(policy, wanted, "2026-11-03T09:00:00Z")
-    error = refusal(lambda: check_payees(policy, wanted, "2026-11-03T08:59:59Z"))
+    check_payees(counted(policy), wanted, "2026-11-03T09:00:00Z")
+    error = refusal(lambda: check_payees(counted(policy), wanted, "2026-11-03T08:59:59Z"))
     assert error.identifier == "AUT-06"
     assert "2026-11-03T09:00:00Z" in error.expected
 
@@ -252,14 +266,14 @@ def test_the_cool_off_is_over_to_the_second(desk: Desk) -> None:
     [
         {"amount": 100_000_001},
         {"amount": 0},
-        {"greatest_fee": 100_001},
+        {"fee_cap": 100_001},
         {"expires": "2026-12-20T09:00:01Z"},
         {"expires": "2026-11-19T09:00:00Z"},
         {"expires": "2026-11-18T09:00:00Z"},
     ],
 )
 def test_limits_of_one_authorization(desk: Desk, change: dict[str, Any]) -> None:
-    at_limit = desk.authorization(amount=100_000_000, greatest_fee=100_000, expires="2026-12-20T09:00:00Z")
+    at_limit = desk.authorization(amount=100_000_000, fee_cap=100_000, expires="2026-12-20T09:00:00Z")
     check_limits(desk.policy(), at_limit, (), NOW)
     assert refusal(lambda: check_limits(desk.policy(), altered(at_limit, **change), (), NOW)).identifier == "AUT-07"
 
@@ -287,8 +301,8 @@ def test_the_window_is_the_sum_of_its_days(spent: list[tuple[int, int]]) -> None
         per_transfer=1,
         window_days=7,
         per_window=1,
-        greatest_fee=1,
-        greatest_rate=1000,
+        fee_cap=1,
+        fee_rate_cap=1000,
         validity_days=1,
     )
     found = spent_in_window(policy, [Spent(f"2026-10-{day:02d}T12:00:00Z", amount) for day, amount in spent], "2026-10-30T12:00:00Z")

@@ -62,14 +62,14 @@ def reseal(
     given_up: bool = False,
 ) -> str:
     """As `ceremony shares reseal` records it. `given_up`: A1 chose one more passphrase before, which they could not type again."""
-    scribe = made.begin(number, "reseal", "reseal", prev, start)
+    people = (*here, *others)
+    scribe = made.begin(number, "reseal", "reseal", prev, start, people)
     said = order(made, prev, **(wanted or {}))
     scribe.keep("share-order.json", "share-order", dump(said))
     scribe.sign_file("share-order", "share-order.json", signers)
     taken = entries.Ordered(order=said.digest, identifier=said.identifier, kind=said.kind, positions=said.positions)
     scribe.add("tool", taken)
     scribe.step("Share order")
-    people = (*here, *others)
     for person in people:
         scribe.add(person, entries.Present(factors=("signing key file", RECOGNISED)))
     scribe.checkpoint("opening", people)
@@ -97,7 +97,7 @@ def reseal(
     made.close_bags(scribe, here)
     scribe.checkpoint("adjournment", people)
     scribe.step("Adjourn")
-    scribe.add("tool", entries.Closed(outcome="shares resealed", reason="Sealed anew: A1 B3."))
+    scribe.close("shares resealed", "Sealed anew: A1 B3.")
     return scribe.transcript.head
 
 
@@ -110,7 +110,7 @@ def ended(folder: Path, change: Change = unchanged, **changes: Any) -> Anchor:
 
 
 def both(anchor: Anchor) -> None:
-    assert verify(anchor.register, anchor.genesis, anchor.head).word == "VERIFIED"
+    assert verify(anchor.register, anchor.genesis, anchor.head).said == "VERIFIED"
     done = stock(anchor.register, anchor.genesis, anchor.head)
     assert (done.returncode, done.stderr) == (0, "")
 

@@ -152,7 +152,7 @@ def reshare(made: Reshared, number: int, prev: str, record: dict[str, Any], sign
     made.close_bags(scribe, made.charter.custodians)
     scribe.checkpoint("adjournment", everyone)
     scribe.step("Adjourn")
-    scribe.add("tool", entries.Closed(outcome="set reshared", reason="B2 D3 may still exist"))
+    scribe.close("set reshared", "B2 D3 may still exist")
     return scribe.transcript.head
 
 
@@ -168,7 +168,7 @@ def ended(folder: Path, change: Change = unchanged, record: dict[str, Any] | Non
 def test_both_verify_it_and_what_may_still_exist_is_counted(tmp_path: Path) -> None:
     anchor = ended(tmp_path / "register")
     verdict = verify(anchor.register, anchor.genesis, anchor.head)
-    assert verdict.word == "VERIFIED"
+    assert verdict.said == "VERIFIED"
     done = stock(anchor.register, anchor.genesis, anchor.head)
     assert (done.returncode, done.stderr) == (0, "")
     book = Register.open(anchor.register)
@@ -373,8 +373,7 @@ class Voided:
             reshare(self.made, 2, self.made.keygen(), record or {}, signers)
         assert self.made.made is not None
         self.set, self.made.made = self.made.made.set_identifier, None
-        self.made.scribe.checkpoint("phase", ("administrator", "witness"))
-        self.made.scribe.add("tool", entries.Closed(outcome="void", reason="cut off"))
+        self.made.scribe.close("void", "cut off")
 
     def _change(self, ceremony: str, actor: str, body: Any) -> Iterable[Entry]:
         if ceremony == "reshare" and actor == "D1" and isinstance(body, entries.Sealing) and body.number == 2:
@@ -404,10 +403,10 @@ class Voided:
         scribe.add("tool", entries.Custody(file="custody-1.json", record=said))
         for title in ("Custody records", "Close"):
             scribe.step(title)
-        scribe.add("tool", entries.Closed(outcome="custody recorded", reason="destroyed"))
+        scribe.close("custody recorded", "destroyed")
 
     def both(self, folder: Path) -> Register:
-        assert verify(folder, self.made.founding.digest, self.head).word == "VERIFIED"
+        assert verify(folder, self.made.founding.digest, self.head).said == "VERIFIED"
         done = stock(folder, self.made.founding.digest, self.head)
         assert (done.returncode, done.stderr) == (0, "")
         return Register.open(folder)
@@ -501,7 +500,7 @@ def test_a_transfer_after_it_is_of_the_new_set(tmp_path: Path) -> None:
     folder.mkdir()
     made = Reshared(FastDesk(tmp_path), folder, Play())
     head = made.transfer(3, reshare(made, 2, made.keygen(), {}))
-    assert verify(folder, made.charter.digest, head).word == "VERIFIED"
+    assert verify(folder, made.charter.digest, head).said == "VERIFIED"
     done = stock(folder, made.charter.digest, head)
     assert (done.returncode, done.stderr) == (0, "")
 

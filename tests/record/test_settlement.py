@@ -41,7 +41,7 @@ def book(made: Anchor) -> Register:
 def verified(made: Anchor) -> Sequence[str]:
     """Both verifiers say VERIFIED; the notes of ours."""
     verdict = verify(made.register, made.genesis, made.head)
-    assert verdict.word == "VERIFIED"
+    assert verdict.said == "VERIFIED"
     assert stock(made) == (0, "")
     return verdict.notes
 

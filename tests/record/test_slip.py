@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ceremony.base.data import Malformed
+from ceremony.base.lines import sha256
 from ceremony.base.words import spoken
 from ceremony.record import slip
 from ceremony.record.register import Register
@@ -34,6 +35,15 @@ def test_a_slip_says_how_the_ceremony_ended_in_digits_and_in_words(register: Reg
     for said in ("PRACTICE", "A1, Person A1", "Desk Ltd", "carried out", transfer.time):
         assert said in text
     assert made.head == transfer.head == register.ceremonies[2].prev
+
+
+def test_a_slip_has_the_digest_of_the_stock_verifier(register: Register) -> None:
+    """An auditor who gets its three files from elsewhere compares them with paper."""
+    scripts = Path(__file__).parents[2] / "scripts"
+    raw = b"".join((scripts / name).read_bytes() for name in ("verify-transcript.sh", "facts.jq", "comparisons.jq"))
+    assert sha256(raw) == slip.STOCK, f"in slip.py: {sha256(raw)}"
+    rows = slip.lines(slip.slip_of(register, register.ceremonies[0]), "auditor", "")
+    assert rows[rows.index("# verifier") + 1].strip() == slip.STOCK
 
 
 def test_each_kind_of_ceremony_has_its_own_digests(register: Register) -> None:

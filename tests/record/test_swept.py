@@ -32,7 +32,7 @@ SCRIPT = Path(__file__).parents[2] / "scripts" / "verify-transcript.sh"
 
 
 def word(anchor: Anchor) -> str:
-    return verify(anchor.register, anchor.genesis, anchor.head).word
+    return verify(anchor.register, anchor.genesis, anchor.head).said
 
 
 def stock(anchor: Anchor) -> subprocess.CompletedProcess[str]:
@@ -214,7 +214,7 @@ def test_the_report_tells_of_the_sweep_and_of_the_former_key(tmp_path: Path) -> 
 @pytest.mark.parametrize("change", ["scheme", "path"])
 def test_under_a_charter_for_the_next_key_nothing_moves(tmp_path: Path, change: str) -> None:
     """On the cold host and for the verifier: the key in use was made for another scheme, or other accounts."""
-    office = Office(tmp_path / "register")
+    office = Office(tmp_path / "register", cool_off=0)
     (main,) = office.sample.founding.accounts
     changes: dict[str, Any] = {"scheme": {"scheme": "slip39"}, "path": {"accounts": (replace(main, path="m/84h/1h/1h"),)}}[change]
     office.amend(office.later(**changes))

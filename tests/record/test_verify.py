@@ -14,14 +14,15 @@ import pytest
 from ceremony.base.control import Refused
 from ceremony.base.data import Malformed
 from ceremony.base.lines import sha256
-from ceremony.record import entries
+from ceremony.record import entries, runs
+from ceremony.record.register import Register
 from ceremony.record.verify import Anchored, verify
 from tests.desk import ceremony
 from tests.record import sample, tamper
 from tests.record.sample import Anchor, Play
 from tests.record.tamper import Damage
 
-STRIDE = int(os.environ.get("TAMPER_STRIDE", "61"))
+STRIDE = int(os.environ.get("TAMPER_STRIDE", "121"))
 """Every how many bytes one is changed; TAMPER_STRIDE=1 changes every single one (about ten minutes)."""
 
 
@@ -49,7 +50,7 @@ def damaged(anchor: Anchor, damages: Iterator[Damage], folder: Path) -> Iterator
 
 def test_what_is_whole_and_anchored_is_verified(anchor: Anchor) -> None:
     verdict = verify(anchor.register, anchor.genesis, anchor.head)
-    assert (verdict.word, verdict.code) == ("VERIFIED", 0)
+    assert (verdict.said, verdict.code) == ("VERIFIED", 0)
     assert [(c.number, c.kind, c.outcome) for c in verdict.ceremonies] == [
         (1, "keygen", "key record signed"),
         (2, "transfer", "carried out"),
@@ -71,13 +72,13 @@ def test_nobody_else_makes_the_proof(anchor: Anchor) -> None:
 @pytest.mark.parametrize(("genesis", "head"), [(False, False), (True, False), (False, True)])
 def test_without_the_whole_anchor_nothing_is_verified(anchor: Anchor, genesis: bool, head: bool) -> None:
     verdict = verify(anchor.register, anchor.genesis if genesis else None, anchor.head if head else None)
-    assert (verdict.word, verdict.code, verdict.anchored) == ("CONSISTENT, NOT ANCHORED", 3, None)
+    assert (verdict.said, verdict.code, verdict.anchored) == ("NOT ANCHORED", 3, None)
 
 
 @pytest.mark.control("AUD-09")
 def test_a_register_forged_whole_with_fresh_keys_is_refused(anchor: Anchor, tmp_path: Path) -> None:
     forged = sample.write(tmp_path / "register", fresh="attacker")
-    assert verify(forged.register).word == "CONSISTENT, NOT ANCHORED"
+    assert verify(forged.register).said == "NOT ANCHORED"
     assert refused(anchor, forged.register) == "AUD-09"
 
 
@@ -104,16 +105,22 @@ def test_an_old_copy_is_refused_as_rolled_back(anchor: Anchor, tmp_path: Path) -
     shutil.copytree(anchor.register, old)
     shutil.rmtree(old / "0003-receipt")
     verdict = verify(old)
-    assert verdict.word == "CONSISTENT, NOT ANCHORED"
+    assert verdict.said == "NOT ANCHORED"
     assert refused(anchor, old) == "AUD-10"
-    assert verify(old, anchor.genesis, verdict.head).word == "VERIFIED"
+    assert verify(old, anchor.genesis, verdict.head).said == "VERIFIED"
+
+
+def test_a_slip_that_is_older_than_the_register_anchors_up_to_its_ceremony(anchor: Anchor) -> None:
+    earlier = verify(anchor.register).ceremonies[1].head
+    verdict = verify(anchor.register, anchor.genesis, earlier)
+    assert (verdict.words, verdict.code, verdict.anchored) == (("ANCHORED UP TO CEREMONY 2",), 3, None)
 
 
 @pytest.mark.control("AUD-09")
-def test_entries_after_the_head_that_is_vouched_for_are_refused(anchor: Anchor) -> None:
-    earlier = verify(anchor.register).ceremonies[1].head
+def test_a_head_that_no_ceremony_ended_with_vouches_for_nothing(anchor: Anchor) -> None:
+    within = Register.open(anchor.register).ceremonies[1].state.entries[-2].line.digest
     with pytest.raises(Refused, match="entries follow") as caught:
-        verify(anchor.register, anchor.genesis, earlier)
+        verify(anchor.register, anchor.genesis, within)
     assert caught.value.identifier == "AUD-09"
 
 
@@ -128,7 +135,7 @@ def test_every_changed_byte_is_refused(anchor: Anchor, tmp_path: Path) -> None:
         damage.apply(copy)
         found[refused(anchor, copy)] += 1
         path.write_bytes(raw)
-    assert set(found) <= {"AUD-01", "AUD-03", "AUD-08", "AUD-09", "AUD-10", "ASM-04"}
+    assert set(found) <= {"AUD-01", "AUD-03", "AUD-08", "AUD-09", "AUD-10", "AUD-11", "ASM-04"}
     assert found["AUD-01"] > len(tamper.files(anchor.register))
 
 
@@ -164,14 +171,14 @@ def test_every_other_spelling_is_refused(anchor: Anchor, tmp_path: Path) -> None
 @pytest.mark.control("AUD-05")
 def test_every_extra_missing_or_odd_file_is_refused(anchor: Anchor, tmp_path: Path) -> None:
     for _, copy in damaged(anchor, tamper.shapes(anchor.register), tmp_path):
-        assert refused(anchor, copy) in {"AUD-01", "AUD-03", "AUD-05", "AUD-08", "AUD-09", "AUD-10"}
+        assert refused(anchor, copy) in {"AUD-01", "AUD-03", "AUD-05", "AUD-08", "AUD-09", "AUD-10", "AUD-11"}
 
 
 @pytest.mark.control("AUD-05")
 def test_an_unlisted_file_is_refused_by_name(anchor: Anchor, tmp_path: Path) -> None:
     shutil.copytree(anchor.register, tmp_path / "register")
     (tmp_path / "register" / "0002-transfer" / "notes.txt").write_text("hello")
-    with pytest.raises(Refused, match=r"0002-transfer/notes\.txt is extra") as caught:
+    with pytest.raises(Refused, match=r"0002-transfer/'notes\.txt' is extra") as caught:
         verify(tmp_path / "register", anchor.genesis, anchor.head)
     assert caught.value.identifier == "AUD-05"
 
@@ -199,9 +206,9 @@ def test_a_gap_in_the_numbers_is_refused(anchor: Anchor, tmp_path: Path) -> None
 def test_a_year_reads_as_one_chain_with_its_voids(tmp_path: Path) -> None:
     many = sample.many(tmp_path / "register", 400)
     verdict = verify(many.register, many.genesis, many.head)
-    assert verdict.word == "VERIFIED"
+    assert verdict.said == "VERIFIED"
     assert [c.outcome for c in verdict.ceremonies][1:] == ["void"] * (len(verdict.ceremonies) - 1)
-    assert "0002-transfer: void: a rehearsal of many" in verdict.notes
+    assert "0002-transfer: void: 'a rehearsal of many'" in verdict.notes
 
 
 @pytest.mark.parametrize("kept", [1, 7, 40, 90])
@@ -216,10 +223,15 @@ def test_an_unfinished_ceremony_is_incomplete(anchor: Anchor, tmp_path: Path, ke
     for path in transcript.parent.iterdir():
         if path != transcript and path.name not in listed:
             path.unlink()
-    head = sha256(lines[-1])
+    if "TAMPER_DEMO" in os.environ:  # nobody has the key of a run of the demonstration: what it signed is not cut
+        assert refused(anchor, copy) in {"AUD-08", "AUD-10"}
+        return
+    runs.sign(sample.run_key("2 1"), transcript.parent, 1, lines[-1])
+    begun = kept > 2  # both have signed its first run: before that it is no ceremony
+    head = sha256(lines[-1]) if begun else Register.open(anchor.register).ceremonies[0].head
     verdict = verify(copy, anchor.genesis, head)
-    assert (verdict.word, verdict.code, verdict.anchored) == ("INCOMPLETE", 3, None)
-    assert "0002-transfer: INCOMPLETE: it has not ended" in verdict.notes
+    assert (verdict.said, verdict.code, verdict.anchored) == ("INCOMPLETE", 3, None)
+    assert any(note.startswith("0002-transfer: INCOMPLETE: it has not ended") for note in verdict.notes) == begun
 
 
 def test_no_register_is_a_wrong_path(tmp_path: Path) -> None:
@@ -238,13 +250,12 @@ def test_the_command_says_it_on_one_screen(anchor: Anchor) -> None:
     assert lines[0] == "VERIFIED"
     assert len(lines) <= 24
     assert all(len(line) <= 80 for line in lines if str(anchor.register) not in line)
-    assert "Followed the script of this version step by step: 3 ceremonies" in done.stdout
 
 
 def test_the_command_without_the_anchor_exits_3(anchor: Anchor) -> None:
     done = ceremony("audit", "verify", anchor.register)
     assert done.returncode == 3
-    assert done.stdout.startswith("CONSISTENT, NOT ANCHORED\n")
+    assert done.stdout.startswith("NOT ANCHORED\n")
 
 
 def test_the_command_refuses_with_the_control_first(anchor: Anchor, tmp_path: Path) -> None:

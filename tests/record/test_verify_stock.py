@@ -16,13 +16,17 @@ import pytest
 from ceremony.base.control import Refused
 from ceremony.base.data import canonical
 from ceremony.base.lines import sha256
+from ceremony.record.scripts import RELEASED
 from ceremony.record.verify import verify
+from tests.long import every
 from tests.record import sample, tamper
 from tests.record.sample import Anchor
 from tests.record.tamper import Damage
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "verify-transcript.sh"
-CONTROL = re.compile(r"(AUD|AUT|SIG|ASM)-[0-9]{2} ")
+PARTS = {"verify-transcript.sh": 250, "facts.jq": 350, "comparisons.jq": None}
+"""The three files of the verifier, which lie side by side, and how many lines each may have."""
+CONTROL = re.compile(r"[A-Z]{3}-[0-9]{2} ")
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +34,21 @@ def anchor(tmp_path_factory: pytest.TempPathFactory) -> Anchor:
     return sample.given(tmp_path_factory.mktemp("stock") / "register")
 
 
+def copied(folder: Path) -> Path:
+    """The verifier's three files, in a folder of their own; the path of the one that is started."""
+    folder.mkdir()
+    for name in PARTS:
+        shutil.copy(SCRIPT.with_name(name), folder)
+    return folder / SCRIPT.name
+
+
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["dash", str(SCRIPT), *map(str, arguments)], capture_output=True, text=True, check=False, timeout=300)
+
+
+def words(done: subprocess.CompletedProcess[str]) -> list[str]:
+    """The words of the verdict: what stands behind the counts, and behind what was not read."""
+    return [line for line in done.stdout.splitlines()[3:] if not line.startswith("read by ceremony audit verify alone: ")]
 
 
 def refused(anchor: Anchor, damages: Iterable[Damage], folder: Path) -> int:
@@ -54,7 +71,7 @@ def test_what_is_whole_and_anchored_is_verified(anchor: Anchor) -> None:
     verdict = verify(anchor.register, anchor.genesis, anchor.head)
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
-    assert lines[-1] == verdict.word == "VERIFIED"
+    assert lines[-1] == verdict.said == "VERIFIED"
     entries, signatures = sum(c.entries for c in verdict.ceremonies), sum(verdict.signatures.values())
     assert lines[0] == f"3 ceremonies, {entries} entries, {signatures} signatures"
     assert lines[1:3] == [f"genesis {anchor.genesis}", f"head    {anchor.head}"]
@@ -63,7 +80,7 @@ def test_what_is_whole_and_anchored_is_verified(anchor: Anchor) -> None:
 @pytest.mark.control("AUD-09")
 def test_without_the_anchor_nothing_is_verified(anchor: Anchor) -> None:
     done = run(anchor.register)
-    assert (done.returncode, done.stdout.splitlines()[-1]) == (3, "CONSISTENT, NOT ANCHORED")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (3, "NOT ANCHORED")
 
 
 @pytest.mark.control("AUD-09")
@@ -84,19 +101,86 @@ def test_an_old_copy_is_refused_as_rolled_back(anchor: Anchor, tmp_path: Path) -
     assert done.returncode == 1
     assert done.stderr.startswith("AUD-10 ")
     assert run(old, anchor.genesis, verify(old).head).returncode == 0
-    earlier = run(anchor.register, anchor.genesis, verify(old).head)
-    assert earlier.stderr.startswith("AUD-09 ")
 
 
-def test_an_unfinished_ceremony_is_incomplete(anchor: Anchor, tmp_path: Path) -> None:
+@pytest.mark.control("AUD-09")
+def test_an_older_slip_anchors_up_to_its_ceremony_and_another_head_is_refused(anchor: Anchor) -> None:
+    entries = (anchor.register / "0003-receipt" / "transcript.jsonl").read_bytes().splitlines(keepends=True)
+    older = json.loads(entries[0])["prev"]
+    done = run(anchor.register, anchor.genesis, older)
+    assert (done.returncode, done.stderr, words(done)) == (3, "", ["ANCHORED UP TO CEREMONY 2"])
+    assert list(verify(anchor.register, anchor.genesis, older).words) == ["ANCHORED UP TO CEREMONY 2"]
+    done = run(anchor.register, anchor.genesis, sha256(entries[3]))
+    assert (done.returncode, done.stdout, done.stderr[:7]) == (1, "", "AUD-09 ")
+
+
+def test_an_unfinished_ceremony_is_incomplete(tmp_path: Path) -> None:
+    made = sample.unfinished(tmp_path / "register")
+    done = run(made.register, made.genesis, made.head)
+    assert (done.returncode, words(done)) == (3, ["INCOMPLETE"])
+    assert words(run(made.register)) == ["NOT ANCHORED", "INCOMPLETE"]
+
+
+@pytest.mark.control("AUD-11")
+@pytest.mark.parametrize("left", [None, 0, 1, 2])
+def test_the_newest_folder_is_no_ceremony_before_all_have_signed_its_first_run(anchor: Anchor, tmp_path: Path, left: int | None) -> None:
     copy = tmp_path / "register"
     shutil.copytree(anchor.register, copy)
-    shutil.rmtree(copy / "0003-receipt")
-    transcript = copy / "0002-transfer" / "transcript.jsonl"
-    lines = transcript.read_bytes().splitlines(keepends=True)[:-1]
-    transcript.write_bytes(b"".join(lines))
-    done = run(copy, anchor.genesis, sha256(lines[-1]))
-    assert (done.returncode, done.stdout.splitlines()[-1]) == (3, "INCOMPLETE")
+    shutil.copytree(copy / "0003-receipt", copy / "0004-receipt")
+    transcript = copy / "0004-receipt" / "transcript.jsonl"
+    lines = transcript.read_bytes().splitlines(keepends=True)
+    transcript.unlink()
+    if left is not None:
+        transcript.write_bytes(b"".join(lines[:left]))
+    done = run(copy, anchor.genesis, anchor.head)
+    assert (done.returncode, done.stderr, words(done)) == (3, "", ["INCOMPLETE"])
+
+
+@pytest.mark.control("AUD-11")
+def test_each_run_signs_its_newest_line_and_nothing_else_is_a_run(anchor: Anchor, tmp_path: Path) -> None:
+    def cut(folder: Path) -> None:
+        lines = (folder / "transcript.jsonl").read_bytes().splitlines(keepends=True)
+        (folder / "transcript.jsonl").write_bytes(b"".join(lines[:-1]))
+
+    damages: tuple[Callable[[Path], object], ...] = (
+        cut,
+        lambda folder: (folder / "run-1.sig").unlink(),
+        lambda folder: shutil.copy(folder / "run-1.sig", folder / "run-2.sig"),
+        lambda folder: shutil.copy(folder.parent / "0001-keygen" / "run-1.sig", folder / "run-1.sig"),
+        lambda folder: (folder / "run-1.sig").write_bytes((folder / "run-1.sig").read_bytes() + b"more"),
+    )
+    for number, damage in enumerate(damages):
+        copy = tmp_path / str(number)
+        shutil.copytree(anchor.register, copy)
+        damage(copy / "0003-receipt")
+        with pytest.raises(Refused) as caught:
+            verify(copy)
+        done = run(copy)
+        assert (done.returncode, done.stdout, done.stderr[:7], caught.value.identifier) == (1, "", "AUD-11 ", "AUD-11"), number
+
+
+@pytest.mark.parametrize("of", ["transcript.jsonl", "receipt.json"])
+def test_of_another_form_nothing_is_said(anchor: Anchor, tmp_path: Path, of: str) -> None:
+    copy = tmp_path / "register"
+    shutil.copytree(anchor.register, copy)
+    file = copy / "0003-receipt" / of
+    file.write_bytes(file.read_bytes().replace(b'"version":"2"', b'"version":"3"', 1))
+    done = run(copy, anchor.genesis, anchor.head)
+    assert (done.returncode, done.stderr) == (3, "")
+    assert done.stdout == f"written by form 3: 0003-receipt/{of}\n"
+    file.write_bytes(file.read_bytes().replace(b'"version":"3"', b'"versio":"2"', 1))
+    assert run(copy, anchor.genesis, anchor.head).stderr.startswith("AUD-01 ")
+
+
+@pytest.mark.control("SET-01")
+def test_both_verifiers_know_the_same_scripts(anchor: Anchor, tmp_path: Path) -> None:
+    rows = re.findall(r"(?s)# RELEASED-BEGIN\n(.*?)# RELEASED-END", SCRIPT.read_text())[0].splitlines()
+    assert sorted(rows) == sorted(f"{release.kind} {digest} {release.number}" for digest, release in RELEASED.items())
+    other = copied(tmp_path / "other")
+    of_receipts = next(digest for digest, release in RELEASED.items() if release.kind == "receipt")
+    other.write_text(SCRIPT.read_text().replace(of_receipts, "ab" * 32))
+    done = subprocess.run(["dash", str(other), str(anchor.register)], capture_output=True, text=True, check=False)
+    assert (done.returncode, words(done)) == (3, ["NOT ANCHORED", "NOT HELD TO A SCRIPT"])
 
 
 @pytest.mark.control("AUD-01")
@@ -115,7 +199,7 @@ def test_other_spellings_are_refused(anchor: Anchor, tmp_path: Path) -> None:
 
 
 @pytest.mark.control("AUD-05")
-@pytest.mark.parametrize("part", range(3))
+@pytest.mark.parametrize("part", every(3, range(3)))
 def test_extra_missing_and_odd_files_are_refused(anchor: Anchor, tmp_path: Path, part: int) -> None:
     assert refused(anchor, islice(tamper.shapes(anchor.register), part, None, 3), tmp_path) > 15
 
@@ -176,7 +260,7 @@ def both(anchor: Anchor, copy: Path, edit: Callable[[dict[str, Any]], dict[str, 
 
 
 @pytest.mark.parametrize(
-    "arguments", [(), ("a", "b"), ("a", "b", "c", "d"), (".", "ab", "cd"), ("no-such-folder",), (".", "A" * 64, "a" * 64)]
+    "arguments", [(), ("a", "b"), ("a", "b", "c", "d"), (".", "ab", "cd"), ("no-such-folder",), (".", "G" * 64, "a" * 64)]
 )
 def test_a_wrong_use_says_how(arguments: tuple[str, ...]) -> None:
     done = run(*arguments)
@@ -185,8 +269,7 @@ def test_a_wrong_use_says_how(arguments: tuple[str, ...]) -> None:
 
 
 def test_it_leaves_nothing_behind_and_needs_no_code_of_the_project(anchor: Anchor, tmp_path: Path) -> None:
-    script = tmp_path / "verify.sh"
-    shutil.copy(SCRIPT, script)
+    script = copied(tmp_path / "alone")
     (tmp_path / "tmp").mkdir()
     environment = {"PATH": "/usr/bin:/bin", "TMPDIR": str(tmp_path / "tmp")}
     command = ["sh", str(script), str(anchor.register), anchor.genesis, anchor.head]
@@ -205,6 +288,24 @@ def test_a_tool_that_fails_is_no_verdict(anchor: Anchor, tmp_path: Path) -> None
         command = ["dash", str(SCRIPT), str(anchor.register), anchor.genesis, anchor.head]
         done = subprocess.run(command, env={"PATH": f"{broken}:/usr/bin:/bin"}, check=False, capture_output=True, text=True)
         assert (done.returncode, done.stdout) == (1, ""), (tool, done)
+
+
+@pytest.mark.control("AUD-04")
+@pytest.mark.parametrize(("name", "most"), PARTS.items())
+def test_a_stranger_can_read_it(name: str, most: int | None) -> None:
+    lines = SCRIPT.with_name(name).read_text(encoding="ascii").splitlines()
+    assert most is None or len(lines) <= most
+    assert [line for line in lines if len(line) > 110] == []
+
+
+@pytest.mark.control("AUD-04")
+@pytest.mark.parametrize("missing", ["facts.jq", "comparisons.jq"])
+def test_the_three_files_belong_together(anchor: Anchor, tmp_path: Path, missing: str) -> None:
+    script = copied(tmp_path / "parts")
+    script.with_name(missing).unlink()
+    command = ["dash", str(script), str(anchor.register), anchor.genesis, anchor.head]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr.splitlines()[0]) == (2, "", f"This needs {missing} beside it.")
 
 
 @pytest.mark.control("AUD-04")

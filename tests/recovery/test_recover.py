@@ -260,6 +260,17 @@ def test_a_passphrase_is_asked_again_and_the_share_set_aside_after_three(record:
     assert "refused: A2: set aside" in done.stdout
 
 
+@pytest.mark.control("STO-11")
+def test_spaces_of_a_passphrase_do_not_matter_and_letters_do(record: Path, sealed: Mapping[str, Path]) -> None:
+    """As the tool has it: the shares were locked under `passphrase of A1`, and so on."""
+    arguments = ["gf256", WORDS / "bip39.txt", "--record", record, *(sealed[position] for position in QUORUM)]
+    spelled = ["  {0} {1}  {2}", "{0}\t{1} {2}", "{0}   {1} {2} ", " {0} {1} \t {2}\t", "{0} {1} {2}", "{0}  {1}\t\t{2}"]
+    lines = [form.format(*passphrase(position).split()) for position, form in zip(QUORUM, spelled, strict=True)]
+    done = recover(arguments, [passphrase("A1").upper(), *lines, ""])
+    assert shown(done)["secret"] == SECRET.hex()
+    assert done.stdout.count("did not open") == 1
+
+
 def test_a_passphrase_does_not_show_on_a_terminal(sealed: Mapping[str, Path]) -> None:
     """The one play on a terminal: what is typed at the prompt for a passphrase is not echoed; Ctrl-D ends without a traceback."""
     arguments = ["-I", str(SCRIPT), "gf256", str(WORDS / "bip39.txt"), str(sealed["A1"])]
@@ -579,6 +590,25 @@ def test_every_slip39_vector(case: Mapping[str, object]) -> None:
 def test_there_are_45_slip39_vectors() -> None:
     assert [case["valid"] for case in SLIP39].count(True) == 15
     assert len(SLIP39) == 45
+
+
+@pytest.mark.parametrize("case", [each for each in SLIP39 if each["valid"]], ids=lambda case: case["description"].split(".")[0])
+def test_four_letters_of_a_word_are_enough(case: Mapping[str, object]) -> None:
+    """Four, all, or something between; three are none, and neither are four right ones with a wrong fifth."""
+    mnemonics = case["mnemonics"]
+    assert isinstance(mnemonics, list)
+    short = [" ".join(word[: 4 + number % 3] for number, word in enumerate(m.split())) for m in mnemonics]
+    words = mnemonics[0].split()
+    at = next(number for number, word in enumerate(words) if len(word) > 4)
+    wrong = [" ".join([*words[:at], other, *words[at + 1 :]]) for other in (words[at][:3], words[at][:4] + "?")]
+    done = recover(["slip39", WORDS / "slip39.txt"], [*wrong, *short, "", "TREZOR"])
+    assert shown(done)["seed"] == case["master_secret"]
+    assert re.findall(r"refused: (.*)", done.stdout) == [f"{other!r} is not in list" for other in (words[at][:3], words[at][:4] + "?")]
+
+
+def test_the_first_four_letters_tell_the_words_apart() -> None:
+    known = (WORDS / "slip39.txt").read_text().split()
+    assert (len(known), len({word[:4] for word in known}), min(map(len, known))) == (1024, 1024, 4)
 
 
 def test_slip39_shares_are_refused_by_group_and_member() -> None:

@@ -8,6 +8,7 @@ from ceremony.base.words import spoken_rows
 from ceremony.screen.documents import Balance, authorization_screen
 from transfer.authorization import Authorization, Payment
 from transfer.limits import Payee, Policy, Spent
+from transfer.valuation import ReferenceValue
 
 FIRST = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
 SECOND = "bcrt1qrp33g0q5c5txsp9arysrx4k6zdkfs4nce4xj0gdcccefvpysxf3qzf4jry"
@@ -22,9 +23,9 @@ WANTED = Authorization(
     network="regtest",
     account="main",
     payments=(Payment(payee="exchange", destination=FIRST, amount=25_000_000),),
-    greatest_fee=50_000,
+    fee_cap=50_000,
     purpose="Exchange float",
-    reference_value="USD 25,000.00 on 2026-11-20 (desk)",
+    reference_value=ReferenceValue(minor_units=2_500_000, currency="USD", time="2026-11-01T00:00:00Z"),
     requester="cfo",
     not_before="2026-11-19T09:00:00Z",
     expires="2026-11-26T09:00:00Z",
@@ -43,8 +44,8 @@ POLICY = Policy(
     per_transfer=100_000_000,
     window_days=7,
     per_window=200_000_000,
-    greatest_fee=100_000,
-    greatest_rate=200_000,
+    fee_cap=100_000,
+    fee_rate_cap=200_000,
     validity_days=31,
 )
 SPENT = (Spent(time="2026-11-18T09:00:00Z", amount=30_000_000),)
@@ -53,8 +54,8 @@ PRACTICE  authorization t-20261120-0badcafe                      signed by cfo
 payee         exchange (settlement account)
 address       bcrt 1qw5 08d6 qejx tdg4 y5r3 zarv ary0 c5xw 7kyg t080
 amount        0.25000000 BTC (at most 1.00000000 BTC per transfer)
-worth         USD 25,000.00 on 2026-11-20 (desk)
-greatest fee  0.00050000 BTC, 0.20 % of the amount
+worth         USD 25,000.00 at 2026-11-01 00:00 UTC
+fee cap       0.00050000 BTC, 0.20 % of the amount
 stays         0.14950000 BTC or more, of 0.40000000 in 2 coin(s), block 120
 limits        7 days: 0.30000000 before, 0.55000000 after, of 2.00000000 BTC
 valid         2026-11-19T09:00:00Z to 2026-11-26T09:00:00Z

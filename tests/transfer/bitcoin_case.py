@@ -48,19 +48,19 @@ def coin(number: int, amount: int = 100_000, path: str = "0/0", height: int = 5,
     spent = tx.TxIn(f"{number + 1:064x}", 0, b"", 0xFFFFFFFF, (b"witness",))
     made = tx.Transaction(2, (spent,), (tx.TxOut(1_000 + number, b"\x51"), tx.TxOut(amount, own.script if script is None else script)), 0)
     MADE[made.txid] = made.raw
-    return Coin(txid=made.txid, vout=1, amount=amount, path=path, height=height)
+    return Coin(txid=made.txid, vout=1, amount=amount, path=path, block_height=height)
 
 
 def snapshot(coins: Sequence[Coin], height: int = 200) -> Snapshot:
     """A snapshot of these coins, with the transactions in MADE that made them."""
     return Snapshot(
         type="snapshot",
-        version="1",
+        version="2",
         chain="bitcoin",
         network="regtest",
         account="treasury",
-        height=height,
-        tip="ab" * 32,
+        block_height=height,
+        block_hash="ab" * 32,
         time="2026-11-20T09:30:00Z",
         rate=1_000,
         coins=tuple(coins),

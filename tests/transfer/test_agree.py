@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from ceremony.base.control import Refused
 from ceremony.vault.orders import matches
 from tests.desk import NOW, OTHER, PAYEE, Desk
+from tests.policies import counted
 from transfer import authorization as papers
 from transfer.agree import Agreed, agree, check_fee, check_payment, same_reading
 from transfer.authorization import Authorization, Authorized, signed_by
@@ -40,13 +41,13 @@ def decoded() -> Decoded:
 
 
 def wanted(desk: Desk, **changes: Any) -> Authorization:
-    return desk.authorization(**{"account": "treasury", "amount": 120_000, "greatest_fee": 10_000, **changes})
+    return desk.authorization(**{"account": "treasury", "amount": 120_000, "fee_cap": 10_000, **changes})
 
 
 def proof(desk: Desk, authorization: Authorization) -> Authorized:
     said = desk.confirmation(authorization)
     signed = [desk.sign(person, authorization, "authorization@cold-ceremony") for person in ("cfo", "cto")]
-    return signed_by(authorization, signed, said, [desk.sign("witness", said, "confirmation@cold-ceremony")], desk.keys, NOW)
+    return signed_by(authorization, signed, said, [desk.sign("witness", said, "confirmation@cold-ceremony")], desk.charter().keys, NOW)
 
 
 def refusal(run: Callable[[], object]) -> Refused:
@@ -58,12 +59,14 @@ def refusal(run: Callable[[], object]) -> Refused:
 def judged(desk: Desk, authorization: Authorization, seen: Review, policy: Policy | None = None, spent: Sequence[Spent] = ()) -> Refused:
     """The refusal of an authorization and a review to which both readers agree."""
     return refusal(
-        lambda: agree(proof(desk, authorization), seen, seen.decoded, policy or desk.policy(), (Claim(number=2, spent=tuple(spent)),), NOW)
+        lambda: agree(
+            proof(desk, authorization), seen, seen.decoded, counted(policy or desk.policy()), (Claim(number=2, spent=tuple(spent)),), NOW
+        )
     )
 
 
 def test_two_real_readers_agree_with_what_was_authorized(desk: Desk, seen: Review, decoded: Decoded) -> None:
-    agreed = agree(proof(desk, wanted(desk)), seen, decoded, desk.policy(), (), NOW)
+    agreed = agree(proof(desk, wanted(desk)), seen, decoded, counted(desk.policy()), (), NOW)
     assert agreed.review == seen
     assert agreed.authorized.authorization == wanted(desk)
     assert agreed.policy == desk.policy()
@@ -73,7 +76,7 @@ def test_a_request_without_change_agrees_too(desk: Desk) -> None:
     made = build(ACCOUNT, coins(120_300), order(rate=1_000))
     found = review(made, ACCOUNT)
     assert found.change == ()
-    agree(proof(desk, wanted(desk)), found, second.read(made, ACCOUNT), desk.policy(), (), NOW)
+    agree(proof(desk, wanted(desk)), found, second.read(made, ACCOUNT), counted(desk.policy()), (), NOW)
 
 
 def test_only_agree_makes_the_proof(desk: Desk, seen: Review) -> None:
@@ -144,18 +147,18 @@ def test_another_network_or_account(desk: Desk, seen: Review, change: dict[str, 
 @pytest.mark.control("TXN-12")
 def test_fee_caps_are_the_lesser_of_authorization_and_policy(desk: Desk, seen: Review) -> None:
     policy = desk.policy()
-    check_fee(seen, wanted(desk, greatest_fee=seen.fee), policy)
-    check_fee(seen, wanted(desk, greatest_fee=100_000), replace(policy, greatest_fee=seen.fee))
+    check_fee(seen, wanted(desk, fee_cap=seen.fee), policy)
+    check_fee(seen, wanted(desk, fee_cap=100_000), replace(policy, fee_cap=seen.fee))
     for authorized, cap in ((seen.fee - 1, 100_000), (100_000, seen.fee - 1)):
-        error = refusal(lambda a=authorized, c=cap: check_fee(seen, wanted(desk, greatest_fee=a), replace(policy, greatest_fee=c)))  # type: ignore[misc]
+        error = refusal(lambda a=authorized, c=cap: check_fee(seen, wanted(desk, fee_cap=a), replace(policy, fee_cap=c)))  # type: ignore[misc]
         assert error.identifier == "TXN-12"
 
 
 @pytest.mark.control("TXN-12")
 def test_fee_rate_cap(desk: Desk, seen: Review) -> None:
     policy = desk.policy()
-    check_fee(seen, wanted(desk), replace(policy, greatest_rate=seen.rate))
-    error = refusal(lambda: check_fee(seen, wanted(desk), replace(policy, greatest_rate=seen.rate - 1)))
+    check_fee(seen, wanted(desk), replace(policy, fee_rate_cap=seen.rate))
+    error = refusal(lambda: check_fee(seen, wanted(desk), replace(policy, fee_rate_cap=seen.rate - 1)))
     assert error.identifier == "TXN-12"
 
 
@@ -206,7 +209,7 @@ MUST_CONFLICT: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 def test_what_could_be_mined_beside_an_outstanding_transfer_is_refused(desk: Desk, seen: Review, name: str) -> None:
     changes, claim = MUST_CONFLICT[name]
     authorization = proof(desk, wanted(desk, **changes))
-    refused = refusal(lambda: agree(authorization, seen, seen.decoded, desk.policy(), (held(seen, **claim),), NOW))
+    refused = refusal(lambda: agree(authorization, seen, seen.decoded, counted(desk.policy()), (held(seen, **claim),), NOW))
     assert refused.identifier == "BRD-06"
 
 
@@ -222,16 +225,18 @@ def test_what_could_be_mined_beside_an_outstanding_transfer_is_refused(desk: Des
     ids=["replaced", "another payee's, replaced", "another payee, other coins", "mined before", "never to be mined"],
 )
 def test_what_can_never_be_mined_beside_it_agrees(desk: Desk, seen: Review, changes: dict[str, Any], claim: dict[str, Any]) -> None:
-    agree(proof(desk, wanted(desk, **changes)), seen, seen.decoded, desk.policy(), (held(seen, **claim),), NOW)
+    agree(proof(desk, wanted(desk, **changes)), seen, seen.decoded, counted(desk.policy()), (held(seen, **claim),), NOW)
 
 
 @pytest.mark.control("BRD-06")
 def test_whoever_replaces_one_of_two_rivals_replaces_both(desk: Desk, seen: Review) -> None:
     rivals = (held(seen), held(seen, number=3, txid="22" * 32, payments=ELSEWHERE))
     named = proof(desk, wanted(desk, **NAMED))
-    assert refusal(lambda: agree(named, seen, seen.decoded, desk.policy(), rivals, NOW)).what.startswith("a rival of what it replaces")
+    assert refusal(lambda: agree(named, seen, seen.decoded, counted(desk.policy()), rivals, NOW)).what.startswith(
+        "a rival of what it replaces"
+    )
     both = proof(desk, wanted(desk, replaces=("11" * 32, "22" * 32)))
-    agree(both, seen, seen.decoded, desk.policy(), rivals, NOW)
+    agree(both, seen, seen.decoded, counted(desk.policy()), rivals, NOW)
 
 
 # Several payments, and none
@@ -277,13 +282,13 @@ def test_a_consolidation_returns_everything_to_one_own_address(desk: Desk) -> No
 
 def wanted_nothing(desk: Desk, most: int) -> Authorization:
     """A consolidation of so many coins."""
-    return desk.authorization(kind="consolidation", payments=(), coins=most, account="treasury", greatest_fee=10_000)
+    return desk.authorization(kind="consolidation", payments=(), coins=most, account="treasury", fee_cap=10_000)
 
 
 @pytest.mark.control("SIG-08")
 def test_the_vault_holds_a_consolidation_to_the_same(desk: Desk) -> None:
     found = review(build(ACCOUNT, coins(100_000, 80_000, 90_000), order(payments=(), gather=2)), ACCOUNT)
-    good = desk.authorization(kind="consolidation", payments=(), coins=2, greatest_fee=10_000)
+    good = desk.authorization(kind="consolidation", payments=(), coins=2, fee_cap=10_000)
     matches(found, good)
     for forged in (replace(found, change=()), replace(found, change=found.change * 2), replace(found, inputs=found.inputs * 2)):
         assert refusal(lambda forged=forged: matches(forged, good)).identifier == "SIG-08"  # type: ignore[misc]

@@ -11,6 +11,7 @@ from ceremony.base.data import Malformed, dump, load
 from ceremony.record.policy import bound
 from tests.desk import NOW, OTHER, Desk
 from transfer.authorization import Authorization, Authorized, Confirmation, Payment, binds, signed_by
+from transfer.valuation import parse_value
 
 CHANGES: dict[str, Any] = {
     "mark": "production",
@@ -22,16 +23,17 @@ CHANGES: dict[str, Any] = {
     "network": "main",
     "account": "other",
     "payments": (Payment(payee="other", destination=OTHER, amount=25_000_001),),
-    "greatest_fee": 50_001,
+    "fee_cap": 50_001,
     "replaces": ("11" * 32,),
+    "aware_of": (2,),
     "purpose": "Other",
-    "reference_value": "USD 1.00",
+    "reference_value": parse_value("USD 1.00 on 2025-11-20", NOW),
     "requester": "cto",
     "not_before": "2026-11-19T09:00:01Z",
     "expires": "2026-11-26T09:00:01Z",
 }
 """Every field that an authorization binds, with another value."""
-ONE_VALUE = {"type", "version", "chain", "asset"}
+ONE_VALUE = {"type", "version", "chain"}
 TOGETHER = {"kind", "coins", "key_record", "to", "address"}
 """Fields that no other value of fits a transfer: `test_consolidation_pays_nobody`."""
 
@@ -52,7 +54,7 @@ def prove(desk: Desk, wanted: Authorization, now: str = NOW, **changes: Any) -> 
     said = changes.get("said", desk.confirmation(wanted))
     signed = changes.get("signed", [desk.sign(p, wanted, "authorization@cold-ceremony") for p in ("cfo", "cto")])
     confirmed = changes.get("confirmed") or desk.sign(said.checker, said, "confirmation@cold-ceremony")
-    return signed_by(wanted, signed, said, [confirmed], changes.get("keys", desk.keys), now)
+    return signed_by(wanted, signed, said, [confirmed], changes.get("keys", desk.charter().keys), now)
 
 
 def test_a_good_authorization_is_proven(desk: Desk) -> None:
@@ -119,10 +121,10 @@ def test_a_consolidation_pays_nobody_and_nobody_is_asked(desk: Desk) -> None:
     wanted = gathering(desk)
     assert (wanted.amount, load(Authorization, dump(wanted), "authorization")) == (0, wanted)
     signed = [desk.sign(p, wanted, "authorization@cold-ceremony") for p in ("cfo", "cto")]
-    assert signed_by(wanted, signed, None, (), desk.keys, NOW).confirmation is None
+    assert signed_by(wanted, signed, None, (), desk.charter().keys, NOW).confirmation is None
     said = replace(desk.confirmation(desk.authorization()), authorization=wanted.digest)
     assert refusal(lambda: prove(desk, wanted, said=said)).identifier == "AUT-08"
-    assert refusal(lambda: signed_by(wanted, signed[:1], None, (), desk.keys, NOW)).identifier == "AUT-02"
+    assert refusal(lambda: signed_by(wanted, signed[:1], None, (), desk.charter().keys, NOW)).identifier == "AUT-02"
 
 
 @pytest.mark.control("AUT-08")
@@ -133,7 +135,7 @@ def test_every_payee_is_called(desk: Desk) -> None:
     for wrong in (calls[:2], (*calls, calls[0]), (calls[1], calls[0], calls[2]), (), (replace(calls[0], payee="p9"), *calls[1:])):
         assert refusal(lambda wrong=wrong: prove(desk, wanted, said=desk.confirmation(wanted, calls=wrong))).identifier == "AUT-08"  # type: ignore[misc]
     signed = [desk.sign(p, wanted, "authorization@cold-ceremony") for p in ("cfo", "cto")]
-    assert refusal(lambda: signed_by(wanted, signed, None, (), desk.keys, NOW)).identifier == "AUT-08"
+    assert refusal(lambda: signed_by(wanted, signed, None, (), desk.charter().keys, NOW)).identifier == "AUT-08"
 
 
 @pytest.mark.control("AUT-01")
@@ -171,7 +173,7 @@ def test_both_officers_sign(desk: Desk, signers: tuple[str, ...]) -> None:
 def test_the_same_key_twice_is_one_signature(desk: Desk) -> None:
     wanted = desk.authorization()
     signed = [desk.sign(p, wanted, "authorization@cold-ceremony", key="cfo") for p in ("cfo", "cto")]
-    one_key = {**desk.keys, "cto": desk.keys["cfo"]}
+    one_key = {**desk.charter().keys, "cto": desk.charter().keys["cfo"]}
     assert refusal(lambda: prove(desk, wanted, signed=signed, keys=one_key)).identifier == "AUT-02"
     assert refusal(lambda: prove(desk, wanted, signed=signed)).identifier == "AUT-03"
 
@@ -220,7 +222,7 @@ def test_somebody_else_calls_the_payee_and_signs(desk: Desk) -> None:
     assert refusal(lambda: prove(desk, wanted, said=by_requester)).identifier == "AUT-08"
     by_other = desk.sign("cto", said, "confirmation@cold-ceremony")
     assert refusal(lambda: prove(desk, wanted, said=said, confirmed=by_other)).identifier == "AUT-08"
-    unknown = {person: key for person, key in desk.keys.items() if person != "witness"}
+    unknown = {person: key for person, key in desk.charter().keys.items() if person != "witness"}
     assert refusal(lambda: prove(desk, wanted, keys=unknown)).identifier == "AUT-08"
 
 

@@ -85,7 +85,7 @@ def test_no_set_of_coins_is_cheaper(amounts: list[int], paid: list[int], rate: i
     assert all(o.amount >= rules.dust_limit(o.script) for o in choice.outputs[len(payments) :])
     size = rules.virtual_size(rules.signed_weight(len(choice.coins), choice.outputs))
     assert choice.fee <= cap
-    assert choice.fee * 1000 <= rates.greatest_rate * size
+    assert choice.fee * 1000 <= rates.fee_rate_cap * size
     assert choice.fee * 1000 > rate * size - 1000
     if dearer:
         assert choice.fee * 1000 >= rate * size

@@ -11,6 +11,7 @@ from bitcoin_case import ACCOUNT, MASTER, PAYEE, coin, order, sign, snapshot
 from ceremony.base.control import Refused
 from ceremony.base.data import Malformed, dump, load
 from tests.desk import Desk
+from tests.policies import counted
 from transfer.agree import agree, check_payment
 from transfer.authorization import Authorization, Authorized, signed_by
 from transfer.bitcoin import bip32, independent, psbt, rules, second
@@ -58,7 +59,7 @@ def wanted(desk: Desk, **changes: Any) -> Authorization:
         "account": "treasury",
         "kind": "sweep",
         "payments": (),
-        "greatest_fee": 10_000,
+        "fee_cap": 10_000,
         "key_record": "ab" * 32,
         "to": "cd" * 32,
         "address": FIRST.address,
@@ -68,7 +69,7 @@ def wanted(desk: Desk, **changes: Any) -> Authorization:
 
 def proof(desk: Desk, authorization: Authorization) -> Authorized:
     signed = [desk.sign(person, authorization, "authorization@cold-ceremony") for person in ("cfo", "cto")]
-    return signed_by(authorization, signed, None, (), desk.keys, NOW)
+    return signed_by(authorization, signed, None, (), desk.charter().keys, NOW)
 
 
 def test_it_takes_every_coin_to_the_first_address_of_the_new_key(desk: Desk) -> None:
@@ -78,7 +79,7 @@ def test_it_takes_every_coin_to_the_first_address_of_the_new_key(desk: Desk) -> 
     assert [(out.address, out.path) for out in seen.swept] == [(FIRST.address, "0/0")]
     assert seen.swept[0].amount + seen.fee == sum(AMOUNTS)
     assert seen.decoded == second.read(request, SWEPT)
-    agree(proof(desk, wanted(desk)), seen, second.read(request, SWEPT), desk.policy(), (), NOW)
+    agree(proof(desk, wanted(desk)), seen, second.read(request, SWEPT), counted(desk.policy()), (), NOW)
 
 
 def test_it_is_signed_and_verified_like_any_other() -> None:
@@ -171,7 +172,7 @@ def test_the_officers_address_is_the_one(desk: Desk) -> None:
 def test_its_fee_is_what_the_coins_leave_over(desk: Desk) -> None:
     seen = review(swept(), SWEPT)
     with pytest.raises(Refused, match="TXN-12"):
-        agree(proof(desk, wanted(desk, greatest_fee=seen.fee - 1)), seen, seen.decoded, desk.policy(), (), NOW)
+        agree(proof(desk, wanted(desk, fee_cap=seen.fee - 1)), seen, seen.decoded, counted(desk.policy()), (), NOW)
     with pytest.raises(Refused, match="TXN-12"):
         swept(max_fee=10)
 

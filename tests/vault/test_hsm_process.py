@@ -14,6 +14,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from ceremony.base import sshsig
 from ceremony.base.control import Refused
 from ceremony.base.data import Malformed
 from ceremony.record.charter import Hsm
@@ -21,7 +22,7 @@ from ceremony.vault import protocol as p
 from ceremony.vault.token import CHILD_KEY, NONCE
 from ceremony.vault.wrapping import ImportKey, pkcs8, wrap
 from tests import softhsm
-from tests.vault.world import World
+from tests.vault.world import SoftWorld, World
 from transfer.bitcoin.assemble import verified
 from transfer.bitcoin.build import Order
 from transfer.bitcoin.der import from_raw
@@ -139,6 +140,20 @@ def wrapped(world: World, key: p.ImportKey) -> p.TakeKeys:
     aes, keys = wrap(ImportKey(key.modulus, key.exponent), [pkcs8(node.secret) for node in nodes.values()], os.urandom)
     parts = [p.WrappedKey(path=path, public=node.public.key, wrapped=w) for (path, node), w in zip(nodes.items(), keys, strict=True)]
     return p.TakeKeys(aes=aes, keys=tuple(parts))
+
+
+@pytest.mark.parametrize("kind", sshsig.KINDS)
+def test_the_vault_is_armed_with_keys_of_each_kind(process: Process, world: World, tmp_path: Path, kind: bytes) -> None:
+    """And, but for key files, not with signatures of the same keys that nobody touched."""
+    soft = SoftWorld(tmp_path, hsm=world.hsm, kind=kind)
+    process.ask(p.Hello())
+    process.open(softhsm.module())
+    process.ask(p.TryImportPath())
+    if kind in (sshsig.SK_ED25519, sshsig.SK_ECDSA):
+        with pytest.raises(Refused, match="ASM-06"):
+            process.ask(p.Arm(orders=SoftWorld(tmp_path, hsm=world.hsm, kind=kind, flags=0).good))
+    armed = process.ask(p.Arm(orders=soft.good))
+    assert (armed.request, armed.inputs) == (soft.request.digest, 3)
 
 
 def test_whole_ceremony(process: Process, world: World) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from ceremony.base import signatures
+from ceremony.base import signatures, sshsig
 from ceremony.base.control import Refused
 from ceremony.base.data import Malformed, dump, load
 from ceremony.base.lines import sha256
@@ -18,11 +18,13 @@ from ceremony.record.charter import SIGNERS, Charter
 from ceremony.record.checkpoint import Statement
 from ceremony.vault.orders import Armed, ArmedOnce, Orders, verify_orders
 from tests.desk import altered
-from tests.vault.world import AMOUNT, GREATEST_FEE, PAYEE, POSITIONS, World
+from tests.policies import document, taken
+from tests.vault.world import AMOUNT, FEE_CAP, PAYEE, POSITIONS, SoftWorld, World
 from transfer.authorization import Authorization
 from transfer.bitcoin import tx
 from transfer.bitcoin.build import Order
 from transfer.bitcoin.sighash import sighashes
+from transfer.limits import Policy
 
 OTHER = "bcrt1qrp33g0q5c5txsp9arysrx4k6zdkfs4nce4xj0gdcccefvpysxf3qzf4jry"
 
@@ -44,12 +46,69 @@ def flip(raw: bytes) -> bytes:
 
 def test_good_orders_arm(world: World) -> None:
     armed = verify_orders(load(Orders, dump(world.good)))
-    assert armed.review.fee <= GREATEST_FEE
+    assert armed.review.fee <= FEE_CAP
     assert armed.positions == ("A1", "A2", "B1", "B2")
     assert armed.spends == sighashes(world.request, world.account)
     keys = {path: world.node.derive(tuple(int(p) for p in path.split("/"))).public.key for path in armed.public_keys}
     assert armed.public_keys == keys
     assert len(keys) == 3
+
+
+def by_policies(world: World, *ended: tuple[Policy, str]) -> Orders:
+    """Orders whose authorization names the last of these policies, each with the end of the ceremony that took it in."""
+    other = World(world.folder)
+    other.__dict__["charter"], other.__dict__["policy"] = world.charter, ended[-1][0]
+    ends = [taken(other.sign_end, rules, number, end) for number, (rules, end) in enumerate(ended, start=1)]
+    other.__dict__["history"] = document(*ends)
+    return other.good
+
+
+def after(first: Policy, **changes: Any) -> Policy:
+    return replace(first, number=1, previous=first.digest, issued="2026-11-01T00:00:00Z", **changes)
+
+
+LONG_AGO, YESTERDAY = "2026-01-02T00:00:00Z", "2026-11-19T10:00:00Z"
+
+
+@pytest.mark.control("AUT-06", "AUT-07", "TXN-12")
+def test_the_vault_judges_payees_and_limits_as_they_are_in_force(world: World) -> None:
+    """It has no register: the policy history says from when, and what a later policy loosened yesterday does not count yet."""
+    first = world.policy
+    verify_orders(by_policies(world, (first, "2026-11-18T10:00:00Z")))
+    assert refused(by_policies(world, (first, "2026-11-18T10:00:01Z"))) == "AUT-06"
+    nobody = replace(first, payees=())
+    listed = after(nobody, payees=(replace(first.payees[0], added="2026-11-01T00:00:00Z"),))
+    assert refused(by_policies(world, (nobody, LONG_AGO), (listed, YESTERDAY))) == "AUT-06"
+    verify_orders(by_policies(world, (nobody, LONG_AGO), (listed, "2026-11-18T10:00:00Z")))
+    for limit, identifier in ({"per_transfer": AMOUNT - 1}, "AUT-07"), ({"fee_rate_cap": 1_999}, "TXN-12"):
+        tight = replace(first, **limit)
+        loose = after(tight, **{name: getattr(first, name) for name in limit})
+        assert refused(by_policies(world, (tight, LONG_AGO), (loose, YESTERDAY))) == identifier
+        verify_orders(by_policies(world, (tight, LONG_AGO), (loose, "2026-11-18T10:00:00Z")))
+        assert refused(by_policies(world, (first, LONG_AGO), (after(first, **limit), YESTERDAY))) == identifier
+
+
+@pytest.mark.control("AUT-06")
+def test_the_vault_takes_no_history_of_another_policy(world: World) -> None:
+    other = by_policies(world, (replace(world.policy, per_transfer=world.policy.per_transfer + 1), LONG_AGO))
+    assert refused(replace(world.good, history=other.history)) == "AUT-06"
+    with pytest.raises(Malformed):
+        verify_orders(replace(world.good, history=b"{}\n"))
+
+
+@pytest.mark.control("ASM-06")
+@pytest.mark.parametrize("kind", [sshsig.SK_ED25519, sshsig.SK_ECDSA])
+def test_no_order_is_taken_from_keys_that_nobody_touched(tmp_path: Path, kind: bytes) -> None:
+    assert refused(SoftWorld(tmp_path, kind=kind, flags=0).good) == "ASM-06"
+    touched = SoftWorld(tmp_path, kind=kind)
+    approvals = tuple(
+        replace(a, signature=SoftWorld(tmp_path, kind=kind, flags=0).sign("A2", "approval", dump(a.approval)))
+        if a.approval.role == "A2"
+        else a
+        for a in touched.good.approvals
+    )
+    assert refused(replace(touched.good, approvals=approvals)) == "ASM-06"
+    verify_orders(touched.good)
 
 
 @pytest.mark.control("SIG-08")
@@ -94,7 +153,7 @@ def test_an_officers_approval_of_another_head_arms_nothing(world: World) -> None
 
 @pytest.mark.control("SIG-08")
 def test_another_request_arms_nothing(world: World) -> None:
-    other = world.build(Order(payments=((OTHER, AMOUNT),), max_fee=GREATEST_FEE, rate=2_000, change_index=0))
+    other = world.build(Order(payments=((OTHER, AMOUNT),), max_fee=FEE_CAP, rate=2_000, change_index=0))
     assert refused(replace(world.good, request=other.raw)) == "SIG-08"
     once = ArmedOnce()
     with pytest.raises(Refused):
@@ -120,7 +179,7 @@ def test_only_verify_orders_makes_the_proof(world: World) -> None:
     ],
 )
 def test_request_against_authorization(world: World, order: dict[str, Any], name: str) -> None:
-    facts = {"payments": ((PAYEE, AMOUNT),), "max_fee": GREATEST_FEE, "rate": 2_000, "change_index": 0, **order}
+    facts = {"payments": ((PAYEE, AMOUNT),), "max_fee": FEE_CAP, "rate": 2_000, "change_index": 0, **order}
     request = world.build(Order(**facts))
     approvals = world.approvals(world.good.positions, world.wanted(request=request.digest))
     with pytest.raises(Refused, match=name) as caught:

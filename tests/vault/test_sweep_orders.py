@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from ceremony.base.control import Refused
 from ceremony.base.data import Malformed, dump, load
 from ceremony.base.lines import sha256
+from ceremony.record.approval import read_from
 from ceremony.record.chain import SignedCharter
 from ceremony.record.charter import SIGNERS
 from ceremony.record.keyrecord import KeyRecord
@@ -23,6 +24,7 @@ from tests.vault.world import PATH, POSITIONS, World, seed_of
 from transfer.authorization import Authorization
 from transfer.bitcoin import bip32, build, snapshot
 from transfer.bitcoin.account import opened
+from transfer.bitcoin.reading import review
 from transfer.bitcoin.tx import Transaction, TxIn, TxOut
 from transfer.request import AccountKey, SigningRequest, SweptAccount
 
@@ -57,16 +59,20 @@ class Sweep(World):
     def request(self) -> SigningRequest:
         return self.request_to(self.swept)
 
+    @property
+    def read(self) -> dict[str, Any]:
+        return read_from(review(self.request, self.swept))
+
     def request_to(self, account: AccountKey, **changes: Any) -> SigningRequest:
         order = build.Order(**{"payments": (), "max_fee": 20_000, "rate": 2_000, "change_index": 0, **changes})
         own, coins, made = opened(account), [], {}
         for index, amount in enumerate(self.coins):
             before = Transaction(2, (TxIn(f"{index + 1:064x}", 0, b"\x00", 0xFFFFFFFF),), (TxOut(amount, own.own(0, index).script),), 0)
-            coins.append(snapshot.Coin(txid=before.txid, vout=0, amount=amount, path=f"0/{index}", height=100))
+            coins.append(snapshot.Coin(txid=before.txid, vout=0, amount=amount, path=f"0/{index}", block_height=100))
             made[before.txid] = before.raw
         taken = snapshot.Snapshot(
-            type="snapshot", version="1", chain="bitcoin", network="regtest", account="cold",
-            height=200, tip="00" * 32, time="2026-11-20T09:00:00Z", rate=2_000, coins=tuple(coins), previous=made,
+            type="snapshot", version="2", chain="bitcoin", network="regtest", account="cold",
+            block_height=200, block_hash="00" * 32, time="2026-11-20T09:00:00Z", rate=2_000, coins=tuple(coins), previous=made,
         )  # fmt: skip
         return build.build(account, snapshot.checked(taken, account), order)
 
@@ -99,6 +105,7 @@ class Sweep(World):
             authorization=raw,
             authorization_signatures=self.all_sign(("cfo", "cto"), "authorization", raw),
             confirmation_signatures=(),
+            history=self.history,
             request=asked.raw,
             approvals=self.approvals(HERE, approved),
             positions=HERE,

@@ -13,10 +13,10 @@ from typing import Any
 
 from mnemonic import Mnemonic
 
-from ceremony.base import signatures
+from ceremony.base import signatures, sshsig
 from ceremony.base.data import dump
 from ceremony.base.signatures import Signature
-from ceremony.record.approval import Approval, SignedApproval, approvers
+from ceremony.record.approval import Approval, SignedApproval, approvers, read_from
 from ceremony.record.chain import SignedCharter
 from ceremony.record.charter import SIGNERS, STAFF, Account, Charter, Hsm, Member, Site
 from ceremony.record.keyrecord import KeyRecord
@@ -24,18 +24,23 @@ from ceremony.vault.orders import Orders
 from shares import commitment
 from shares.plan import SchemeName, Terms
 from shares.schemes import Split, scheme_of
+from tests.policies import document, taken
+from tests.soft_keys import TOUCHED, SoftKey
 from transfer.authorization import Authorization, Call, Confirmation, Payment
 from transfer.bitcoin import bip32, build, snapshot
 from transfer.bitcoin.account import opened
+from transfer.bitcoin.reading import review
 from transfer.bitcoin.tx import Transaction, TxIn, TxOut
+from transfer.limits import Payee, Policy
 from transfer.request import AccountKey, SigningRequest
+from transfer.valuation import ReferenceValue
 
 POSITIONS = ("A1", "A2", "B1", "B2", "C1", "C2")
 PATH = "m/84h/1h/0h"
 NOW = "2026-11-20T10:00:00Z"
 PAYEE = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
 """BIP-173's example program on regtest: nobody's of this desk."""
-AMOUNT, GREATEST_FEE = 150_000, 20_000
+AMOUNT, FEE_CAP = 150_000, 20_000
 
 
 def seed_of(scheme: SchemeName, secret: bytes) -> bytes:
@@ -65,6 +70,10 @@ class World:
             subprocess.run(command, check=True, capture_output=True)
         return path
 
+    def public(self, person: str) -> str:
+        """Their public key, as the charter has it."""
+        return signatures.public_key_of(self.key(person).with_suffix(".pub"))
+
     def sign(self, person: str, kind: str, raw: bytes) -> Signature:
         """One person's signature over a document of this kind, such as `charter`."""
         return signatures.sign(person, f"{kind}@cold-ceremony", raw, self.key(person))  # type: ignore[arg-type]
@@ -72,7 +81,7 @@ class World:
     @cached_property
     def charter(self) -> Charter:
         """The genesis charter."""
-        people = [Member(person=p, name=f"Person {p}", key=signatures.public_key_of(self.key(p).with_suffix(".pub"))) for p in self.people]
+        people = [Member(person=p, name=f"Person {p}", key=self.public(p)) for p in self.people]
         where = zip("ABC", ("CH", "DE", "SG"), strict=True)
         return Charter(
             mark="practice",
@@ -136,7 +145,7 @@ class World:
     @cached_property
     def request(self) -> SigningRequest:
         """A payment of AMOUNT to PAYEE from the coins."""
-        order = build.Order(payments=((PAYEE, AMOUNT),), max_fee=GREATEST_FEE, rate=2_000, change_index=0)
+        order = build.Order(payments=((PAYEE, AMOUNT),), max_fee=FEE_CAP, rate=2_000, change_index=0)
         return self.build(order)
 
     def build(self, order: build.Order) -> SigningRequest:
@@ -145,14 +154,34 @@ class World:
         coins, made = [], {}
         for index, amount in enumerate(self.coins):
             before = Transaction(2, (TxIn(f"{index + 1:064x}", 0, b"\x00", 0xFFFFFFFF),), (TxOut(amount, own.own(0, index).script),), 0)
-            coin = snapshot.Coin(txid=before.txid, vout=0, amount=amount, path=f"0/{index}", height=100)
+            coin = snapshot.Coin(txid=before.txid, vout=0, amount=amount, path=f"0/{index}", block_height=100)
             coins.append(coin)
             made[before.txid] = before.raw
         taken = snapshot.Snapshot(
-            type="snapshot", version="1", chain="bitcoin", network="regtest", account="cold",
-            height=200, tip="00" * 32, time="2026-11-20T09:00:00Z", rate=2_000, coins=tuple(coins), previous=made,
+            type="snapshot", version="2", chain="bitcoin", network="regtest", account="cold",
+            block_height=200, block_hash="00" * 32, time="2026-11-20T09:00:00Z", rate=2_000, coins=tuple(coins), previous=made,
         )  # fmt: skip
         return build.build(self.account, snapshot.checked(taken, self.account), order)
+
+    @cached_property
+    def policy(self) -> Policy:
+        """The first policy; its cool-off is over."""
+        long_ago = "2026-01-01T00:00:00Z"
+        return Policy(
+            mark="practice", genesis=self.charter.digest, charter=self.charter.digest, number=0, issued=long_ago,
+            payees=(Payee(name="desk", chain="bitcoin", network="regtest", destination=PAYEE, added=long_ago, note="us"),),
+            cool_off_hours=48, per_transfer=10_000_000, window_days=7, per_window=20_000_000,
+            fee_cap=100_000, fee_rate_cap=200_000, validity_days=14,
+        )  # fmt: skip
+
+    @cached_property
+    def history(self) -> bytes:
+        """The policy history: that policy, of the key generation."""
+        return document(taken(self.sign_end, self.policy, 1, "2026-01-02T00:00:00Z"))
+
+    def sign_end(self, person: str, text: bytes) -> Signature:
+        """One person's signature over an end."""
+        return self.sign(person, "end", text)
 
     @cached_property
     def authorization(self) -> Authorization:
@@ -161,15 +190,15 @@ class World:
             mark="practice",
             genesis=self.charter.digest,
             charter=self.charter.digest,
-            policy="11" * 32,
+            policy=self.policy.digest,
             register_head="22" * 32,
             identifier="transfer-7",
             network="regtest",
             account="cold",
             payments=(Payment(payee="desk", destination=PAYEE, amount=AMOUNT),),
-            greatest_fee=GREATEST_FEE,
+            fee_cap=FEE_CAP,
             purpose="a test",
-            reference_value="USD 100.00 on 2026-11-20 (desk)",
+            reference_value=ReferenceValue(minor_units=10_000, currency="USD", time="2026-11-01T00:00:00Z"),
             requester="administrator",
             not_before="2026-11-20T00:00:00Z",
             expires="2026-11-21T00:00:00Z",
@@ -198,6 +227,11 @@ class World:
         each = [replace(wanted, role=person) for person in approvers(self.charter, positions)]
         return tuple(SignedApproval(approval=a, signature=self.sign(a.role, "approval", dump(a))) for a in each)
 
+    @property
+    def read(self) -> dict[str, Any]:
+        """What an approval says of the request beside its digest."""
+        return read_from(review(self.request, self.account))
+
     def wanted(self, **changes: Any) -> Approval:
         """What is to be approved."""
         facts: dict[str, Any] = {
@@ -207,6 +241,7 @@ class World:
             "ceremony": 7,
             "authorization": self.authorization.digest,
             "request": self.request.digest,
+            **self.read,
             "head": "33" * 32,
             "role": "witness",
         }
@@ -225,6 +260,7 @@ class World:
             authorization_signatures=self.all_sign(("cfo", "cto"), "authorization", authorization),
             confirmation=dump(self.confirmation),
             confirmation_signatures=(self.sign("witness", "confirmation", dump(self.confirmation)),),
+            history=self.history,
             request=self.request.raw,
             approvals=self.approvals(positions, self.wanted()),
             positions=positions,
@@ -237,3 +273,18 @@ class World:
     def all_sign(self, people: tuple[str, ...], kind: str, raw: bytes) -> tuple[Signature, ...]:
         """Each of them signs these bytes."""
         return tuple(self.sign(person, kind, raw) for person in people)
+
+
+@dataclass
+class SoftWorld(World):
+    """The same desk, whose people all sign with soft keys of one kind, which state these flags."""
+
+    kind: bytes = sshsig.SK_ED25519
+    flags: int = TOUCHED
+
+    def public(self, person: str) -> str:
+        return SoftKey(self.kind, person).text
+
+    def sign(self, person: str, kind: str, raw: bytes) -> Signature:
+        blob = SoftKey(self.kind, person, self.flags).blob(raw, f"{kind}@cold-ceremony")
+        return Signature(signer=person, namespace=f"{kind}@cold-ceremony", blob=blob)  # type: ignore[arg-type]

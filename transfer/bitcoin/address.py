@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from ceremony.base.control import control, refuse
 from ceremony.base.data import Malformed
+from ceremony.base.show import shown
 from transfer.bitcoin import base58, bech32, curve
 from transfer.bitcoin.wire import hash160
 from transfer.request import Network
@@ -67,7 +68,7 @@ def script_of(address: str, network: Network) -> bytes:
     is_segwit = address.lower().startswith(tuple(known.bech32 + "1" for known in PREFIXES.values()))
     script = _segwit_script(address, network) if is_segwit else _base58_script(address, network)
     if address_of(script, network) != address:
-        raise Malformed(f"the address {address[:100]!r} is not in its usual spelling (lower case)")
+        raise Malformed(f"the address {shown(address)} is not in its usual spelling (lower case)")
     return script
 
 
@@ -75,7 +76,7 @@ def segwit_program(address: str, prefix: str) -> tuple[int, bytes]:
     """Witness version and program of any segwit address (BIP-173, BIP-350); Malformed if it is none under this prefix."""
     found, values, variant = bech32.decode(address)
     if found != prefix or not values:
-        raise Malformed(f"not an address of this network: found the prefix {found!r}, expected {prefix!r}")
+        raise Malformed(f"not an address of this network: found the prefix {shown(found)}, expected {shown(prefix)}")
     version, program = values[0], bech32.to_bytes(values[1:])
     if version > 16 or not 2 <= len(program) <= 40 or (version == 0 and len(program) not in (20, 32)):
         raise Malformed("segwit address: no such witness version or length")

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ceremony.base.data import Malformed
+from ceremony.base.show import shown
 from transfer.bitcoin import base58, curve
 from transfer.bitcoin.wire import hash160
 
@@ -160,7 +161,7 @@ def parse_path(text: str) -> tuple[int, ...]:
     """The steps of a path such as "m/84h/0h/0h/0/5" or, below an account, "0/5"; Malformed otherwise."""
     steps = text.removeprefix("m/").split("/") if text != "m" else []
     if not all(re.fullmatch(r"(0|[1-9][0-9]{0,9})h?", step) and int(step.rstrip("h")) < HARDENED for step in steps):
-        raise Malformed(f"not a key path: {text[:80]!r}, expected a form such as m/84h/0h/0h/0/5")
+        raise Malformed(f"not a key path: {shown(text)}, expected a form such as m/84h/0h/0h/0/5")
     return tuple(int(step.rstrip("h")) + (HARDENED if step.endswith("h") else 0) for step in steps)
 
 

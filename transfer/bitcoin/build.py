@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
+from ceremony.base.amounts import format_rate
 from ceremony.base.control import refuse
 from ceremony.base.data import Malformed
 from transfer.bitcoin import rules, select
@@ -39,16 +40,16 @@ class Order:
     replacing: tuple[Claim, ...] = ()
     gather: int | None = None
     max_rate: int | None = None
-    """The greatest rate that is allowed; the wanted one if absent."""
+    """The fee rate cap; the wanted rate if absent."""
 
 
 def build(account: AccountKey, coins: Coins, order: Order) -> SigningRequest:
     """The signing request of an order. Malformed if address, amount, rate or coins do not do; TXN-12 if the fee would be above
-    the greatest one allowed."""
+    its cap."""
     if coins.account != account:
         raise Malformed(f"the coins are not of the account {account.name}")
     if order.rate < 1:
-        raise Malformed(f"the fee rate is {order.rate}, expected 1 sat per 1,000 virtual bytes or more")
+        raise Malformed(f"the fee rate is {format_rate(order.rate)}, expected 0.001 sat/vB or more")
     ours, home = opened(account), opened(account.to) if isinstance(account, SweptAccount) else opened(account)
     change = ours.own(CHANGE, order.change_index) if home is ours else home.own(*SWEPT_TO)
     if home is not ours and order.payments:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 
 from ceremony.base.control import control, refuse
 from ceremony.base.data import Malformed
+from ceremony.base.show import shown
 from transfer.bitcoin import bip32, psbt, rules
 from transfer.bitcoin.account import CHANGE, SWEPT_TO, Account, Own, opened
 from transfer.bitcoin.address import address_of
@@ -63,7 +64,7 @@ def made_from(shown: Review, request: SigningRequest, account: AccountKey) -> No
 def understood(request: SigningRequest, account: AccountKey) -> Understood:
     """The request in parts and the review of it. Everything that signs or checks goes through here."""
     if request.chain != "bitcoin":
-        raise Malformed(f"signing request: of the chain {request.chain!r}, expected bitcoin")
+        raise Malformed(f"signing request: of the chain {shown(request.chain)}, expected bitcoin")
     ours, parts = opened(account), psbt.parse(request.raw)
     spends = tuple(_spend(parts, number, ours) for number in range(len(parts.inputs)))
     swept = _swept(parts, opened(account.to)) if isinstance(account, SweptAccount) else ()

@@ -3,7 +3,7 @@
 What a choice costs is its fee and, if it has change, what spending that change will cost at the same rate. Taken is the
 choice that costs least among: a set without change that fits closely (branch and bound, as Bitcoin Core does it), and the
 greatest coins first, with change and without. A fee is never below the rate, but by less than one satoshi where it would be
-above the greatest rate. Amounts are satoshi, rates satoshi per 1,000 virtual bytes."""
+above the fee rate cap. Amounts are satoshi, rates satoshi per 1,000 virtual bytes."""
 
 from __future__ import annotations
 
@@ -42,23 +42,23 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """What a transaction must and may cost: the wanted rate, the greatest rate, the greatest fee."""
+    """What a transaction must and may cost: the wanted rate, and the caps of rate and fee."""
 
     rate: int
-    greatest_rate: int
-    greatest_fee: int
+    fee_rate_cap: int
+    fee_cap: int
     replaced_fees: int = 0
     """What the transactions that are replaced pay: a node takes the new one only if it pays more, also for its own size (BIP-125)."""
 
     def due(self, weight: int) -> int:
         """The fee at the wanted rate, for the greatest weight that the signed transaction can have."""
         size = rules.virtual_size(weight)
-        due = min(-(-self.rate * size // 1000), self.greatest_rate * size // 1000)
+        due = min(-(-self.rate * size // 1000), self.fee_rate_cap * size // 1000)
         return max(due, self.replaced_fees + -(-INCREMENTAL_RATE * size // 1000)) if self.replaced_fees else due
 
     def most(self, weight: int) -> int:
-        """The greatest fee that is allowed."""
-        return min(self.greatest_fee, self.greatest_rate * rules.virtual_size(weight) // 1000)
+        """The highest fee that both caps allow."""
+        return min(self.fee_cap, self.fee_rate_cap * rules.virtual_size(weight) // 1000)
 
     @property
     def spending(self) -> int:
@@ -87,7 +87,7 @@ def pay(forced: Sequence[OwnCoin], free: Sequence[OwnCoin], payments: Sequence[T
     """The cheapest choice of coins that pays exactly `payments` and at most one change to the script `change`.
 
     `forced` are spent whatever it costs. At most 1,000 coins. Malformed if all of them together are too little. If no choice
-    is within the greatest fee, the cheapest is returned: its caller refuses it."""
+    is within the fee cap, the cheapest is returned: its caller refuses it."""
     task = _task(forced, free, tuple(payments), change, rates)
     found = [choice for choice in (_with_change(task), _closest(task), _without_change(task)) if choice is not None]
     if not found:
@@ -214,7 +214,7 @@ def _closest(task: _Task) -> Choice | None:
 
     A coin that costs as much to spend as it brings never helps here."""
     changed = _with_change(task)
-    bound = min(task.rates.greatest_fee, task.rates.greatest_fee if changed is None else _cost(task, changed) - 1)
+    bound = min(task.rates.fee_cap, task.rates.fee_cap if changed is None else _cost(task, changed) - 1)
     free = tuple(coin for coin in task.free if 4000 * coin.amount > task.rates.rate * _INPUT_WEIGHT)
     best = _Search(task, free).run(bound)
     return None if best is None else Choice((*task.forced, *(free[at] for at in best)), task.payments)
@@ -227,7 +227,7 @@ class _Search:
     def __init__(self, task: _Task, free: Sequence[OwnCoin]) -> None:
         self._task = task
         self._amounts = [coin.amount for coin in free]
-        rate = min(task.rates.rate, task.rates.greatest_rate)
+        rate = min(task.rates.rate, task.rates.fee_rate_cap)
         self._worth = [4000 * amount - rate * _INPUT_WEIGHT for amount in self._amounts]
         self._left = [0] * (len(free) + 1)
         for at in reversed(range(len(free))):

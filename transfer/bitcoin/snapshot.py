@@ -9,7 +9,7 @@ from dataclasses import InitVar, dataclass
 from typing import Annotated, Literal
 
 from ceremony.base.control import control, refuse
-from ceremony.base.data import Digest, Malformed, Name, Pattern, Time, record
+from ceremony.base.data import Btc, Digest, Malformed, Name, Pattern, Time, record
 from transfer.bitcoin import tx
 from transfer.bitcoin.account import Account, Own, opened
 from transfer.bitcoin.bip32 import parse_path
@@ -27,24 +27,24 @@ class Coin:
 
     txid: Digest
     vout: int
-    amount: int
+    amount: Btc
     path: CoinPath
-    height: int
+    block_height: int
 
 
 @record
 class Snapshot:
-    """`height`, `tip` (block hash) and `time` (median time) of the chain's tip; `rate` in satoshi per 1,000 virtual bytes.
+    """`block_height`, `block_hash` and `time` (median time) of the chain's tip; `rate` in satoshi per 1,000 virtual bytes.
 
     `previous`: txid -> the whole transaction, for every transaction that made a coin, each once however many it made."""
 
     type: Literal["snapshot"]
-    version: Literal["1"]
+    version: Literal["2"]
     chain: Literal["bitcoin"]
     network: Network
     account: Name
-    height: int
-    tip: Digest
+    block_height: int
+    block_hash: Digest
     time: Time
     rate: int | None = None
     coins: tuple[Coin, ...] = ()
@@ -97,7 +97,7 @@ def checked(snapshot: Snapshot, account: AccountKey) -> Coins:
     if len({(coin.txid, coin.vout) for coin in snapshot.coins}) != len(snapshot.coins):
         raise Malformed("snapshot: a coin is there twice")
     ours, previous = opened(account), _previous(snapshot)
-    items = tuple(_own_coin(coin, previous[coin.txid], ours, snapshot.height) for coin in snapshot.coins)
+    items = tuple(_own_coin(coin, previous[coin.txid], ours, snapshot.block_height) for coin in snapshot.coins)
     return Coins(account, snapshot, items, token=_TOKEN)
 
 
@@ -122,7 +122,7 @@ def _own_coin(coin: Coin, previous: Transaction, account: Account, tip: int) -> 
         )
     branch, index = parse_path(coin.path)
     own = own_script(account, branch, index, script, where)
-    mature = not previous.is_coinbase or coin.height + COINBASE_MATURITY <= tip + 1
+    mature = not previous.is_coinbase or coin.block_height + COINBASE_MATURITY <= tip + 1
     return OwnCoin(coin.txid, coin.vout, amount, own, mature, previous)
 
 

@@ -3,6 +3,7 @@
     transaction               the signed transaction, raw, in lower-case hexadecimal digits, and a newline
     authorization.json        what the officers signed
     authorization.signatures  their signatures, one line of JSON each
+    policy-history.json       every policy, and the signed end from which it counts
     request.psbt              the signing request
     approvals.jsonl           the approvals, one line of JSON each
     transcript.jsonl          the transcript to the checkpoint of this export
@@ -25,8 +26,9 @@ from typing import Literal, NoReturn
 
 from ceremony.base.control import control, refuse
 from ceremony.base.data import MAX_FILE, Digest, Malformed, Mark, Text, dump, load, record
-from ceremony.base.files import PARTIAL, read_file, sync_folder, write_new
+from ceremony.base.files import PARTIAL, make_folder, read_file, sync_folder, write_new
 from ceremony.base.lines import sha256
+from ceremony.base.show import shown
 from transfer.gap.scan import secrets_in
 
 MANIFEST = "manifest.json"
@@ -35,6 +37,7 @@ LIMITS: Mapping[str, int] = MappingProxyType(
         "approvals.jsonl": 1_000_000,
         "authorization.json": 100_000,
         "authorization.signatures": 100_000,
+        "policy-history.json": 1_000_000,
         "request.psbt": 4_000_000,
         "transaction": 1_000_000,
         "transcript.jsonl": MAX_FILE,
@@ -60,7 +63,7 @@ class Manifest:
     """What the bundle holds, of which ceremony (its number), and the head of the transcript in it; files sorted by name."""
 
     type: Literal["outbound-bundle"] = "outbound-bundle"
-    version: Literal["1"] = "1"
+    version: Literal["2"] = "2"
     mark: Mark
     ceremony: int
     head: Digest
@@ -97,7 +100,7 @@ def write(folder: Path, files: Mapping[str, bytes], *, mark: Mark, ceremony: int
         raise Malformed(f"{folder}: expected the name of a new folder")
     closed([*files, MANIFEST])
     _innocent(files)
-    manifest = Manifest(mark=mark, ceremony=ceremony, head=head, files=_listed(files))
+    manifest = manifest_of(files, mark, ceremony, head)
     bundle = Bundle(manifest=load(Manifest, dump(manifest), MANIFEST), files=MappingProxyType(dict(files)))
     _sound(bundle)
     partial = folder.with_name(PARTIAL + folder.name)
@@ -111,6 +114,11 @@ def write(folder: Path, files: Mapping[str, bytes], *, mark: Mark, ceremony: int
     except OSError as error:
         raise Malformed(f"{folder}: the bundle cannot be written ({error.strerror}); nothing was lost, use another medium") from None
     return bundle
+
+
+def manifest_of(files: Mapping[str, bytes], mark: Mark, ceremony: int, head: str) -> Manifest:
+    """The manifest of these files, whose transcript ends with `head`."""
+    return Manifest(mark=mark, ceremony=ceremony, head=head, files=_listed(files))
 
 
 def read(folder: Path) -> Bundle:
@@ -145,7 +153,7 @@ def closed(names: Collection[str]) -> None:
         refuse(
             "EXP-01",
             "what leaves is a closed list",
-            found="; ".join([*(f"not on the list: {ascii(name)[:80]}" for name in extra[:5]), *(f"missing: {name}" for name in missing)]),
+            found="; ".join([*(f"not on the list: {shown(name)}" for name in extra[:5]), *(f"missing: {name}" for name in missing)]),
             expected=", ".join(sorted(LIMITS)),
             do="Leave the medium as it is, and find out who changed the folder.",
         )
@@ -223,7 +231,7 @@ def _fill(folder: Path, content: Mapping[str, bytes]) -> None:
     if folder.is_dir() and not folder.is_symlink():
         folder.chmod(0o700)
         shutil.rmtree(folder)
-    folder.mkdir()
+    make_folder(folder)
     for name, raw in content.items():
         write_new(folder / name, raw, 0o444)
         _forget(folder / name)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ceremony.base.control import refuse
 from ceremony.base.data import Malformed, Text, record
+from ceremony.base.show import shown
 
 RECEIVER = ("ro", "noexec", "nosuid", "nodev")
 """The options under which the online host may read a stick (EXP-03)."""
@@ -95,7 +96,7 @@ def _mount(line: str) -> _Mount:
     before, mark, after = line.partition(" - ")
     fields, rest = before.split(" "), after.split(" ")
     if not mark or len(fields) < 6 or len(rest) < 3:
-        raise Malformed(f"the mount table has a line of another form: {ascii(line)[:200]}")
+        raise Malformed(f"the mount table has a line of another form: {shown(line)}")
     number, parent, device, _, mounted, options = fields[:6]
     both = dict.fromkeys([*options.split(","), *(option for option in rest[2].split(",") if option == "ro")])
     if "ro" in both:

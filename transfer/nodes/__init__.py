@@ -14,6 +14,7 @@ from typing import NoReturn, Protocol
 
 from ceremony.base.control import Undecided, control
 from ceremony.base.data import Malformed
+from ceremony.base.show import shown
 from transfer.bitcoin.account import MAX_INDEX
 from transfer.request import AccountKey, Network
 
@@ -108,7 +109,7 @@ class Node(Protocol):
 def accepted(txid: str, told: object) -> str:
     """BRD-02: a broadcast went out only if the node names this very transaction; any other answer leaves it unresolved."""
     if told != txid:
-        raise Unresolved(txid, f"the node answered {str(told)[:80]!r}")
+        raise Unresolved(txid, f"the node answered {shown(told)}")
     return txid
 
 
@@ -120,7 +121,7 @@ def declined(txid: str, words: str) -> NoReturn:
 def hash_of(value: object, what: str) -> str:
     """A block hash or txid as a node writes it; Malformed unless it is 64 hexadecimal digits in lower case."""
     if not isinstance(value, str) or not re.fullmatch("[0-9a-f]{64}", value):
-        raise Malformed(f"the node's {what}: found {str(value)[:80]!r}, expected 64 hexadecimal digits")
+        raise Malformed(f"the node's {what}: found {shown(value)}, expected 64 hexadecimal digits")
     return value
 
 
@@ -138,7 +139,7 @@ def open_node(text: str, cookie: Path | None = None) -> Iterator[Node]:
         return
     port = re.fullmatch(r"http://(?:127\.0\.0\.1|localhost):([1-9][0-9]{0,4})/?", text)
     if not port or int(port[1]) > 65535:
-        raise Malformed(f"node: found {text[:80]!r}, expected practice:FOLDER or http://127.0.0.1:PORT")
+        raise Malformed(f"node: found {shown(text)}, expected practice:FOLDER or http://127.0.0.1:PORT")
     if cookie is None:
         raise Malformed("node: its cookie file is needed as well (the file .cookie in the node's data folder)")
     from transfer.nodes.core import CoreNode  # noqa: PLC0415

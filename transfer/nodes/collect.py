@@ -38,14 +38,14 @@ def _previous(node: Node, coins: tuple[Unspent, ...]) -> dict[str, bytes]:
 def _snapshot(account: AccountKey, tip: Tip, rate: int | None, coins: tuple[Unspent, ...], previous: dict[str, bytes]) -> Snapshot:
     return Snapshot(
         type="snapshot",
-        version="1",
+        version="2",
         chain="bitcoin",
         network=account.network,
         account=account.name,
-        height=tip.height,
-        tip=tip.hash,
+        block_height=tip.height,
+        block_hash=tip.hash,
         time=datetime.fromtimestamp(tip.median_time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         rate=rate,
-        coins=tuple(Coin(txid=coin.txid, vout=coin.vout, amount=coin.amount, path=coin.path, height=coin.height) for coin in coins),
+        coins=tuple(Coin(txid=coin.txid, vout=coin.vout, amount=coin.amount, path=coin.path, block_height=coin.height) for coin in coins),
         previous=previous,
     )

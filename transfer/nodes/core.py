@@ -17,6 +17,7 @@ from typing import Any, NoReturn, cast
 from ceremony.base.control import control, refuse
 from ceremony.base.data import Malformed
 from ceremony.base.files import read_file
+from ceremony.base.show import shown
 from transfer.bitcoin import tx
 from transfer.bitcoin.tx import MAX_MONEY
 from transfer.nodes import SPAN, Sighting, Tip, Unresolved, Unspent, accepted, declined, hash_of
@@ -48,7 +49,7 @@ class _Failed(Exception):
     """The node answered a call with an error."""
 
     def __init__(self, code: int, words: str) -> None:
-        super().__init__(f"{words} (code {code})")
+        super().__init__(f"{shown(words)} (code {code})")
         self.code = code
 
 
@@ -83,7 +84,7 @@ class CoreNode:
         """The network that the node is on; Malformed for one that we do not know."""
         name = self._dict("getblockchaininfo").get("chain")
         if not isinstance(name, str) or name not in NETWORKS:
-            raise Malformed(f"the node is on the chain {str(name)[:40]!r}, expected one of {', '.join(NETWORKS)}")
+            raise Malformed(f"the node is on the chain {shown(name)}, expected one of {', '.join(NETWORKS)}")
         return NETWORKS[name]
 
     def tip(self) -> Tip:
@@ -296,7 +297,7 @@ def _cookie(path: Path) -> bytes:
 
 def _whole(value: object, what: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise Malformed(f"the node's {what}: found {str(value)[:40]!r}, expected a whole number")
+        raise Malformed(f"the node's {what}: found {shown(value)}, expected a whole number")
     return value
 
 

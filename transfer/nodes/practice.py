@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Any
 
 from ceremony.base.data import Malformed, dump, load
-from ceremony.base.files import append_line
+from ceremony.base.files import append_line, make_folder
 from transfer.bitcoin import tx
 from transfer.bitcoin.account import opened
 from transfer.bitcoin.tx import Transaction, TxIn, TxOut
@@ -141,7 +141,7 @@ class PracticeNode:
     def __init__(self, folder: Path, clock: Callable[[], float] = time.time) -> None:
         self._folder = folder.absolute()
         self._clock = clock
-        self._folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self._folder, parents=True, exist_ok=True)
         self._lock = _hold(self._folder)
         try:
             self._kernel = _Kernel(self._folder / "kernel")

@@ -36,7 +36,7 @@ def report(register: Register, verdict: Verdict) -> bytes:
         ceremonies.ceremonies(register),
         _limits(),
     )
-    return document(f"{verdict.word}: register of {register.charter.organisation}", _POLICY, STYLE, page).encode("utf-8")
+    return document(f"{verdict.said}: register of {register.charter.organisation}", _POLICY, STYLE, page).encode("utf-8")
 
 
 def _how(verdict: Verdict) -> Html:
@@ -49,7 +49,11 @@ def _how(verdict: Verdict) -> Html:
     whole = join(
         el("p", "The whole chain: each of its entries names the digest of the one before it."),
         check(commands.chain()),
-        el("p", "Two verifiers check everything at once, the first without this tool (its script, sh, jq, ssh-keygen):"),
+        el(
+            "p",
+            "Two verifiers check everything at once, the first without this tool (verify-transcript.sh, with facts.jq and comparisons.jq"
+            " beside it: sh, jq, ssh-keygen):",
+        ),
         elsewhere(f"scripts/verify-transcript.sh register {verdict.genesis} {verdict.head}"),
         elsewhere(f"ceremony audit verify register --genesis {verdict.genesis} --head {verdict.head}"),
     )

@@ -19,7 +19,8 @@ law() { # folder, entry: the charter that was in force when this entry was made
     [ -e "$later/charter.json" ] && [ "${later%%-*}" -le "${1%%-*}" ] || continue
     at=$(jq -r 'select(.type == "amended").seq' "$later/transcript.jsonl")
     if [ "$later" = "$1" ]; then [ -z "$at" ] || [ "$2" -le "$at" ] || law=$later/charter.json
-    elif [ -n "$at" ] && [ "$(tail -n 1 "$later/transcript.jsonl" | jq -r .body.outcome)" = amended ]; then law=$later/charter.json
+    elif [ -n "$at" ] && [ "$(jq -r 'select(.type == "closed").body.outcome' "$later/transcript.jsonl")" = amended ]
+    then law=$later/charter.json
     fi
   done; }
 signed() { # folder, entry: the signature in this entry is by its actor's key of the charter in force then, of the kind given
@@ -30,10 +31,17 @@ signed() { # folder, entry: the signature in this entry is by its actor's key of
     sed -e '1i -----BEGIN SSH SIGNATURE-----' -e '$a -----END SSH SIGNATURE-----' > "$d/signature"
   name=$(sed -n 3p "$d/said")
   if [ -n "$name" ]; then cat "$1/$name"; else jq -j .body.text "$d/entry"; fi |
-    ssh-keygen -Y verify -f "$d/signers" -I "$(sed -n 2p "$d/said")" -n "$3" -s "$d/signature"; }
+    ssh-keygen -Y verify -f "$d/signers" -I "$(sed -n 2p "$d/said")" -n "$3" -s "$d/signature" && hardware; }
+hardware() { # after signed: a security key says that somebody was there, and that it verified whom where the charter asks
+  wanted=$(jq -r --arg person "$(sed -n 2p "$d/said")" \
+    '.people[] | select(.person == $person and (.key | startswith("sk-"))) | if .verification then 5 else 1 end' "$law")
+  [ -n "$wanted" ] || return 0
+  sed -n 1p "$d/said" | base64 -d > "$d/blob"
+  ! grep -q webauthn- "$d/blob" && [ $(($(tail -c 5 "$d/blob" | od -An -tu1 -N 1) & wanted)) -eq "$wanted" ] ||
+    { echo "NOBODY THERE for $(sed -n 2p "$d/said")"; return 1; }; }
 signed_by() { # folder, purpose, people: each of them signed for this purpose, and each such signature is good
   folder=$1 purpose=$2 kind=$2@cold-ceremony; shift 2
-  case $purpose in opening|phase|adjournment|disagreement|return) kind=checkpoint@cold-ceremony;; esac
+  case $purpose in run|opening|phase|adjournment|disagreement|return) kind=checkpoint@cold-ceremony;; esac
   for person; do
     found=$(jq -r --arg purpose "$purpose" --arg person "$person" \
       'select(.type == "signature" and .actor == $person and .body.purpose == $purpose).seq' "$folder/transcript.jsonl")
@@ -91,12 +99,18 @@ def written_one_way(folder: str) -> str:
 def files_are(folder: str, count: int) -> str:
     """Every listed file has its digest, and nothing else lies in the folder."""
     listed = """jq -r 'select(.type == "file").body | .sha256 + "  " + .name' transcript.jsonl"""
-    return f"(cd {folder} && {listed} | sha256sum -c --quiet) && {same(f'ls -A {folder} | wc -l', str(count))}"
+    names = f"ls -A {folder} | grep -vc '^run-[1-9][0-9]*[.]sig$'"
+    return f"(cd {folder} && {listed} | sha256sum -c --quiet) && {same(names, str(count))}"
 
 
 def field_is(path: str, query: str, value: str) -> str:
     """A document says this."""
     return same(f"jq -r {shlex.quote(query)} {path}", value)
+
+
+def amount(query: str, units: int) -> tuple[str, str]:
+    """What a document or an entry says of an amount, as query and value: asset and base units."""
+    return f'{query} | .asset + " " + .units', f"BTC {units}"
 
 
 def entry_is(folder: str, seq: int, query: str, value: str) -> str:
@@ -125,6 +139,11 @@ def entries_of(*kinds: type) -> str:
     """Every entry of these kinds in the whole register, to be compared by eye; nothing is printed if there is none."""
     wanted = " or ".join(f'.type == "{name}"' for name, kind in ALL.items() if kind in kinds)
     return f"cat {_TRANSCRIPTS} | jq -c {shlex.quote(f'select({wanted})')}"
+
+
+def suspensions() -> str:
+    """Every form that suspends a key, or lifts that, in the order in which they count; nothing is printed if there is none."""
+    return f"cat {_TRANSCRIPTS} | jq -c {shlex.quote('.body.suspensions // [] | .[].form')}"
 
 
 def approvals_name(folder: str, request: str) -> str:

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from ceremony.base.control import Refused, Undecided
 from ceremony.base.data import Malformed, load
-from ceremony.record import entries
+from ceremony.record import entries, runs
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.ledger import RECEIVED
 from ceremony.record.register import Ceremony, Register
@@ -188,3 +188,10 @@ def shares(register: Register, key: Key) -> tuple[Share, ...]:
 
 def _is(place: Place, kind: type, position: str) -> bool:
     return bool(place.entry.body.position == position) and isinstance(place.entry.body, kind)
+
+
+def interruptions(register: Register) -> Iterator[Place]:
+    """The beginning of each run that followed an interruption, or that kept something aside."""
+    for ceremony in register.ceremonies:
+        cut_off = [id(body) for body in runs.interruptions(ceremony.state)]
+        yield from (Place(ceremony, e) for e in ceremony.state.entries if id(e.body) in cut_off)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from ceremony.base.amounts import format_btc, grouped
+from ceremony.base.amounts import format_btc, format_rate, grouped
 from ceremony.base.catalogue import CATALOGUE
 from ceremony.base.words import spoken
 from ceremony.record import entries, exceptional
@@ -23,18 +23,24 @@ from transfer.authorization import Authorization, Payment
 MEANING = {
     "VERIFIED": "Every line, file and signature of the register holds, by the rules of each ceremony, and the register begins and ends"
     " with the two digests below, which were given from outside.",
-    "CONSISTENT, NOT ANCHORED": "The register agrees with itself. That proves nothing yet: a whole register can be forged with fresh keys."
+    "NOT ANCHORED": "The register agrees with itself. That proves nothing yet: a whole register can be forged with fresh keys."
     " It is verified only against genesis and head from a closing slip that never lay with it.",
-    "INCOMPLETE": "The register holds and is anchored, but its last ceremony has not ended.",
+    "NOT HELD TO A SCRIPT": "A ceremony follows a script that this release does not know: use the release that has it.",
+    "INCOMPLETE": "The last ceremony of the register has not ended.",
 }
 NOTHING = "none"
+
+
+def _meaning(word: str) -> str:
+    """What a word of the verdict means."""
+    return MEANING.get(word, "Newer ceremonies follow the one that the slip is of: of them it says nothing. Use the newest slip.")
 
 
 def verdict(found: Verdict, register: Register) -> Html:
     """The verdict, what it means, and the anchor in digits and in words."""
     charter = register.charter
     last = register.ceremonies[-1].folder.name
-    given = "given from outside" if found.word != "CONSISTENT, NOT ANCHORED" else "as the register itself says"
+    given = "given from outside" if "NOT ANCHORED" not in found.words else "as the register itself says"
     return join(
         el("p", charter.mark.upper(), class_="mark"),
         el("h1", "Report of the register of ", charter.organisation),
@@ -47,8 +53,8 @@ def verdict(found: Verdict, register: Register) -> Html:
         ),
         el(
             "div",
-            el("strong", found.word),
-            el("p", MEANING[found.word]),
+            el("strong", found.said),
+            *(el("p", _meaning(word)) for word in found.words),
             el("p", el("b", summary(register))),
             class_="verdict" if found.code == 0 else "verdict undecided",
         ),
@@ -88,7 +94,7 @@ def _moved(transfer: Transfer) -> Html:
         return join(el("h3", title), el("p", "Nothing was authorized in it yet, and nothing moved."))
     path = f"{transfer.folder}/authorization.json"
     rows: list[tuple[str, Node]] = [
-        ("Purpose", f"{wanted.purpose} ({wanted.reference_value})"),
+        ("Purpose", f"{wanted.purpose} ({wanted.reference_value.shown})"),
         *(row for number, each in enumerate(wanted.payments) for row in _payment(path, each, number, len(wanted.payments))),
         *(_swept(path, wanted) if wanted.kind == "sweep" else [] if len(wanted.payments) == 1 else [("Sum", _sum(path, wanted))]),
         *_spent(transfer),
@@ -103,7 +109,7 @@ def _payment(path: str, each: Payment, number: int, count: int) -> list[tuple[st
     return [
         (f"Payee{place}", join(el("strong", each.payee), check(is_said(f".payments[{number}].payee", each.payee)))),
         (f"Address{place}", join(_address(each.destination), check(is_said(f".payments[{number}].destination", each.destination)))),
-        (f"Amount{place}", join(_amount(each.amount), check(is_said(f".payments[{number}].amount", str(each.amount))))),
+        (f"Amount{place}", join(_amount(each.amount), check(is_said(*commands.amount(f".payments[{number}].amount", each.amount))))),
     ]
 
 
@@ -120,7 +126,7 @@ def _swept(path: str, wanted: Authorization) -> list[tuple[str, Node]]:
 
 def _sum(path: str, wanted: Authorization) -> Html:
     """What leaves in all; nothing in a consolidation."""
-    total = commands.field_is(path, "[.payments[].amount | tonumber] | add // 0", str(wanted.amount))
+    total = commands.field_is(path, "[.payments[].amount.units | tonumber] | add // 0", str(wanted.amount))
     said = f", {plural(len(wanted.payments), 'payment')}" if wanted.payments else ": a consolidation pays nobody, everything returns to us"
     return join(_amount(wanted.amount), said, check(total))
 
@@ -146,8 +152,8 @@ def _spent(transfer: Transfer) -> list[tuple[str, Node]]:
             "Fee",
             join(
                 _amount(checked.fee),
-                f", {rate // 1000}.{rate % 1000:03d} sat/vB",
-                check(commands.entry_is(transfer.folder, place.seq, ".body.fee", str(checked.fee))),
+                f", {format_rate(rate)}",
+                check(commands.entry_is(transfer.folder, place.seq, *commands.amount(".body.fee", checked.fee))),
             ),
         ),
         (
@@ -187,10 +193,10 @@ def _block(transfer: Transfer) -> Html:
         return join("no receipt yet: a signed transaction does not expire; its amount and its coins stay reserved")
     place = facts.at(received, entries.Sighting)
     return join(
-        digest(receipt.block),
-        f" height {receipt.height}, {plural(receipt.confirmations, 'confirmation')} when seen by {' and '.join(receipt.nodes)}",
-        check(commands.entry_is(received.folder.name, place.seq, ".body.block", receipt.block)) if place else "",
-        elsewhere(f"bitcoin-cli getrawtransaction {receipt.txid} 1 {receipt.block}   # on a node of your own"),
+        digest(receipt.block_hash),
+        f" height {receipt.block_height}, {plural(receipt.confirmations, 'confirmation')} when seen by {' and '.join(receipt.nodes)}",
+        check(commands.entry_is(received.folder.name, place.seq, ".body.block_hash", receipt.block_hash)) if place else "",
+        elsewhere(f"bitcoin-cli getrawtransaction {receipt.txid} 1 {receipt.block_hash}   # on a node of your own"),
     )
 
 
@@ -207,6 +213,7 @@ def exceptions(register: Register) -> Html:
         el("h3", "Findings that stand"),
         fields(standing),
         check(shown),
+        check(commands.suspensions()),
     )
 
 
@@ -219,6 +226,7 @@ def summary(register: Register) -> str:
 def _unplanned(register: Register) -> dict[str, list[str]]:
     """What did not go as planned -> each time that it happened, in words."""
     told = {name: [_where(p) + tell(p) for p in facts.places(register, kind)] for name, (kind, tell) in _TOLD.items()}
+    told["Interruptions"] = [_where(p) + _resumed(p) for p in facts.interruptions(register)]
     closed = [(c.folder.name, c.state.closed) for c in register.ceremonies]
     moved = facts.transfers(register)
     for charter, where in _charters(register):
@@ -228,6 +236,7 @@ def _unplanned(register: Register) -> dict[str, list[str]]:
             for made in charter.exceptions or ()
         ]
     return {
+        "Suspended keys": [f"SUSPENDED: {each.told}" for each in register.suspended.undecided(register.charter)],
         **told,
         "Void ceremonies": [f"{name}: {end.reason}" for name, end in closed if end is not None and end.outcome == VOID],
         "Not ended": [name for name, end in closed if end is None],
@@ -281,7 +290,6 @@ _TOLD: Mapping[str, tuple[type, Callable[[Place], str]]] = {
     "Exceptions": (entries.Excepted, _excepted),
     "I do not agree": (entries.Disagreed, _disagreed),
     "Refusals": (entries.Refusal, _refusal),
-    "Interruptions": (entries.Resumed, _resumed),
     "Shares set aside": (entries.SetAside, lambda p: f"{p.entry.body.position}: {p.entry.body.reason}"),
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ceremony.base.amounts import format_btc, grouped
+from ceremony.base.amounts import format_btc, format_rate, grouped
 from ceremony.record import entries
 from ceremony.record.charter import Charter, fingerprint, freezers
 from ceremony.record.former import formers
@@ -14,7 +14,8 @@ from ceremony.record.report.tell import onto
 from ceremony.record.retired import retired
 from ceremony.record.survival import survives
 from ceremony.record.whereabouts import WHERE, Custody, overdue, undecided
-from transfer.limits import Policy
+from transfer.in_force import payable_from, waits
+from transfer.limits import Policy, written
 
 
 def constitution(register: Register) -> Html:
@@ -63,12 +64,17 @@ def _policy(register: Register) -> Html:
     rules = held.load(Policy, "policy")
     file = held.state.file("policy")
     path = f"{held.folder.name}/{file.name if file else ''}"
-    payees = (join(el("strong", p.name), f" {grouped(p.destination)} since {moment(p.added)}: {p.note}") for p in rules.payees)
+    since, over = register.history.items[-1].since, written(waits(register.history)[-1])
+    payees = (
+        join(el("strong", p.name), f" {grouped(p.destination)} from {moment(payable_from(register.history, p))} on: {p.note}")
+        for p in rules.payees
+    )
     rows: list[tuple[str, Node]] = [
         ("Policy", join(digest(rules.digest), check(commands.sha256_is(path, rules.digest)))),
+        ("Counts", f"from {moment(since)} on; what it loosened, and whom it listed, from {moment(over)} on"),
         ("One transfer", f"at most {format_btc(rules.per_transfer)}"),
         (f"Any {rules.window_days} days", f"at most {format_btc(rules.per_window)}"),
-        ("Fee", f"at most {format_btc(rules.greatest_fee)}, at most {rules.greatest_rate} sat per 1,000 vB"),
+        ("Fee", f"at most {format_btc(rules.fee_cap)}, at most {format_rate(rules.fee_rate_cap)}"),
         ("Cool-off", f"{rules.cool_off_hours} hours"),
         ("Payees", join(lines(payees), check(f"jq -r '.payees[] | .name + \" \" + .destination' {path}"))),
     ]

@@ -6,6 +6,8 @@ import html
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from ceremony.base.show import plain
+
 
 @dataclass(frozen=True, slots=True)
 class Html:
@@ -20,13 +22,13 @@ Node = Html | str
 
 def el(name: str, *children: Node, **attributes: str) -> Html:
     """One element. A trailing underscore of an attribute's name is dropped (`class_`)."""
-    given = "".join(f' {key.rstrip("_")}="{html.escape(value)}"' for key, value in attributes.items())
+    given = "".join(f' {key.rstrip("_")}="{html.escape(plain(value))}"' for key, value in attributes.items())
     return Html(f"<{name}{given}>{join(*children).markup}</{name}>")
 
 
 def join(*children: Node) -> Html:
     """Several nodes, one after the other."""
-    return Html("".join(child.markup if isinstance(child, Html) else html.escape(child) for child in children))
+    return Html("".join(child.markup if isinstance(child, Html) else html.escape(plain(child)) for child in children))
 
 
 def listed(items: Iterable[Node], between: str = ", ") -> Html:

@@ -38,6 +38,7 @@ _SIGNED = {
     "health": "signed the record of a look at a share (before this ceremony)",
     "key-record": "signed the key record",
     "approval": "signed an approval of this request",
+    "run": "signed that this run of the tool begins",
     "opening": "signed the opening",
     "phase": "signed the end of the phase",
     "adjournment": "signed the adjournment",
@@ -45,7 +46,15 @@ _SIGNED = {
     "custody": "signed the custody record (before this ceremony)",
     "disagreement": "signed that they do not agree",
     "return": "signed that they are back",
+    "end": "signed the end of the ceremony",
 }
+
+
+def _by_watches(body: entries.Opened | entries.Resumed) -> str:
+    """Whose watches the machine agreed with, and which code this was, by its own word."""
+    read = ", ".join(f"{each.person} read {each.typed[11:16]} UTC" for each in body.watches)
+    return f"{read} from their own watch; tool {body.tool}, commit {body.commit} (self-reported)"
+
 
 _DECIDED = {
     "reshare": "; this custodian's old share is to be replaced by resharing",
@@ -61,7 +70,7 @@ _RENEWED = {
 }
 
 SENTENCES: dict[type, Callable[[Any], str]] = {
-    entries.Opened: lambda b: f"opened: {b.kind}, {b.mark}",
+    entries.Opened: lambda b: f"opened: {b.kind}, {b.mark}; {_by_watches(b)}",
     entries.File: lambda b: f"file kept: {b.name} ({b.kind}, {plural(b.size, 'byte')})",
     entries.Signature: lambda b: _SIGNED[b.purpose],
     entries.Step: lambda b: f"step {b.number} done: {b.title}",
@@ -138,14 +147,16 @@ SENTENCES: dict[type, Callable[[Any], str]] = {
         if b.frames
         else "outbound bundle written and read back; its transaction is too large for QR codes"
     ),
-    entries.Sighting: lambda b: f"seen on chain by {b.node}: block {b.height}, {plural(b.confirmations, 'confirmation')}",
+    entries.Sighting: lambda b: f"seen on chain by {b.node}: block {b.block_height}, {plural(b.confirmations, 'confirmation')}",
     entries.Disagreed: lambda b: f"DOES NOT AGREE to the {b.to}, because: {b.because}",
     entries.Excepted: lambda b: f"EXCEPTION to {b.control}, signed by both officers: {b.file}",
     entries.Settled: lambda b: f"transfer {b.ceremony} can never be mined: {b.by} spends a coin of it; its amount and other coins are free",
     entries.Refusal: lambda b: f"REFUSED by {b.identifier}: {b.what}",
     entries.Revoked: lambda b: f"key of {b.person} revoked: {b.key}" + _DECIDED[b.decision],
     entries.Granted: lambda b: f"key of {b.person} granted: {b.key}",
-    entries.Proposed: lambda b: f"charter proposed that replaces the {b.lost}: it cannot count before {b.not_before} ({b.charter})",
+    entries.Proposed: lambda b: (
+        f"charter proposed that {f'replaces the {b.lost}' if b.lost else 'loosens'}: it cannot count before {b.not_before} ({b.charter})"
+    ),
     entries.Amended: lambda b: f"charter amended: charter {b.number} counts from here on ({b.charter})",
     entries.Rehearsed: lambda b: (
         f"practised in {plural(len(b.ceremonies), 'transfer')} of practice register {b.genesis[:16]}...: {' '.join(b.took_part)}"
@@ -160,9 +171,13 @@ SENTENCES: dict[type, Callable[[Any], str]] = {
         f"custody: {b.record.event} {' '.join(b.record.positions) or f'of site {b.record.site}'}, {b.record.time}, "
         f"by {' and '.join(b.record.people)}: {b.record.reason}"
     ),
-    entries.Resumed: lambda b: f"INTERRUPTED after entry {b.after} and resumed here" + (f"; kept: {', '.join(b.found)}" if b.found else ""),
+    entries.Resumed: lambda b: (
+        f"run {b.run} of the tool goes on after entry {b.after}; {_by_watches(b)}"
+        + (f"; kept aside: {', '.join(b.found)}" if b.found else "")
+    ),
     entries.Paused: lambda b: f"PAUSED: {', '.join(b.who)} left ({b.reason})",
     entries.Continued: lambda b: f"went on after the pause of entry {b.paused}, administrator and witness back",
+    entries.Left: lambda b: f"told that {b.person} left without signing: what stands in their name is the staff's word",
     entries.Closed: lambda b: f"closed: {b.outcome}" + (f" ({b.reason})" if b.reason else ""),
 }
 """Kind of entry -> its sentence. Every kind has one."""

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from ceremony.record import charter as charters
-from ceremony.record import checkpoint, entries
-from ceremony.record.chain import check_amendment, check_succession, check_waited, cool_off_ends, parse_succession, performer, rekeyed
+from ceremony.record import entries
+from ceremony.record.chain import check_amendment, check_past, check_succession, cool_off_ends, parse_succession, performer, rekeyed
 from ceremony.record.charter import Charter
-from ceremony.record.ledger import PROPOSED, VOID, Ledger
+from ceremony.record.dates import check_amending, check_issued
+from ceremony.record.end import PROPOSED
+from ceremony.record.ledger import VOID, Ledger
 from ceremony.record.register import Ceremony
 from ceremony.record.rules.common import differs, equal
+from ceremony.record.waiting import check_waited, hours_in_force, proposal_of, waits
+from transfer.limits import Policy
 
 
 def check(ceremony: Ceremony, ledger: Ledger) -> None:
     """One that ended and was not voided: the charter counts as it was signed, or waits for its cool-off; grants are told whole."""
-    closed = ceremony.state.closed
+    closed = ceremony.state.closing
     if closed is None or closed.outcome == VOID:
         return
     if ledger.key is None:
@@ -21,21 +25,32 @@ def check(ceremony: Ceremony, ledger: Ledger) -> None:
     given = [kind for kind in ("charter", "policy") if ceremony.state.file(kind) is not None]
     if not given:
         differs("STO-07", ceremony, "what it brings", "nothing", "a charter, a policy, or both")
+    _check_dates(ceremony, ledger)
     if "charter" not in given:
         _no_charter(ceremony)
         return
     before = ledger.charter
     after = charters.parse(ceremony.raw("charter"), f"{ceremony.folder.name}, charter")
     lost = check_amendment(before, after, ceremony.signatures("charter"))
-    _check_told(ceremony, before, after)
     _check_performed(ceremony)
-    if lost is None:
-        _counts(ceremony, after)
-    elif closed.outcome == PROPOSED:
+    if closed.outcome == PROPOSED:
         _check_proposed(ceremony, ledger, after, lost)
-    else:
-        _counts(ceremony, after)
+        return
+    _check_told(ceremony, before, after)
+    _counts(ceremony, after)
+    if lost is not None:
         _check_succeeded(ceremony, ledger, after, lost)
+    else:
+        _check_loosened(ceremony, ledger, after)
+
+
+def _check_dates(ceremony: Ceremony, ledger: Ledger) -> None:
+    """ASM-04, AUT-06: when it took them in, and of which date they are."""
+    documents = {"charter": Charter, "policy": Policy}
+    for entry in ceremony.state.entries:
+        if isinstance(entry.body, entries.File) and entry.body.kind in documents:
+            check_amending(entry.line.time, ledger.seen)
+            check_issued(entry.body.kind, ceremony.load(documents[entry.body.kind], entry.body.kind).issued, entry.line.time)
 
 
 def _no_charter(ceremony: Ceremony) -> None:
@@ -43,7 +58,7 @@ def _no_charter(ceremony: Ceremony) -> None:
     for kind in (entries.Amended, entries.Proposed, entries.Granted, entries.Revoked):
         if ceremony.state.last(kind) is not None:
             differs("STO-07", ceremony, f"an entry of the kind {kind.__name__.lower()}", "there", "none without a charter")
-    equal("AUD-08", ceremony, "its outcome", ceremony.state.closed and ceremony.state.closed.outcome, "amended")
+    equal("AUD-08", ceremony, "its outcome", ceremony.state.closing and ceremony.state.closing.outcome, "amended")
 
 
 def _check_told(ceremony: Ceremony, before: Charter, after: Charter) -> None:
@@ -59,34 +74,45 @@ def _check_told(ceremony: Ceremony, before: Charter, after: Charter) -> None:
 
 
 def _check_performed(ceremony: Ceremony) -> None:
-    """Each of these entries is by somebody whose key it is not, and who has signed the transcript with it."""
-    ends = [e for e in ceremony.state.entries if isinstance(e.body, entries.Signature) and e.body.purpose == "phase"]
-    signed = {(e.actor, checkpoint.parse(e.body.text or "").seq) for e in ends}
+    """Each of these entries is by somebody whose key it is not; that they signed it is AUD-11, and the end AUD-02."""
     for entry in ceremony.state.entries:
         if isinstance(entry.body, entries.Revoked | entries.Granted):
             who = performer(entry.body.person)
-            if entry.actor != who or not any(actor == who and seq >= entry.line.seq for actor, seq in signed):
-                found = f"entered by {entry.actor}, the phase signed by {', '.join(sorted({actor for actor, _ in signed})) or 'nobody'}"
-                differs(
-                    "STO-07", ceremony, f"the key of {entry.body.person} in entry {entry.line.seq}", found, f"entered and signed by {who}"
-                )
+            if entry.actor != who:
+                where = f"the key of {entry.body.person} in entry {entry.line.seq}"
+                differs("STO-07", ceremony, where, f"entered by {entry.actor}", f"entered by {who}")
 
 
 def _counts(ceremony: Ceremony, after: Charter) -> None:
     told = [(b.charter, b.number) for b in ceremony.state.all(entries.Amended)]
     equal("STO-07", ceremony, "the charter that counts from here on", told, [(after.digest, after.number)])
-    equal("AUD-08", ceremony, "its outcome", ceremony.state.closed and ceremony.state.closed.outcome, "amended")
+    equal("AUD-08", ceremony, "its outcome", ceremony.state.closing and ceremony.state.closing.outcome, "amended")
 
 
-def _check_proposed(ceremony: Ceremony, ledger: Ledger, after: Charter, lost: str) -> None:
-    """It does not count: nothing is amended by it, and no policy comes with it."""
-    if ceremony.state.last(entries.Amended) is not None or ceremony.state.file("policy") is not None:
-        differs("STO-07", ceremony, f"a charter that replaces the {lost}", "counts at once", "a proposal, which waits for its cool-off")
-    told = [(b.charter, b.lost) for b in ceremony.state.all(entries.Proposed)]
+def _check_proposed(ceremony: Ceremony, ledger: Ledger, after: Charter, lost: str | None) -> None:
+    """It does not count: nothing is amended, revoked or granted by it, and no policy comes with it."""
+    state = ceremony.state
+    for kind in (entries.Amended, entries.Revoked, entries.Granted):
+        if state.last(kind) is not None:
+            differs("STO-07", ceremony, "a charter that is proposed", "counts at once", "a proposal, which waits for its cool-off")
+    if state.file("policy") is not None:
+        differs("STO-07", ceremony, "a charter that is proposed", "with a policy", "alone")
+    told = [(b.charter, b.lost) for b in state.all(entries.Proposed)]
     equal("STO-07", ceremony, "the charter that is proposed", told, [(after.digest, lost)])
-    hours = 0 if ledger.policy is None else ledger.policy.cool_off_hours
-    (entry,) = (e for e in ceremony.state.entries if isinstance(e.body, entries.Proposed))
-    equal("STO-07", ceremony, "the end of its cool-off", entry.body.not_before, cool_off_ends(entry.line.time, hours))
+    entry = state.newest(entries.Proposed)
+    now = entry.line.time
+    if lost is None and not waits(ledger.charter, after, ledger.history, now):
+        differs(
+            "STO-07", ceremony, "a charter that is proposed", "nothing in it waits for a cool-off", "an amendment, which counts at once"
+        )
+    equal("STO-07", ceremony, "the end of its cool-off", entry.body.not_before, cool_off_ends(now, hours_in_force(ledger.history, now)))
+
+
+def _check_loosened(ceremony: Ceremony, ledger: Ledger, after: Charter) -> None:
+    """A charter that loosens was proposed, and the cool-off in force is over."""
+    now = ceremony.state.newest(entries.Amended).line.time
+    if waits(ledger.charter, after, ledger.history, now):
+        check_waited(proposal_of(ledger.proposals.values(), after), after, ledger.history, now)
 
 
 def _check_succeeded(ceremony: Ceremony, ledger: Ledger, after: Charter, lost: str) -> None:
@@ -98,9 +124,8 @@ def _check_succeeded(ceremony: Ceremony, ledger: Ledger, after: Charter, lost: s
     proposal = ledger.proposals.get(said.proposed)
     if proposal is None or proposal.raw("charter") != ceremony.raw("charter"):
         differs("STO-07", ceremony, "the proposal of its charter", said.proposed, "the head of the ceremony that took it in")
-    (entry,) = (e for e in proposal.state.entries if isinstance(e.body, entries.Proposed))
+    entry = proposal.state.newest(entries.Proposed)
     equal("STO-07", ceremony, "when it was proposed", (said.genesis, said.proposed_at), (ledger.genesis, entry.line.time))
     equal("STO-07", ceremony, "the end of its cool-off", cool_off_ends(said.proposed_at, said.cool_off_hours), entry.body.not_before)
     check_succession(ledger.charter, after, lost, raw, ceremony.signatures("succession"))
-    amended = next(e for e in ceremony.state.entries if isinstance(e.body, entries.Amended))
-    check_waited(said, amended.line.time)
+    check_past(said, ceremony.state.newest(entries.Amended).line.time)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ceremony.base.control import control, refuse
 from ceremony.record import checkpoint, entries
 from ceremony.record.bags import check_intact, check_number, to_close
+from ceremony.record.end import by_form
 from ceremony.record.ledger import VOID, Ledger
 from ceremony.record.register import Ceremony
 from ceremony.record.rules.common import differs, equal
@@ -33,8 +34,8 @@ def check(ceremony: Ceremony, ledger: Ledger) -> None:
         if isinstance(body, entries.Unlocked) and body.position not in looked:
             differs("STO-01", ceremony, f"the bag of {body.position}", "not looked at before its share was unlocked", "number and state")
         bags = bags.after((entry,))
-    closed = ceremony.state.closed
-    if closed is None or closed.outcome == VOID:
+    closed = ceremony.state.closing
+    if closed is None or closed.outcome == VOID or by_form(ceremony.state):
         return
     check_intact(ceremony.state, ledger.key.set_identifier if ledger.key else "", where)
     open_yet = [body.position for body in to_close(ceremony.state)]
@@ -51,15 +52,21 @@ def check(ceremony: Ceremony, ledger: Ledger) -> None:
 def check_two(ceremony: Ceremony, entry: Recorded) -> None:
     """SEC-02: custodian and witness have both signed the transcript with the new bag in it. Who checks their share with another
     custodian signs with them; alone, the second signature is that of the safe's second person (custody record `in`). Who checked it at
-    their own site signed their health record, and the witness signs that it came in."""
+    their own site signed their health record, and the witness signs that it came in. For who is lost the second person signs (SET-10)."""
     state = ceremony.state
     ends = (e for e in state.entries if isinstance(e.body, entries.Signature) and e.body.purpose in ("adjournment", "disagreement"))
     signed = {e.actor for e in ends if checkpoint.parse(e.body.text or "").seq >= entry.line.seq}
     here = set(state.actors(entries.Present))
     if entry.actor not in here and entry.actor in state.actors(entries.Healthy) + state.actors(entries.Unhealthy):
         signed |= set(state.signers("health"))
-    second = {"witness"} if "witness" in here or ceremony.kind != "check" else here - {entry.actor}
-    if entry.actor not in signed or (second and not second & signed):
+    second = (
+        {"administrator"}
+        if "witness" in state.lost
+        else {"witness"}
+        if "witness" in here or ceremony.kind != "check"
+        else here - {entry.actor}
+    )
+    if entry.actor not in signed | state.lost or (second and not second & signed):
         refuse(
             "SEC-02",
             f"{ceremony.folder.name}: the new bag of {entry.actor}",

@@ -12,6 +12,7 @@ from ceremony.base.data import Malformed, load
 from ceremony.base.files import read_file
 from ceremony.record import checkpoint, entries, policy, signers
 from ceremony.record.charter import SIGNERS, Charter
+from ceremony.record.end import AMENDED, PROPOSED, TAKES_POLICY
 from ceremony.record.health import HealthRecord
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.ledger import (
@@ -21,14 +22,13 @@ from ceremony.record.ledger import (
     DRILL_FAILED,
     DRILL_HELD,
     EXCEPTED,
-    PROPOSED,
     RECEIVED,
     RESEALED,
     VOID,
     Ledger,
 )
 from ceremony.record.order import ShareOrder
-from ceremony.record.register import AMENDED, Ceremony
+from ceremony.record.register import Ceremony
 from ceremony.record.rules import pause
 from ceremony.record.sets import KEY_MADE, RESHARED
 from ceremony.record.signers import COPY
@@ -56,12 +56,11 @@ ENDINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 
 def check(ceremony: Ceremony, ledger: Ledger) -> None:
-    """Opening, list of files, documents, order of steps, signatures in their form, checkpoints, outcome."""
+    """Opening, list of files, documents, signatures in their form, checkpoints, outcome."""
     _check_opening(ceremony, ledger)
     _check_listed(ceremony)
     _check_documents(ceremony)
     _check_constitution(ceremony, ledger)
-    _check_steps(ceremony)
     signers.check_forms(ceremony, ledger.charter, ledger.genesis)
     _check_phases(ceremony)
     pause.check(ceremony)
@@ -83,6 +82,19 @@ def _check_opening(ceremony: Ceremony, ledger: Ledger) -> None:
     opened = ceremony.state.opened
     equal("SET-08", ceremony, "practice or production", opened.mark, ledger.charter.mark)
     equal("AUD-03", ceremony, "the genesis that it was opened under", opened.genesis, ledger.genesis)
+    for body in ceremony.state.all(entries.BootImage):
+        equal("SET-02", ceremony, "the boot image whose words were given", body.sha256, ledger.charter.boot)
+    for resumed in ceremony.state.all(entries.Resumed):
+        if late := [note for note in resumed.notes if (note.entry or 0) > resumed.after]:
+            differs(
+                "AUD-10",
+                ceremony,
+                f"the note of {late[0].person} in run {resumed.run}",
+                f"entry {late[0].entry}",
+                f"at most {resumed.after}",
+            )
+    if opened.newest > ceremony.number - 1:
+        differs("AUD-10", ceremony, "the newest ceremony that was remembered", opened.newest, f"{ceremony.number - 1} or less")
 
 
 def _check_listed(ceremony: Ceremony) -> None:
@@ -130,14 +142,16 @@ def _check_documents(ceremony: Ceremony) -> None:
 
 
 def _check_constitution(ceremony: Ceremony, ledger: Ledger) -> None:
-    """A charter is the genesis itself, signed as it demands (an amendment has rules of its own); a policy follows the one before
-    it, signed likewise.
+    """A charter is the genesis itself, signed as it demands (an amendment has rules of its own); a policy comes in a key generation or
+    an amendment alone, follows the one before it, and is signed likewise.
 
     A key generation that was cut off while it took these in has nothing yet that must be signed."""
     amends = ceremony.kind == "amend"
+    if ceremony.kind not in TAKES_POLICY and ceremony.state.file("policy") is not None:
+        differs("AUD-12", ceremony, "a policy", "in its list of files", "policies in key generations and amendments alone")
     for charter in (f for f in ceremony.state.all(entries.File) if f.kind == "charter" and not amends):
         equal("AUD-09", ceremony, "the charter", charter.sha256, ledger.genesis)
-    if ceremony.state.closed is None or ceremony.state.closed.outcome == VOID:
+    if ceremony.state.closing is None or ceremony.state.closing.outcome == VOID:
         return
     for kind in ("policy",) if amends else ("charter", "policy"):
         if ceremony.state.file(kind) is not None:
@@ -149,18 +163,6 @@ def _check_constitution(ceremony: Ceremony, ledger: Ledger) -> None:
             policy.check_follows(rules, ledger.policy)
 
 
-def _check_steps(ceremony: Ceremony) -> None:
-    """SET-06: steps in the order of their numbers, none left out; after an interruption some may be done again."""
-    done, again = 0, False
-    for body in (e.body for e in ceremony.state.entries):
-        if isinstance(body, entries.Resumed):
-            again = True
-        elif isinstance(body, entries.Step):
-            if body.number != done + 1 and not (again and 1 <= body.number <= done):
-                differs("SET-06", ceremony, "the order of the steps", f"step {body.number} after step {done}", f"step {done + 1}")
-            done, again = body.number, again and body.number <= done
-
-
 def _check_phases(ceremony: Ceremony) -> None:
     """AUD-02: when a step ends with a checkpoint, administrator and witness have both signed the same one."""
     signed: dict[str, set[str]] = {}
@@ -168,7 +170,7 @@ def _check_phases(ceremony: Ceremony) -> None:
         if isinstance(entry.body, entries.Signature) and entry.body.purpose == "phase":
             signed.setdefault(entry.body.text or "", set()).add(entry.actor)
         elif isinstance(entry.body, entries.Step):
-            if signed and not any(people >= set(STAFF) for people in signed.values()):
+            if signed and not any(people >= set(STAFF) - ceremony.state.lost for people in signed.values()):
                 found = ", ".join(sorted(set().union(*signed.values())))
                 differs(
                     "AUD-02", ceremony, f"the checkpoint of step {entry.body.number}", f"signed by {found}", "administrator and witness"
@@ -178,7 +180,7 @@ def _check_phases(ceremony: Ceremony) -> None:
 
 def _check_outcome(ceremony: Ceremony) -> None:
     """A ceremony ends as its kind can end; BRD-06: one that may have signed is never void."""
-    closed = ceremony.state.closed
+    closed = ceremony.state.closing
     if closed is None:
         return
     if closed.outcome not in ENDINGS[ceremony.kind]:
@@ -187,28 +189,12 @@ def _check_outcome(ceremony: Ceremony) -> None:
         differs("BRD-06", ceremony, "it was voided", "the HSM may have signed", "a ceremony that ends as carried out")
 
 
-def check_voided(ceremony: Ceremony) -> None:
-    """AUD-02: of a ceremony that was voided administrator and witness have both signed the transcript up to its end:
-    what it says of bags, orders and shares counts."""
-    if ceremony.state.closed is None or ceremony.state.closed.outcome != VOID:
-        return
-    done, signed = 0, dict[str, int]()
-    for entry in ceremony.state.entries:
-        if isinstance(entry.body, entries.Signature) and entry.body.purpose == "phase":
-            signed[entry.actor] = checkpoint.parse(entry.body.text or "").seq
-        elif not isinstance(entry.body, entries.Closed):
-            done = entry.line.seq
-    ended = {person for person, seq in signed.items() if seq >= done}
-    if not ended >= set(STAFF):
-        differs("AUD-02", ceremony, "its end as void", f"signed by {', '.join(sorted(ended)) or 'nobody'}", " and ".join(STAFF))
-
-
 def everyone_signed(ceremony: Ceremony, needed: Iterable[str], covered: tuple[type, ...]) -> None:
     """ASM-01, AUD-02: these people are present; everyone present signed the opening, and at the end a checkpoint that covers the
     newest entry of each of these kinds."""
     state = ceremony.state
-    present = set(state.actors(entries.Present))
-    missing = sorted(set(needed) - present)
+    present = set(state.actors(entries.Present)) - state.lost
+    missing = sorted(set(needed) - present - state.lost)
     if missing:
         identifier = "ASM-03" if set(missing) & set(STAFF) else "ASM-01"
         differs(identifier, ceremony, "who was there", ", ".join(sorted(present)), f"also {', '.join(missing)}")

@@ -13,7 +13,8 @@ from ceremony.record.state import Recorded, State
 
 
 def check(ceremony: Ceremony, ledger: Ledger) -> None:
-    """Each record by the ones before it, also of a ceremony that was voided: what happened has happened."""
+    """Each record by the ones before it, also of a ceremony that was voided: what happened has happened. One that takes in a suspension
+    at its opening needs no record (STO-07)."""
     known, bags, state = ledger.whereabouts, ledger.bags, ceremony.state
     for at, entry in enumerate(state.entries):
         if not isinstance(entry.body, entries.Custody):
@@ -25,12 +26,12 @@ def check(ceremony: Ceremony, ledger: Ledger) -> None:
         signers, excepted = before.signers("custody", entry.body.file), exceptional.movement(before)
         whereabouts.check_record(known, bags, found, signers, entry.line.time, excepted=excepted)
         known, bags = known.recorded(found), bags.after((entry,))
-    closed = state.closed
+    closed = state.closing
     if ceremony.kind != "custody" or closed is None or closed.outcome == VOID:
         return
     kept = {file.name for file in state.all(entries.File) if file.kind == "custody"}
     taken = {body.file for body in state.all(entries.Custody)}
-    if not taken or kept != taken:
+    if kept != taken or not (taken or state.opened.suspensions):
         differs("AUD-08", ceremony, "the custody records that were taken in", ", ".join(sorted(taken)), ", ".join(sorted(kept)) or "one")
 
 

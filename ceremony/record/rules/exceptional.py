@@ -38,5 +38,5 @@ def _check_form(ceremony: Ceremony, ledger: Ledger, entry: Recorded) -> None:
 def _check_said(ceremony: Ceremony, entry: Recorded, after: tuple[Recorded, ...]) -> None:
     """The signature of "I do not agree" covers the entry itself. A ceremony that was cut off right there may lack it until it ends."""
     said = (e.body for e in after if isinstance(e.body, entries.Signature) and (e.actor, e.body.purpose) == (entry.actor, "disagreement"))
-    if ceremony.state.closed is not None and not any(checkpoint.parse(b.text or "").seq >= entry.line.seq for b in said):
+    if ceremony.state.closing is not None and not any(checkpoint.parse(b.text or "").seq >= entry.line.seq for b in said):
         differs("AUD-02", ceremony, f"the disagreement in entry {entry.line.seq}", "not signed", f"the signature of {entry.actor}")

@@ -7,7 +7,7 @@ from dataclasses import replace
 from ceremony.base.lines import sha256
 from ceremony.base.signatures import Signature
 from ceremony.record import entries, health
-from ceremony.record.drills import check_caught, check_practised
+from ceremony.record.drills import ATTACKS, check_caught, check_practised
 from ceremony.record.ledger import DRILL_FAILED, DRILL_HELD, VOID, Ledger
 from ceremony.record.register import Ceremony
 from ceremony.record.rules import outside, people, surroundings, vault
@@ -31,7 +31,7 @@ def check(ceremony: Ceremony, ledger: Ledger) -> None:
     vault.check(ceremony, ledger.charter.hsm)
     people.check(ceremony, ledger.charter)
     check_alone(ceremony, ledger)
-    closed = ceremony.state.closed
+    closed = ceremony.state.closing
     if closed is None or closed.outcome == VOID:
         return
     if ledger.key is None:
@@ -68,7 +68,7 @@ def check_brought(ceremony: Ceremony, ledger: Ledger) -> None:
         equal("ASM-01", ceremony, f"who acted in {where}", entry.actor, body.position)
         known = replace(known.then(entry, ceremony.number), taken=known.taken | {sha256(raw)})
         told.add(body.file)
-    ended = state.closed is not None and state.closed.outcome != VOID
+    ended = state.closing is not None and state.closing.outcome != VOID
     if left := [file.name for file in state.all(entries.File) if file.kind == "health" and file.name not in told and ended]:
         differs("STO-10", ceremony, "health records that nothing came of", ", ".join(left), "an entry for each")
 
@@ -139,6 +139,8 @@ def _check_drill(ceremony: Ceremony, ledger: Ledger, outcome: str) -> None:
     if not set(practised.took_part) <= set(ledger.charter.custodians):
         differs("DRL-02", ceremony, "who took part", " ".join(practised.took_part), "custodians of this charter")
     check_practised(ledger.practised, practised.took_part, ledger.charter.custodians)
+    if told.attack not in ATTACKS:
+        differs("DRL-03", ceremony, "the attack that it tells of", told.attack, f"one of {', '.join(ATTACKS)}")
     if told.caught == "yes":
         check_caught(told.attack, practised.refused)
     equal("DRL-03", ceremony, "its outcome", outcome, DRILL_HELD if told.caught == "yes" else DRILL_FAILED)

@@ -22,7 +22,7 @@ def check(ceremony: Ceremony, ledger: Ledger) -> None:
     vault.check(ceremony, ledger.charter.hsm)
     people.check(ceremony, ledger.charter)
     check_split(ceremony, ledger, None)
-    closed = ceremony.state.closed
+    closed = ceremony.state.closing
     if closed is None or closed.outcome != KEY_MADE:
         return
     for kind in ("charter", "policy"):

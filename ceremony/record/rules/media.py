@@ -25,6 +25,7 @@ def check(ceremony: Ceremony, ledger: Ledger) -> None:
             where = f"the share of {body.position} in entry {entry.line.seq}"
             locked[body.position, body.number] = body.sha256
             _check_number(ceremony, where, body, sealings)
+            _check_another(ceremony, where, body, sealings)
             if body.medium not in ledger.charter.media:
                 differs("GEN-10", ceremony, where, f"on a {body.medium}", " or ".join(ledger.charter.media))
             if (body.medium == "token") != (body.token is not None):
@@ -50,6 +51,13 @@ def _check_number(ceremony: Ceremony, where: str, body: entries.Sealing, before:
     """REC-12: a sealing number says which sealed share of which set is meant, for ever; also one of a ceremony that was voided."""
     if body.number < (least := Sets(sealings=before).next_number(body.position)):
         differs("REC-12", ceremony, where, f"sealing number {body.number}", f"{least} or higher: a number is never used twice")
+
+
+def _check_another(ceremony: Ceremony, where: str, body: entries.Sealing, before: Sealings) -> None:
+    """REC-12: number, position and set stand in a sealed share, so that no two are the same bytes. Else nothing was locked."""
+    for (position, _set), had in before.items():
+        for number in (number for number, digest in had.begun.items() if digest == body.sha256):
+            differs("REC-12", ceremony, where, f"the sealed share {number} of {position} once more", "another one")
 
 
 def _check_token(ceremony: Ceremony, where: str, body: entries.Sealing, token: entries.Token, sealings: Sealings) -> None:

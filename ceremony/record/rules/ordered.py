@@ -33,7 +33,7 @@ def check(ceremony: Ceremony, ledger: Ledger, heads: Collection[str]) -> None:
     begins = next((at for at, e in enumerate(ceremony.state.entries) if isinstance(e.body, BEGINS)), None)
     if begins is not None and not (taken and taken[0][0] < begins):
         differs("AUT-01", ceremony, f"entry {begins + 1}", "no share order before it", "what both officers ordered, first")
-    closed = ceremony.state.closed
+    closed = ceremony.state.closing
     if begins is None and (closed is None or closed.outcome == VOID):
         return  # what was taken in by then may be half of it
     if len(taken) != 1:

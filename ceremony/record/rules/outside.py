@@ -13,6 +13,7 @@ from ceremony.record.health import APART, MINUTE, together
 from ceremony.record.register import Ceremony
 from ceremony.record.rules.common import STAFF, differs
 from ceremony.record.state import State
+from ceremony.record.vouched import counted
 from transfer.limits import moment
 
 WORDS = 16
@@ -71,7 +72,7 @@ def _apart(found: str, expected: str) -> None:
 
 def readers(state: State, number: int) -> dict[str, tuple[int, ...]]:
     """Who read the slip of this ceremony, and the places of the words that they gave."""
-    found = ((e.actor, e.body) for e in state.entries if isinstance(e.body, entries.SlipRead))
+    found = ((e.actor, e.body) for e in counted(state) if isinstance(e.body, entries.SlipRead))
     return {actor: body.places for actor, body in found if body.ceremony == number}
 
 
@@ -89,6 +90,25 @@ def check_readers(state: State, last: int, charter: Charter) -> None:
         expected=f"two people, one of them a custodian, each {PLACES} words of the head from their own slip",
         do="Let people who have the newest slip come, or fetch theirs; then `ceremony resume`. Slips printed today prove nothing.",
     )
+
+
+SOON = timedelta(seconds=60)
+"""Within which an entry follows the moment that it tells."""
+
+
+def check_clock(ceremony: Ceremony) -> None:
+    """ASM-04: the time that was shown is the machine's when the entry was written."""
+    for entry in ceremony.state.entries:
+        if isinstance(entry.body, entries.Clock):
+            late = moment(entry.line.time) - moment(entry.body.machine)
+            if not timedelta() <= late <= SOON:
+                differs(
+                    "ASM-04",
+                    ceremony,
+                    f"the clock in entry {entry.line.seq}",
+                    entry.body.machine,
+                    f"{entry.line.time}, when it was written",
+                )
 
 
 def check(ceremony: Ceremony, charter: Charter) -> None:

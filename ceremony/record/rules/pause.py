@@ -11,7 +11,7 @@ from ceremony.record.register import Ceremony
 from ceremony.record.state import Recorded, State
 
 STAFF = ("administrator", "witness")
-_FOUND = ("torn", "leftover", "exception")
+_FOUND = ("torn", "aside", "leftover", "exception")
 
 
 def under_way(state: State) -> Recorded | None:
@@ -72,7 +72,7 @@ def check(ceremony: Ceremony) -> None:
 def _may_stand(body: object) -> bool:
     """Those who come back, what an interruption leaves, a refusal and its exception; the end of a ceremony that is given up."""
     if isinstance(body, entries.Signature):
-        return body.purpose in ("return", "phase", "exception")
+        return body.purpose in ("return", "exception", "run", "end")
     if isinstance(body, entries.File):
         return body.kind in _FOUND
     return isinstance(body, entries.Resumed | entries.Refusal | entries.Excepted) or (

@@ -18,7 +18,7 @@ LEAST_SIGNERS = 2
 
 def check(ceremony: Ceremony, ledger: Ledger) -> None:
     """A receipt that was closed: it is of a transfer of this register, of exactly its outputs, and enough custodians signed it."""
-    closed = ceremony.state.closed
+    closed = ceremony.state.closing
     if closed is None or closed.outcome == VOID:
         return
     if closed.outcome == EXCEPTED:
@@ -30,8 +30,8 @@ def check(ceremony: Ceremony, ledger: Ledger) -> None:
         differs("BRD-03", ceremony, "its transaction", receipt.txid, "the transaction of an earlier transfer")
     _check_receipt(ceremony, ledger, receipt, transfer)
     check_independent(receipt.nodes, receipt.mark)
-    seen = [(s.node, s.txid, s.block, s.height, s.confirmations) for s in ceremony.state.all(entries.Sighting)]
-    place = (receipt.txid, receipt.block, receipt.height, receipt.confirmations)
+    seen = [(s.node, s.txid, s.block_hash, s.block_height, s.confirmations) for s in ceremony.state.all(entries.Sighting)]
+    place = (receipt.txid, receipt.block_hash, receipt.block_height, receipt.confirmations)
     equal("BRD-03", ceremony, "what was seen", seen, [(node, *place) for node in receipt.nodes])
     _check_settled(ceremony, ledger, receipt)
     looked = set(ceremony.state.signers("receipt")) & set(ledger.charter.custodians)

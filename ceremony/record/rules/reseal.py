@@ -18,7 +18,7 @@ def check(ceremony: Ceremony, ledger: Ledger) -> None:
     health.check_alone(ceremony, ledger)
     _check_named(ceremony)
     _check_chosen(ceremony)
-    closed = ceremony.state.closed
+    closed = ceremony.state.closing
     if closed is None or closed.outcome == VOID:
         return
     if ledger.key is None:

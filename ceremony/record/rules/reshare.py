@@ -29,7 +29,7 @@ def check(ceremony: Ceremony, ledger: Ledger) -> None:
     _check_opened(ceremony, ledger, ledger.key)
     keygen.check_split(ceremony, ledger, ledger.key)
     _check_destroyed(ceremony, ledger, ledger.key)
-    closed = ceremony.state.closed
+    closed = ceremony.state.closing
     if closed is None:
         return
     everyone = (*ledger.charter.custodians, *STAFF)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+
 from ceremony.base.data import Malformed
 from ceremony.record import entries
 from ceremony.record.register import Ceremony
 from ceremony.record.rules.common import differs, equal, read_transaction
+from ceremony.record.runs import split
 from transfer.bitcoin.assemble import assemble
 from transfer.bitcoin.sighash import Sighash, sighashes
 from transfer.request import AccountKey, SigningRequest
@@ -17,8 +21,12 @@ def check(ceremony: Ceremony, request: SigningRequest, account: AccountKey) -> N
     assembled = b""
     for body in ceremony.state.all(entries.HsmSigned):
         assembled = _assembled(ceremony, body, wanted, request, account)
+    paths = sorted({sighash.path for sighash in wanted})
     for imported in ceremony.state.all(entries.Imported):
-        equal("REC-09", ceremony, "the keys in the HSM", sorted(imported.paths), sorted({sighash.path for sighash in wanted}))
+        equal("REC-09", ceremony, "the keys in the HSM", sorted(imported.paths), paths)
+        check_attributes(ceremony, imported)
+    for destroyed, imported_here in _destroyed(ceremony):
+        equal("SEC-03", ceremony, "how many keys were destroyed", destroyed, len(paths) if imported_here else 0)
     transaction = read_transaction(ceremony.raw("transaction"), f"{ceremony.folder.name}, transaction")
     if transaction.raw != assembled:
         differs("SIG-06", ceremony, "the transaction", transaction.txid, "the approved request with the recorded signatures")
@@ -28,6 +36,32 @@ def check(ceremony: Ceremony, request: SigningRequest, account: AccountKey) -> N
         )
         (agreed, *_) = ceremony.state.all(entries.Agreed)
         equal("SIG-03", ceremony, "the fee that was checked", checked.fee, agreed.fee)
+
+
+def _destroyed(ceremony: Ceremony) -> Iterator[tuple[int, bool]]:
+    """How many keys each `absent` counts, and whether its run had imported them: those of an earlier run ended with its session."""
+    for run in split(ceremony.state.entries):
+        here = False
+        for entry in ceremony.state.entries[run.first : run.end]:
+            here = here or isinstance(entry.body, entries.Imported)
+            if isinstance(entry.body, entries.Absent):
+                yield entry.body.destroyed, here
+
+
+ATTRIBUTES: Mapping[str, str] = MappingProxyType(
+    {"DECRYPT": "false", "DERIVE": "false", "EXTRACTABLE": "false", "MODIFIABLE": "false", "PRIVATE": "true", "SENSITIVE": "true",
+     "SIGN": "true", "SIGN_RECOVER": "false", "TOKEN": "false", "UNWRAP": "false"}
+)  # fmt: skip
+"""PKCS#11 attributes of an imported key (section 4.9 of the specification) that no HSM may state otherwise."""
+STATED = frozenset({*ATTRIBUTES, "ALWAYS_SENSITIVE", "LOCAL", "NEVER_EXTRACTABLE", "origin", "AES key"})
+"""Every attribute that is recorded."""
+
+
+def check_attributes(ceremony: Ceremony, imported: entries.Imported) -> None:
+    """REC-09: the imported keys can sign and nothing else, and stay in this session."""
+    equal("REC-09", ceremony, "the attributes that were recorded", sorted(imported.attributes), sorted(STATED))
+    found = {name: imported.attributes[name] for name in ATTRIBUTES}
+    equal("REC-09", ceremony, "the attributes of the keys in the HSM", found, dict(ATTRIBUTES))
 
 
 def _assembled(

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from ceremony.base.data import load
 from ceremony.record import checkpoint, entries, exceptional, signers
-from ceremony.record.approval import Approval, SignedApproval, approve
+from ceremony.record.approval import Approval, SignedApproval, approve, read_from
 from ceremony.record.charter import OFFICERS
 from ceremony.record.drills import check_clock
+from ceremony.record.end import by_form
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.ledger import VOID, Ledger, nonces
 from ceremony.record.register import Ceremony
@@ -22,7 +23,8 @@ from transfer.agree import check_fee, check_payment, check_place
 from transfer.authorization import Authorization, Confirmation, binds, check_confirmation, check_head, check_officers, check_valid
 from transfer.bitcoin.reading import review
 from transfer.bitcoin.snapshot import Snapshot, checked
-from transfer.limits import Policy, check_limits, check_payees
+from transfer.in_force import History, check_payees, in_force
+from transfer.limits import check_limits
 from transfer.lookalike import check_unlike
 from transfer.outstanding import check_conflicts
 from transfer.request import AccountKey, SigningRequest
@@ -32,13 +34,13 @@ from transfer.sweep import check_everything
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What a transfer stands on: the key record, the policy, its authorization and its signing request."""
+    """What a transfer stands on: the key record, the policies, its authorization and its signing request."""
 
     key: KeyRecord
     """Of the set whose shares are opened: the one in use, or in a sweep that of a former key."""
     account: AccountKey
     """What is spent from; in a sweep, with the account of the key in use that takes all of it."""
-    policy: Policy
+    history: History
     authorization: Authorization
     request: SigningRequest
 
@@ -49,8 +51,11 @@ def check(ceremony: Ceremony, ledger: Ledger, heads: Collection[str]) -> None:
     vault.check(ceremony, ledger.charter.hsm)
     people.check(ceremony, ledger.charter)
     _check_unrevoked(ceremony, ledger)
-    closed = ceremony.state.closed
+    closed = ceremony.state.closing
     if closed is None or closed.outcome == VOID:
+        return
+    if by_form(ceremony.state):
+        _check_spending(ceremony, ledger)
         return
     if ceremony.state.last(entries.Exported) is None:
         differs("EXP-01", ceremony, "it was carried out", "nothing exported", "an export that was read back")
@@ -69,7 +74,7 @@ def check(ceremony: Ceremony, ledger: Ledger, heads: Collection[str]) -> None:
 
 
 def _known(ceremony: Ceremony, ledger: Ledger) -> Known:
-    if ledger.key is None or ledger.policy is None:
+    if ledger.key is None or ledger.history is None:
         differs("AUD-08", ceremony, "a transfer", "no key record and policy before it", "a key generation first")
     equal("REC-02", ceremony, "the plan of the set in use", ledger.key.plan, ledger.charter.plan)
     equal("REC-02", ceremony, "what the key in use was made for", founded_on(ledger.key), founded_on(ledger.charter))
@@ -77,7 +82,7 @@ def _known(ceremony: Ceremony, ledger: Ledger) -> Known:
     return Known(
         key=opens(ledger.sets, authorization).record,
         account=spent_account(ledger.sets, authorization),
-        policy=ledger.policy,
+        history=ledger.history,
         authorization=authorization,
         request=SigningRequest("bitcoin", ceremony.raw("request")),
     )
@@ -87,22 +92,22 @@ def _check_authorization(ceremony: Ceremony, ledger: Ledger, known: Known, heads
     """AUT-01 to AUT-10: what was granted is what both officers signed, confirmed by a second person, and was within the policy."""
     wanted, charter = known.authorization, ledger.charter
     found = [(e.line.time, e.body) for e in ceremony.state.entries if isinstance(e.body, entries.Authorized)]
-    fields = ("identifier", "payments", "greatest_fee", "replaces", "key_record", "to", "address")
+    fields = ("identifier", "payments", "fee_cap", "replaces", "key_record", "to", "address")
     for time, granted in found:
         signed = (wanted.digest, *(getattr(wanted, name) for name in fields))
         equal("AUT-01", ceremony, "what was granted", (granted.authorization, *(getattr(granted, name) for name in fields)), signed)
         check_valid(wanted, time)
         check_clock(ledger.drilled, time, excepted="DRL-01" in exceptional.granted(ceremony.state))
-        check_payees(known.policy, wanted, time)
-        check_limits(known.policy, wanted, ledger.spent, time)
+        check_payees(known.history, wanted, time)
+        check_limits(in_force(known.history, time), wanted, ledger.spent, time)
         past = {address: f"one that ceremony {number} paid" for address, number in ledger.paid.items()}
         for payment in wanted.payments:
             check_unlike(payment.destination, payment.payee, past)
     account = charter.account(wanted.account)
-    bound = {"mark": charter.mark, "genesis": ledger.genesis, "charter": charter.digest, "policy": known.policy.digest}
+    bound = {"mark": charter.mark, "genesis": ledger.genesis, "charter": charter.digest, "policy": known.history.newest.digest}
     binds(wanted, {**bound, "chain": account.chain, "network": account.network})
     check_head(wanted, heads, ceremony.prev)
-    keys = {member.person: member.key for member in charter.people}
+    keys = charter.keys
     signers.signed_by(ceremony, "authorization", OFFICERS, "AUT-02")
     check_officers(wanted, ceremony.signatures("authorization"), keys)
     confirmation = ceremony.load(Confirmation, "confirmation") if ceremony.state.file("confirmation") else None
@@ -160,10 +165,11 @@ def _check_request(ceremony: Ceremony, ledger: Ledger, known: Known) -> None:
     check_payment(seen, known.authorization)
     there = typeback.custodians(ceremony.state, ledger.charter)
     typeback.check_typed(typeback.typed(ceremony.state), typeback.addresses(known.authorization), there)
-    check_fee(seen, known.authorization, known.policy)
-    coins = sorted(f"{coin.txid}:{coin.vout}" for coin in seen.inputs)
+    for time in (e.line.time for e in ceremony.state.entries if isinstance(e.body, entries.Agreed)):
+        check_fee(seen, known.authorization, in_force(known.history, time))
+    coins = tuple(f"{coin.txid}:{coin.vout}" for coin in seen.inputs)
     for agreed in ceremony.state.all(entries.Agreed):
-        found = (sorted(agreed.coins), agreed.fee, agreed.txid)
+        found = (agreed.coins, agreed.fee, agreed.txid)
         equal("TXN-01", ceremony, "coins, fee and transaction that were agreed", found, (coins, seen.fee, seen.txid))
     check_conflicts(seen, known.authorization, tuple(ledger.claims.values()))
     if known.authorization.kind == "sweep":
@@ -180,15 +186,19 @@ def _check_swept(ceremony: Ceremony, ledger: Ledger, known: Known, seen: Review)
 
 def _check_approvals(ceremony: Ceremony, ledger: Ledger, known: Known) -> None:
     """SIG-02: everyone who must review and approve did so before the vault was armed, this very request, after this very transcript."""
-    before = ""
+    before, armed = "", False
     given: list[SignedApproval] = []
     for entry in ceremony.state.entries:
         if isinstance(entry.body, entries.Armed):
+            armed = True
             early = sorted(set(entry.body.positions) - {each.signature.signer for each in given})
             if early:
                 differs("SIG-02", ceremony, f"armed in entry {entry.line.seq}", f"not approved by {', '.join(early)}", "approvals first")
         elif isinstance(entry.body, entries.Signature) and entry.body.purpose == "approval":
             before = before or entry.line.prev
+            if armed and entry.actor not in ledger.charter.custodians:
+                where = f"the approval of {entry.actor} in entry {entry.line.seq}"
+                differs("SIG-02", ceremony, where, "after the vault was armed", "before the first time that it was armed")
             text = (entry.body.text or "").encode("ascii")
             where = f"{ceremony.folder.name}, entry {entry.line.seq}, approval"
             given.append(SignedApproval(approval=load(Approval, text, where), signature=signers.as_signature(entry)))
@@ -199,6 +209,7 @@ def _check_approvals(ceremony: Ceremony, ledger: Ledger, known: Known) -> None:
         ceremony=ceremony.number,
         authorization=known.authorization.digest,
         request=known.request.digest,
+        **read_from(review(known.request, known.account)),
         head=before or ceremony.prev,
         role="witness",
     )
@@ -230,7 +241,7 @@ def _check_shares(ceremony: Ceremony, ledger: Ledger, key: KeyRecord) -> None:
                 differs("REC-12", ceremony, f"the sealing number of {body.position}", body.number, " or ".join(map(str, numbers)) or "none")
         elif isinstance(body, entries.Recovered):
             used = {*body.positions, *body.spares}
-            if not used <= unlocked or not key.plan.enough(body.positions):
+            if used != unlocked or set(body.positions) & set(body.spares) or not key.plan.enough(body.positions):
                 differs("REC-01", ceremony, "the quorum", " ".join(sorted(used)), f"enough of {' '.join(sorted(unlocked))}")
             equal("REC-06", ceremony, "accounts whose keys were compared", sorted(body.accounts), sorted(a.name for a in key.accounts))
 

@@ -8,6 +8,7 @@ from ceremony.base.control import control, refuse
 from ceremony.record import entries
 from ceremony.record.charter import Charter
 from ceremony.record.state import State
+from ceremony.record.vouched import counted
 from transfer.authorization import Authorization
 
 GROUP = 4
@@ -32,7 +33,7 @@ def groups_of(address: str) -> tuple[str, ...]:
 def typed(state: State) -> dict[str, frozenset[Place]]:
     """Who typed which groups, before anybody approved."""
     found: dict[str, frozenset[Place]] = {}
-    for entry in state.entries:
+    for entry in counted(state):
         body = entry.body
         if isinstance(body, entries.Signature) and body.purpose == "approval":
             break

@@ -27,8 +27,9 @@ from ceremony.record.end import BY_FORM, CARRIED_OUT, VOID
 from ceremony.record.entries import Kind
 from ceremony.record.register import CHARTER, Register
 from ceremony.record.scripts import STAFF
+from ceremony.record.signers import as_begun
 from ceremony.record.state import State
-from ceremony.record.verify import verify
+from ceremony.record.verify import verify, verify_known
 from ceremony.screen import panels
 from ceremony.screen.terminal import Stopped, check_terminal
 from ceremony.script import beginning, ending, loop, revoke
@@ -101,7 +102,7 @@ def _first_key(folder: Path, given: dict[str, str]) -> None:
             check_genesis(book, genesis)
             _nothing_unfinished(book)
             _check_keyless(book)
-            verify(folder, genesis)
+            verify_known(book)
         room = _begun(lambda: beginning.begin(book, folder, "keygen", mark, genesis, given, raw))
         _play(room)
     echo(f"genesis {genesis}\nhead {Register.open(folder).head}")
@@ -112,7 +113,7 @@ def _known(folder: Path) -> Register | None:
     names = sorted(path.name for path in folder.iterdir())
     if names in ([], ["0001-keygen"]) and not (folder / "0001-keygen" / CHARTER).exists():
         return None
-    book = Register.open(folder)
+    book = as_begun(Register.open(folder))
     return book if book.ceremonies else None
 
 
@@ -315,10 +316,10 @@ def begin(folder: Path, genesis: str, kind: Kind, given: dict[str, str], until: 
     A receipt is taken in where the online host's libraries are, and the ones that the self-tests try are not."""
     (check_terminal if kind == "receipt" else check_ready)()
     with locked(_existing(folder)):
-        book = Register.open(folder)
+        book = as_begun(Register.open(folder))
         check_genesis(book, genesis)
         _nothing_unfinished(book)
-        verify(folder, genesis)
+        verify_known(book)
         mark = book.key_record.mark if kind != "keygen" else book.charter.mark
         room = _begun(lambda: beginning.begin(book, folder, kind, mark, genesis, given))
         _play(room, until)
@@ -336,12 +337,12 @@ def _continued(  # noqa: PLR0913, PLR0917
     """The unfinished ceremony of a register, opened again under its lock, if `may` refuses nothing of what stands in it."""
     check_ready()
     with locked(_existing(folder)):
-        book = Register.open(folder)
+        book = as_begun(Register.open(folder))
         check_genesis(book, genesis)
         if book.unbegun is not None:
             raise Malformed(
-                f"{book.unbegun.name} was not begun: nobody signed its first run, so nothing is in it. The next ceremony takes its "
-                "place, and keeps aside what lies there"
+                f"{book.unbegun.name} was not begun: those who must did not sign its first run, so nothing is in it. The next "
+                "ceremony takes its place, and keeps aside what lies there"
             )
         if book.unfinished is None or (kind is not None and book.unfinished.kind != kind):
             raise Malformed(f"{folder}: no {kind or 'ceremony'} is waiting; `ceremony prepare` begins a transfer")

@@ -16,6 +16,7 @@ from ceremony.record.loss import NAMESPACE, NOT_LOST, Loss, SignedLoss, check_si
 from ceremony.record.place import place
 from ceremony.record.register import Register
 from ceremony.record.signed import MOST_BYTES, read_signed
+from ceremony.record.signers import as_begun
 from ceremony.record.suspension import ANEW, check_signer
 from ceremony.screen.loss import loss_screen
 
@@ -36,7 +37,7 @@ def loss() -> None:
 def draft(folder: Path, lost: tuple[str, ...], reason: str, output: Path) -> None:
     """Draft the form for the ceremony that is open, or for the next one: where the record stands, and what is kept aside."""
     papers.check_new(output)
-    book = Register.open(folder)
+    book = as_begun(Register.open(folder))
     charter = book.charter
     for person in lost:
         charter.member(person)
@@ -93,7 +94,7 @@ def sign(form: Path, person: str, key: Path, charter_paths: tuple[Path, ...], ge
 @click.option("--register", "folder", type=click.Path(path_type=Path), required=True, help="The register's folder.")
 def check(form: Path, folder: Path) -> None:
     """Check the form: all whom SET-10 names have signed it, and it says where the record stands now."""
-    book = Register.open(folder)
+    book = as_begun(Register.open(folder))
     raw, signed = read_signed(form)
     found = load(Loss, raw, form.name)
     check_signed(SignedLoss(form=found, signatures=signed), book.charter)

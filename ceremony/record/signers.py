@@ -139,6 +139,21 @@ def genuine(register: Register, ceremony: Ceremony) -> State:
     return ceremony.state
 
 
+def as_begun(register: Register) -> Register:
+    """The register as commands go on with it: where those who must have not signed the first run of its newest ceremony with their own
+    keys, nothing was begun, whoever's key its lines carry; the next ceremony takes its place (AUD-11). A verifier refuses it (AUT-03).
+
+    A run whose key signed none of its lines is another matter: somebody changed what had begun."""
+    last = register.ceremonies[-1] if register.ceremonies else None
+    if register.unbegun is not None or last is None or scripts.current(last.kind).digest != last.state.opened.script:
+        return register
+    before = Register(register.folder, register.genesis, register.ceremonies[:-1], last.folder)
+    run, signature = runs.split(last.state.entries)[0], runs.path_of(last.folder, 1)
+    is_whole = not signature.exists() or runs.vouched_at_all(last.folder, last.state)
+    genuine_ = _is_genuine(last, run, before.charter, scripts.current(last.kind), amended=False)
+    return before if is_whole and not genuine_ else register
+
+
 def _is_genuine(ceremony: Ceremony, run: runs.Run, charter: Charter, script: Script, *, amended: bool) -> bool:
     """Whether those who must sign a run have. `amended`: a charter that the entries before it put in force has their keys, since a signed
     run vouches for those entries."""

@@ -15,7 +15,7 @@ from ceremony.record.former import Former, formers
 from ceremony.record.register import Ceremony, Register
 from ceremony.record.retired import Retired, reshare_due, retired
 from ceremony.record.sets import KEY_MADE
-from ceremony.record.signers import COPY
+from ceremony.record.signers import COPY, as_begun
 from ceremony.record.verify import check_whole
 from transfer.in_force import in_force
 from transfer.limits import Policy, moment
@@ -51,9 +51,10 @@ class Standing:
 
 
 def standing(folder: Path, now: str) -> Standing:
-    """Read the chain and compare the files; refuses as the verifier would. No signature is verified: it is no verdict."""
+    """Read the chain and compare the files; refuses as the verifier would. No signature is verified but those of the newest beginning:
+    it is no verdict."""
     try:
-        book = Register.open(folder)
+        book = as_begun(Register.open(folder))
         check_whole(book)
         book.check_files()
         return _standing(book, now)

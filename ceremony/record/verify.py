@@ -6,7 +6,8 @@ with stock tools. What comes from the folder alone can be forged as a whole: onl
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -108,17 +109,29 @@ def verify(folder: Path, genesis: str | None = None, head: str | None = None) ->
             decode(Digest, digest, name)
     if not folder.is_dir():
         raise Malformed(f"{folder}: there is no register")
+    with _in_form():
+        _check_genesis(folder, genesis)
+        return _verify(Register.open(folder), genesis, head)
+
+
+def verify_known(register: Register) -> None:
+    """Refuses as `verify` does, of a register that a command has opened and whose genesis it has compared."""
+    with _in_form():
+        _verify(register, register.genesis, None)
+
+
+@contextmanager
+def _in_form() -> Iterator[None]:
+    """AUD-01: what has lost its form is a damaged register; what another release wrote is not."""
     try:
-        return _verify(folder, genesis, head)
+        yield
     except OtherForm:
         raise
     except Malformed as error:
         refuse("AUD-01", "a part of the register has lost its form", found=str(error), expected="the form of docs/formats.md", do=COPY)
 
 
-def _verify(folder: Path, genesis: str | None, head: str | None) -> Verdict:
-    _check_genesis(folder, genesis)
-    register = Register.open(folder)
+def _verify(register: Register, genesis: str | None, head: str | None) -> Verdict:
     check_whole(register)
     up_to = _check_head(register, head)
     register.check_files()

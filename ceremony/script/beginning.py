@@ -329,15 +329,16 @@ def _only(folder: Path) -> Path | None:
 
 
 def _made(place: Path, before: Path | None, genesis: str) -> list[Path]:
-    """The ceremony's folder; what a beginning that nobody signed left in it is kept aside."""
+    """The ceremony's folder; what a beginning that not all signed left in it is kept aside."""
     if before is None:
         make_folder(place)
         return []
+    _check_leftovers(list(before.iterdir()))
     if before != place:
         before.rename(place)
         sync_folder(place.parent)
     kept = []
-    for path in sorted(place.iterdir()):
+    for path in sorted(place.iterdir(), key=lambda each: (each.name == NAME, is_signature(each.name), each.name)):
         if is_signature(path.name):
             path.unlink()  # of a run that was none
         elif path.name == NAME:

@@ -7,17 +7,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ceremony.base.data import canonical
+from ceremony.base.data import canonical, dump
 from ceremony.base.lines import sha256
+from ceremony.base.signatures import sign
 from ceremony.base.sshsig import RunKey
 from ceremony.demonstration import Stage, key
-from ceremony.record import runs
+from ceremony.record import runs, scripts
 from ceremony.record.checkpoint import Statement
 from ceremony.record.register import Register
 from tests.ceremony import rehearsal
 from tests.record.test_verify_stock import run as stock
 
 FORM = "office/loss.json"
+NOBODYS = "U1NIU0lH" + "A" * 400
+"""A signature in form."""
 Forged = tuple[str, str, dict[str, Any]]
 """Actor, type, body of an entry that somebody makes up."""
 
@@ -69,6 +72,32 @@ def begin_run(set_: Stage, *behind: Forged, blob: str = "", signers: Sequence[st
     again = {entry["actor"]: {**entry["body"], **({"blob": blob, "text": said.text} if blob else {})} for entry in before[1:3]}
     head = append(path, *((person, "signature", again.get(person, again["witness"])) for person in people), *behind)
     runs.sign(key_, path.parent, number, path.read_bytes().splitlines(keepends=True)[-1])
+    return head
+
+
+def begin_ceremony(set_: Stage, kind: str, *behind: Forged, own: str = "") -> str:
+    """Write a ceremony of one's own as the register's next, begun under a key of one's own, in the names of those whom its script names;
+    the digest of its last line. `own`: who of them wrote it, and signed with their own key."""
+    book, key_, script = Register.open(set_.folder / "register"), RunKey(), scripts.current(kind)
+    number, time = len(book.ceremonies) + 1, book.time
+    folder = book.folder / f"{number:04d}-{kind}"
+    folder.mkdir()
+    (folder / scripts.NAME).write_bytes(dump(script))
+    opened = json.loads(book.ceremonies[-1].state.entries[0].line.raw)["body"] | {
+        "kind": kind,
+        "ceremony": str(number),
+        "script": script.digest,
+        "run_key": key_.public,
+    }
+    opened |= {"signers": [*script.runs], "watches": [{"person": person, "typed": f"{time[:16]}:00Z"} for person in script.runs]}
+    first = {"actor": "tool", "body": opened, "prev": book.head, "seq": "1", "time": time, "type": "opened"}
+    path = folder / "transcript.jsonl"
+    path.write_bytes(canonical(first))
+    text = Statement(mark=opened["mark"], genesis=book.genesis, ceremony=number, seq=1, head=sha256(canonical(first))).text
+    by = {own: sign(own, "checkpoint@cold-ceremony", text.encode("ascii"), set_.folder / key(own)).blob} if own else {}
+    said = {"purpose": "run", "namespace": "checkpoint@cold-ceremony", "text": text}
+    head = append(path, *((person, "signature", {**said, "blob": by.get(person, NOBODYS)}) for person in script.runs), *behind)
+    runs.sign(key_, folder, 1, path.read_bytes().splitlines(keepends=True)[-1])
     return head
 
 

@@ -94,7 +94,9 @@ def room_of() -> list[editor.Forged]:
 
 
 @pytest.mark.control("AUD-11")
-@pytest.mark.parametrize("how", [{}, {"blob": "U1NIU0lH"}, {"signers": ("witness",)}], ids=["replayed", "none of theirs", "one is named"])
+@pytest.mark.parametrize(
+    "how", [{}, {"blob": editor.NOBODYS}, {"signers": ("witness",)}], ids=["replayed", "none of theirs", "one is named"]
+)
 def test_a_run_that_was_written_with_an_editor_is_none(prepared: Stage, how: dict[str, Any]) -> None:
     """It has a key of its own, which signs its lines; nobody whom it names has signed it, or they signed another one."""
     before = editor.newest(prepared).read_bytes()

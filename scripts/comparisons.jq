@@ -558,6 +558,10 @@ def sealing($e): $e.body as $b | ($b.number | number) as $number
     row("REC-12"; "sealing.sha256"; all(.sealings[]; .sha256 != $b.sha256); "a sealed share of before"),
     row("GEN-10"; "sealing.medium"; [$b.medium] - document(.in_force; "charter").media == [];
       "not a medium of the charter"),
+    row("STO-05"; "sealing"; .script == null or (.script.kdf_floor[$mark] as $floor
+      | document(.in_force; "charter").kdf as $kdf
+      | ["light","standard","strong"] | index($kdf) >= index($floor));
+      "under a weaker KDF profile than its script has"),
     row("GEN-10"; "sealing.token"; ($b.medium == "token") == ($b.token != null);
       "a token is named for a token alone"),
     row("GEN-10"; "sealing.token"; $b.token == null or all(.sealings[]; .token != $b.token or .removed

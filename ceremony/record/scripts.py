@@ -52,6 +52,8 @@ class Script:
     runs: tuple[Person, ...]
     ends: tuple[Person, ...]
     always: tuple[Text, ...]
+    kdf_floor: dict[Name, Name]
+    """Mark -> the weakest KDF profile under which its shares may be locked: a constant of the release (STO-05)."""
     self_tests: dict[Name, int]
     """Process -> how many known-answer tests it passes at each start: a constant of the release (SET-09)."""
     steps: tuple[ScriptStep, ...]
@@ -85,15 +87,15 @@ def current(kind: str) -> Script:
 
 RELEASED: Mapping[str, Release] = MappingProxyType({
     # RELEASED-BEGIN
-    "7441b11f62cdfdcf6e0df0ed5836be68fda0004d412d2a076b5bf3058dd65797": Release("keygen", 1),
-    "0fa6b4cdfd0ad19341c44d6408e54651618e16aa3bc192a3dfa4bc4f69ad85c3": Release("transfer", 1),
-    "7f38112e235b3b6c88e2818b9d3f9f5aadba4bb4ccdf9da8d8a210e43c7349fb": Release("receipt", 1),
-    "49764d06e86375d4acea87f6f5aa76bc21c9e6975237650284d0cb5c4011aeca": Release("amend", 1),
-    "f756776c6afdf64ccf842b17dd949b4e47102e99f87df0e1fd87e8c2ae8c846d": Release("drill", 1),
-    "cc68b3cec4247fcf204af4a3cc5fe4b2bef50717c7a1f6c3481ba3bb54686f6a": Release("check", 1),
-    "76cb1f08ddfb49dab7b80d37d6e64bd08e856f8e7e4fda66051b8167f39ea310": Release("custody", 1),
-    "96ed7ca38e3fb776b1ef5f06540c057cd537dc1b860162580b594cfdb397a572": Release("reseal", 1),
-    "c6e491bfad9bdebcf654c9f4110e3fc52fa1e98b6372c046cad27a3b62cda2d7": Release("reshare", 1),
+    "ea7464d6f30a70358250aaf19d6b29cbd0ad6c89a54af6d015c207b1ca3fdb75": Release("keygen", 1),
+    "2f30e7e8bf4afb1bbcdfed4f42557afdbc961fa450a5c59af72e167de474a7a4": Release("transfer", 1),
+    "a39d8676d0f60133f502a393f6da1b0d9985a5c84368d2c5b5778b3100003554": Release("receipt", 1),
+    "73f32999478560d9133c2dc555cdd42b70f1a5c6658000feff658d8a830b3899": Release("amend", 1),
+    "01fe1cb2c30d50393cd1101b17532b40f7e830bc7c8f158ddbd35c8304189ccc": Release("drill", 1),
+    "b540979a549587524f585f07484b203421d4c2b26226e2f003045c4aa64b0895": Release("check", 1),
+    "56976fdfccdbf6a0ca1690b69b29a73ddc93db68d81c8aeee3ad7d2a28e422a4": Release("custody", 1),
+    "cc26e40353ba4ad24ac708134b14e69b39fc0c3bd998b24002ec7686701c3d99": Release("reseal", 1),
+    "16e9175bb8a5371bbe635eca4ee70d010d7f63a29f7ebcb7bc526e143d861ce8": Release("reshare", 1),
     # RELEASED-END
 })  # fmt: skip
 """SHA-256 of every script that was ever released."""

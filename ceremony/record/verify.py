@@ -246,7 +246,7 @@ def _check_rules(register: Register) -> Ledger:
         outside.check_clock(ceremony)
         media.check(ceremony, ledger)
         outbound.check(register, ceremony)
-        script.check(ceremony)
+        script.check(ceremony, ledger.charter)
         losses.check(ceremony, ledger)
         runs.check(ceremony.folder, ceremony.state)
         vouched.check(ceremony.state, ceremony.folder.name)

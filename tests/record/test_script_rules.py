@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -13,12 +14,14 @@ from ceremony.base.data import dump
 from ceremony.base.lines import sha256
 from ceremony.record import entries as E
 from ceremony.record import scripts
+from ceremony.record.rules import script
 from ceremony.record.verify import verify
 from tests.desk import ceremony
 from tests.record import sample
 from tests.record.sample import Change, Entry, Play
 from tests.record.test_runs import _resumed, refused
 from tests.record.test_verify_rules import at, drop, of
+from tests.record.test_verify_stock import SCRIPT
 from tests.record.test_verify_stock import run as stock
 
 K, T, R = "keygen", "transfer", "receipt"
@@ -96,3 +99,19 @@ def test_a_script_that_was_never_released_holds_nobody(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout.splitlines()[0]) == (3, "NOT HELD TO A SCRIPT")
     done = stock(made.register, made.genesis, made.head)
     assert (done.returncode, done.stdout.splitlines()[-1]) == (3, "NOT HELD TO A SCRIPT"), done.stderr
+
+
+@pytest.mark.control("STO-05")
+def test_no_share_is_locked_under_a_weaker_profile_than_its_script_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a script that asks practice for more than a light one; both verifiers are told, in this test alone, that it was released."""
+    ours, current = scripts.current(K), scripts.current
+    stricter = replace(ours, kdf_floor={"practice": "standard", "production": "standard"})
+    monkeypatch.setattr(scripts, "current", lambda kind: stricter if kind == K else current(kind))
+    monkeypatch.setattr(script, "RELEASED", {**scripts.RELEASED, stricter.digest: scripts.RELEASED[ours.digest]})
+    made = sample.write(tmp_path / "register")
+    refused(made.register, made.genesis, made.head, "STO-05")
+    for each in (SCRIPT, SCRIPT.with_name("facts.jq"), SCRIPT.with_name("comparisons.jq")):
+        (tmp_path / each.name).write_text(each.read_text().replace(ours.digest, stricter.digest))
+    command = ["dash", tmp_path / SCRIPT.name, made.register, made.genesis, made.head]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.split(" ")[0]) == (1, "STO-05"), done.stderr

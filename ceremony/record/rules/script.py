@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from ceremony.base.control import control
 from ceremony.base.data import load
 from ceremony.record import entries, scripts
+from ceremony.record.charter import Charter
 from ceremony.record.end import VOID, by_form
 from ceremony.record.health import together
 from ceremony.record.loss import stand_in
@@ -48,8 +49,9 @@ def check_forward(ceremonies: Iterable[Ceremony]) -> None:
             newest[ceremony.kind] = number
 
 
-def check(ceremony: Ceremony) -> None:
-    """SET-01, SET-06, AUD-12 for one ceremony whose script is known; who signs runs and end are those whom it names."""
+def check(ceremony: Ceremony, charter: Charter) -> None:
+    """SET-01, SET-06, AUD-12 for one ceremony whose script is known; who signs runs and end are those whom it names. `charter`: the one in
+    force."""
     if ceremony.state.file("script") is None and ceremony.state.closing is None:
         return  # cut off before its entry: the next run lists it
     script = script_of(ceremony)
@@ -58,6 +60,7 @@ def check(ceremony: Ceremony) -> None:
     _check_signers(ceremony, script)
     _check_watches(ceremony)
     _check_tests(ceremony, script)
+    _check_kdf(ceremony, script, charter)
     _check_entries(ceremony, script)
 
 
@@ -131,6 +134,17 @@ def _check_tests(ceremony: Ceremony, script: Script) -> None:
 
 def _check_count(ceremony: Ceremony, entry: Recorded, script: Script, name: str, count: int) -> None:
     equal("SET-09", ceremony, f"the self-tests of {name} in entry {entry.line.seq}", count, script.self_tests.get(name))
+
+
+STRENGTH = ("light", "standard", "strong")
+"""KDF profiles, the weakest first."""
+
+
+def _check_kdf(ceremony: Ceremony, script: Script, charter: Charter) -> None:
+    """STO-05: shares are locked under the charter's profile, which is none weaker than the release has for its mark."""
+    floor = script.kdf_floor.get(charter.mark, STRENGTH[-1])
+    if ceremony.state.last(entries.Sealing) and STRENGTH.index(charter.kdf) < STRENGTH.index(floor):
+        differs("STO-05", ceremony, "the charter's KDF profile", charter.kdf, f"{floor} or stronger, as its script says")
 
 
 def _check_watches(ceremony: Ceremony) -> None:

@@ -72,17 +72,19 @@ class Release:
     number: int
 
 
-def _resource(kind: str) -> bytes:
-    return files("ceremony.record").joinpath("released", "1", f"{kind}.json").read_bytes()
-
-
 KINDS: tuple[str, ...] = ("keygen", "transfer", "receipt", "amend", "drill", "check", "custody", "reseal", "reshare")
 
 
 @cache
+def released(kind: str, number: int) -> Script:
+    """The script of one release for a kind of ceremony."""
+    raw = files("ceremony.record").joinpath("released", str(number), f"{kind}.json").read_bytes()
+    return load(Script, raw, f"the script of a {kind}")
+
+
 def current(kind: str) -> Script:
-    """The script by which this release plays a kind of ceremony."""
-    return load(Script, _resource(kind), f"the script of a {kind}")
+    """The script by which this release plays a kind of ceremony: the newest one."""
+    return released(kind, max(release.number for release in RELEASED.values() if release.kind == kind))
 
 
 RELEASED: Mapping[str, Release] = MappingProxyType({

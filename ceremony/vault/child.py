@@ -5,7 +5,6 @@ Whatever happens, no traceback is printed and no error text of an unexpected exc
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import sys
 import traceback
@@ -16,6 +15,8 @@ from typing import Any
 from ceremony.base.control import Refused
 from ceremony.base.data import Malformed
 from ceremony.vault import known_answers
+from ceremony.vault.keeper import apart
+from ceremony.vault.prompt import Prompt
 from ceremony.vault.protection import protect
 from ceremony.vault.protocol import (
     Channel,
@@ -49,22 +50,37 @@ class Child:
     control: Channel
     link: Channel
     protection: tuple[Protected, ...]
+    source: int
+    target: int
+    """Descriptors of the terminal. Standard input and output are none: what a library prints reaches nobody."""
+
+    def prompt(self) -> Prompt:
+        """The terminal, to ask a person for a secret; Malformed if it is none."""
+        return Prompt(self.source, self.target)
 
     def ready(self) -> Ready:
         """The answer to `hello`: runs the known-answer tests (SET-09)."""
-        return Ready(pid=os.getpid(), protection=self.protection, known_answers=known_answers.run())
+        return Ready(protection=self.protection, known_answers=known_answers.run())
 
 
 def start(argv: Sequence[str]) -> Child:
     """Protect this process and take its two sockets. `argv`: control and link descriptor, parent's process number, seconds."""
     control, link, parent, seconds = (int(text) for text in argv)
-    # Ctrl-C, Ctrl-\\ and Ctrl-Z reach every process at the terminal; at a prompt they come as characters (prompt.py) instead.
-    for each in (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP):
-        signal.signal(each, signal.SIG_IGN)
+    kept = apart(parent, seconds)
     # A library that fails while it cleans up prints a traceback of its own accord, in the middle of the screen.
     sys.excepthook = sys.unraisablehook = _silent
-    protection = protect(parent, seconds)
-    return Child(Channel(socket.socket(fileno=control)), Channel(socket.socket(fileno=link)), protection)
+    source, target = _taken_aside()
+    return Child(Channel(socket.socket(fileno=control)), Channel(socket.socket(fileno=link)), protect(kept), source, target)
+
+
+def _taken_aside() -> tuple[int, int]:
+    """The terminal under other numbers; under those of standard input, output and error lies nothing."""
+    source, target = os.dup(0), os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for standard in (0, 1, 2):
+        os.dup2(nothing, standard)
+    os.close(nothing)
+    return source, target
 
 
 def _silent(*_: object) -> None:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from ceremony.base.data import Malformed
 from ceremony.vault import slots
 from ceremony.vault.child import Child, loop
-from ceremony.vault.prompt import Prompt
 from ceremony.vault.protocol import (
     TO_TOKEN,
     EraseShare,
@@ -60,7 +59,7 @@ _ANSWERS = {
 
 def serve(child: Child) -> None:
     """Answer messages until `finish`, the end of the socket, or a fault; PIN and module end with it."""
-    process = TokenProcess()
+    process = TokenProcess(child)
     try:
         loop(child, TO_TOKEN, process.handlers)
     finally:
@@ -71,7 +70,8 @@ def serve(child: Child) -> None:
 class TokenProcess:
     """What this process knows: the token that was opened, its PIN, and how many tries this tool still gives."""
 
-    def __init__(self) -> None:
+    def __init__(self, child: Child) -> None:
+        self._child = child
         self._opened: OpenToken | None = None
         self._pin = bytearray()
         self._tries_left = PIN_TRIES
@@ -130,7 +130,7 @@ class TokenProcess:
         return TokenReady(label=message.label, serial=message.serial)
 
     def _asked(self, message: OpenToken, state: str) -> bytearray:
-        prompt, person = Prompt(), message.person
+        prompt, person = self._child.prompt(), message.person
         prompt.say(f"The token {message.label} (serial {message.serial}) asks for its PIN. It is not the passphrase of the share.")
         if state in _PIN_STATES:
             prompt.say(_PIN_STATES[state])

@@ -127,7 +127,7 @@ class HsmProcess:
         return _opened(token.identity, state, found)
 
     def _log_in(self, message: Open, state: str) -> hsm.Token:
-        prompt = Prompt()
+        prompt = self._child.prompt()
         prompt.say(_PIN_STATES[state])
         prompt.say(f"This tool lets you try {_times(self._tries_left)}.")
         if state == "last try" and prompt.line(f"administrator, type {RISK} to use the last try, or only Enter to leave it: ") != RISK:

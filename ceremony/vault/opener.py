@@ -210,7 +210,7 @@ def _unarmed() -> NoReturn:
 
 def serve(child: Child) -> None:
     """Answer until the end."""
-    opener = Opener(child.link, Passphrases())
+    opener = Opener(child.link, Passphrases(child.prompt))
     handlers: Handlers = {
         protocol.BeginKeygen: opener.begin_keygen,
         protocol.BeginHealth: opener.begin_health,

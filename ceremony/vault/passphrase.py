@@ -76,7 +76,7 @@ def fault(own: bytearray) -> str:
 class Passphrases:
     """The talk with custodians at the terminal; each one tries the keyboard before their first passphrase."""
 
-    def __init__(self, prompt: Callable[[], Prompt] = Prompt) -> None:
+    def __init__(self, prompt: Callable[[], Prompt]) -> None:
         self._make = prompt
         self._prompt: Prompt | None = None
         self._tried: set[str] = set()

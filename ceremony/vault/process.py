@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import socket
 import subprocess
 import sys
 import termios
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -56,8 +58,41 @@ _PATIENCE = 5.0
 """Seconds that a child has to end by itself once it was told to."""
 
 
+_LOOK, _SILENT = 0.25, 3.0
+"""Seconds between two looks at a child that is waited for, and without an answer before the screen says so."""
+
+
 class VaultLost(Malformed):
     """A child of the vault is gone: what it held in memory is gone with it, and every sealed share is as it was."""
+
+
+class Notice:
+    """A line that stands on the terminal while something is waited for, and is gone again afterwards."""
+
+    def __init__(self, text: str) -> None:
+        self._text, self._shown = text, False
+
+    def __enter__(self) -> Notice:
+        return self
+
+    def show(self) -> bool:
+        """Write it, once; whether it stood there already. Ctrl-C from before is dropped: it was meant for something else."""
+        if self._shown:
+            return True
+        _drop_keys()
+        if os.isatty(1):
+            os.write(1, self._text.encode("ascii"))
+        self._shown = True
+        return False
+
+    def __exit__(self, *_: object) -> None:
+        if self._shown and os.isatty(1):
+            os.write(1, b"\r\x1b[K")
+
+
+def _at_prompt() -> bool:
+    """Whether a child asks a person for a secret: the terminal then gives each key as it is typed (prompt.py)."""
+    return os.isatty(0) and not termios.tcgetattr(0)[3] & termios.ICANON
 
 
 class Helper:
@@ -77,13 +112,14 @@ class Helper:
 
     @property
     def pid(self) -> int:
-        """Its process number."""
+        """The process number of its keeper (keeper.py): what happens to that happens to the child."""
         return self._process.pid
 
     def ask(self, message: Any, kind: type[R]) -> R:
         """Send and wait; raises what the child tells of. Ctrl-C is not taken meanwhile: an answer must not be lost."""
         with _uninterrupted():
             self.send(message)
+            self._awaited(_WAITS.get(type(message), f"the {self._name}"))
             return self.receive(kind)
 
     def send(self, message: Any) -> None:
@@ -108,19 +144,37 @@ class Helper:
         answer: R = protocol.told(reply)
         return answer
 
+    def _awaited(self, what: str) -> None:
+        """Wait for the answer. After a while the screen says what is waited for; from then on Ctrl-C ends the child, nothing else does.
+
+        A child that is at its own prompt is not waited for: a person is, and Ctrl-C comes there as a character."""
+        notice = Notice(f"Waiting for {what}. Ctrl-C ends it; nothing is lost.")
+        since = time.monotonic()
+        with notice:
+            while not self.channel.waiting() and not select.select([self.channel], [], [], _LOOK)[0]:
+                if _at_prompt():
+                    since = time.monotonic()
+                elif time.monotonic() - since >= _SILENT and notice.show() and signal.sigtimedwait(_KEYS, 0):
+                    self.kill()
+                    raise VaultLost(f"the {self._name} was ended: it was waited for, and did not answer. {_GONE}")
+
     def finish(self) -> None:
         """Let it forget everything and end; kill it if it does not."""
         with contextlib.suppress(Exception):
-            self.ask(protocol.Finish(), protocol.Finished)
+            self.send(protocol.Finish())
+            if select.select([self.channel], [], [], _PATIENCE)[0]:
+                self.receive(protocol.Finished)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(_PATIENCE)
         self.kill()
 
     def kill(self) -> None:
-        """End it at once, by its process number."""
-        if self._process.poll() is None:
-            self._process.kill()
-        self._process.wait()
+        """End it at once, by its process number, and whatever it had started."""
+        for end in (self._process.terminate, self._process.kill):
+            if self._process.poll() is None:
+                end()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_PATIENCE)
         self.channel.close()
 
     def _lost(self) -> Any:
@@ -132,6 +186,26 @@ class Helper:
         raise VaultLost(f"the {self._name} is gone ({why}, code {code}). {_GONE}")
 
 
+_WAITS: dict[type, str] = {
+    protocol.Hello: "the vault's self-tests",
+    protocol.Arm: "the vault to verify its orders",
+    protocol.Open: "the HSM to open its session",
+    protocol.TryImportPath: "the HSM to try its import path",
+    protocol.Imported: "the HSM to say which keys it holds",
+    protocol.Sign: "the HSM to sign",
+    protocol.Destroy: "the HSM to destroy the keys",
+    protocol.LinkDone: "the HSM to end what it is at",
+    protocol.BeginKeygen: "the key to be made",
+    protocol.Resplit: "the shares to be made anew",
+    protocol.Recover: "the shares to be combined",
+    protocol.Deliver: "the keys to reach the HSM",
+    protocol.ProveQuorums: "each quorum to be proven",
+    **dict.fromkeys((protocol.Lock, protocol.LockAgain, protocol.LockNew), "the share to be locked"),
+    **dict.fromkeys((protocol.Unlock, protocol.Prove, protocol.ProveAgain, protocol.ProveNew), "the share to be opened"),
+    **dict.fromkeys((protocol.FindTokens, protocol.OpenToken, protocol.ListShares), "the library of the token"),
+    **dict.fromkeys((protocol.WriteShare, protocol.EraseShare), "the token to write"),
+}
+"""Message -> what is waited for until its answer comes."""
 _GONE = "What it had in memory is gone; every sealed share is as it was."
 _SIGNALS = {int(signal.SIGALRM): "the charter's time limit was reached", int(signal.SIGKILL): "killed"}
 
@@ -295,10 +369,13 @@ class Vault:
             self.hsm.send(protocol.ServeLink())
             try:
                 reply = self.opener.ask(message, kind)
-            finally:
-                self.hsm.send(protocol.LinkDone())
-                served = self.hsm.receive(Served)
-            return reply, served
+            except VaultLost:
+                self.hsm.kill()  # it may be the one that does not answer
+                raise
+            except BaseException:
+                self.hsm.ask(protocol.LinkDone(), Served)
+                raise
+            return reply, self.hsm.ask(protocol.LinkDone(), Served)
 
 
 class Kept:
@@ -348,9 +425,13 @@ def _uninterrupted() -> Iterator[None]:
         yield
     finally:
         if not held:
-            while signal.sigtimedwait(_KEYS, 0):
-                pass
+            _drop_keys()
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _KEYS)
 
 
 _KEYS = {signal.SIGINT, signal.SIGQUIT}
+
+
+def _drop_keys() -> None:
+    while signal.sigtimedwait(_KEYS, 0):
+        pass

@@ -32,9 +32,9 @@ Known = Callable[[bytes], bool]
 
 
 class Prompt:
-    """The terminal on two descriptors (standard input and output). Malformed if either is no terminal."""
+    """The terminal on two descriptors. Malformed if either is no terminal."""
 
-    def __init__(self, source: int = 0, target: int = 1) -> None:
+    def __init__(self, source: int, target: int) -> None:
         if not (os.isatty(source) and os.isatty(target)):
             raise Malformed("a passphrase or PIN is typed at a terminal only; run this command in one, without redirection")
         self._source = source

@@ -321,10 +321,9 @@ class Protected:
 
 @record
 class Ready:
-    """Process number, protections (REC-10), and how many known-answer tests passed (SET-09)."""
+    """Protections (REC-10), and how many known-answer tests passed (SET-09)."""
 
     message: Literal["ready"] = "ready"
-    pid: int
     protection: tuple[Protected, ...]
     known_answers: int
 

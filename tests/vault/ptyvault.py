@@ -12,6 +12,7 @@ import re
 import socket
 import struct
 import sys
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -120,6 +121,15 @@ class PtyVault:
         return _receive(self._screen)
 
 
+def inside(keeper: int) -> int:
+    """The process that a keeper keeps: the first one of its own PID namespace, by its number out here."""
+    until = time.monotonic() + 10
+    while not (found := Path(f"/proc/{keeper}/task/{keeper}/children").read_text().split()):
+        assert time.monotonic() < until, "it was forked"
+        time.sleep(0.01)
+    return int(found[0])
+
+
 def alive(pid: int) -> bool:
     """Whether a process is there and no zombie."""
     try:
@@ -170,7 +180,7 @@ def _screen_process(path: str, seconds: int) -> None:
     end = socket.socket(socket.AF_UNIX)
     end.connect(path)
     vault = Vault.start_for(seconds)
-    _send(end, {"opener": vault.opener.pid, "hsm": vault.hsm.pid})
+    _send(end, {"opener": inside(vault.opener.pid), "hsm": inside(vault.hsm.pid)})
     try:
         while True:
             method, arguments = _receive(end)

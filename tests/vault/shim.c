@@ -12,11 +12,17 @@
  *   fail NAME                the function NAME answers CKR_DEVICE_ERROR
  *   answer NAME CODE         the function NAME answers CODE (hexadecimal) and does nothing
  *   public                   C_GetAttributeValue states CKA_PRIVATE false
+ *   hang NAME                the function NAME never answers
+ *   fork                     when it is loaded it starts a process that takes no signal but the one that nobody can refuse
+ *   alarm                    when it is loaded it puts off the alarm of this process
+ *   print                    each function prints a line to standard output and error
  * For tests on Linux: every function is called with eight words, which is harmless in the ABIs of x86-64 and aarch64. */
 #include <dlfcn.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef unsigned long word;
 typedef word (*function)(word, word, word, word, word, word, word, word);
@@ -60,6 +66,14 @@ static int fault(const char *wanted) {
     }
     if (file) fclose(file);
     return found;
+}
+
+__attribute__((constructor)) static void loaded(void) {
+    if (fault("alarm")) alarm(0);
+    if (fault("fork") && fork() == 0) {
+        for (int number = 1; number < 32; number++) signal(number, SIG_IGN);
+        for (;;) sleep(1000);
+    }
 }
 
 static void hex(FILE *out, const void *data, word length) {
@@ -155,6 +169,9 @@ static word call(int n, word a, word b, word c, word d, word e, word f, word g, 
     if (fault("unplugged")) return CKR_DEVICE_REMOVED;
     if (fault(name)) return CKR_DEVICE_ERROR;
     if (told(names[n])) return told(names[n]);
+    snprintf(name, sizeof name, "hang %s", names[n]);
+    while (fault(name)) sleep(1000);
+    if (fault("print")) { printf("PRINTED %s\n", names[n]); fflush(stdout); fprintf(stderr, "PRINTED %s\n", names[n]); }
     if (n == 22 && fault("keep")) return 0;
     if (n == 61 && *(word *)b == CKM_AES_KEY_WRAP_PAD && fault("spurn")) return CKR_DEVICE_ERROR;
     word answer = real->f[n](a, b, c, d, e, f, g, h);

@@ -16,6 +16,7 @@ from ceremony.record.charter import Site
 from ceremony.record.keyrecord import KeyRecord
 from ceremony.vault.generation import Birth, Generation
 from ceremony.vault.passphrase import Passphrases
+from ceremony.vault.prompt import Prompt
 from shares import commitment
 from shares.plan import LETTERS
 from tests.vault.world import World
@@ -31,7 +32,7 @@ def birth(world: World) -> Birth:
 
 
 def generated(world: World) -> Generation:
-    return Generation(birth(world), world.charter, secrets.token_bytes, Passphrases())
+    return Generation(birth(world), world.charter, secrets.token_bytes, Passphrases(lambda: Prompt(0, 1)))
 
 
 def test_every_share_is_committed_to(world: World) -> None:
@@ -60,7 +61,7 @@ def wide(world: World, site_threshold: int, sizes: list[tuple[int, int]]) -> Gen
     positions = [f"{site.letter}{number}" for site, (_, members) in zip(sites, sizes, strict=True) for number in range(1, members + 1)]
     people = tuple(replace(member, person=position, name=f"Person {position}") for position in positions)
     charter = replace(world.charter, site_threshold=site_threshold, sites=sites, people=people)
-    begun = Generation(birth(world), charter, secrets.token_bytes, Passphrases())
+    begun = Generation(birth(world), charter, secrets.token_bytes, Passphrases(lambda: Prompt(0, 1)))
     begun._proven.update(begun._split.custodian_shares)  # as if each had been locked, read back and opened
     return begun
 

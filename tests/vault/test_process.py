@@ -19,7 +19,7 @@ from ceremony.base.data import Malformed, dump
 from ceremony.vault import known_answers, protocol
 from ceremony.vault.process import Vault, VaultLost
 from ceremony.vault.protocol import Protected, Ready
-from tests.vault.ptyvault import PtyVault, alive
+from tests.vault.ptyvault import PtyVault, alive, inside
 
 
 @pytest.fixture
@@ -40,14 +40,15 @@ def test_both_start_protected_and_say_so(vault: Vault) -> None:
     assert vault.check_protection("practice") == vault.check_protection("production") == ()
     for ready in vault.ready.values():
         states = {p.name: p.state for p in ready.protection}
-        assert states["no network"] == states["not traceable"] == states["dies with its parent"] == "held"
+        assert states["no network"] == states["not traceable"] == states["dies with its parent"] == states["processes of its own"] == "held"
         assert ready.known_answers == known_answers.COUNT
 
 
 @pytest.mark.control("REC-10")
 def test_the_protections_are_real(vault: Vault, tmp_path: Path) -> None:
-    for pid in (vault.opener.pid, vault.hsm.pid):
+    for pid in (inside(vault.opener.pid), inside(vault.hsm.pid)):
         proc = Path(f"/proc/{pid}")
+        assert os.readlink(proc / "ns/pid") != os.readlink("/proc/self/ns/pid")
         assert os.readlink(proc / "ns/net") != os.readlink("/proc/self/ns/net")
         assert "\nMax core file size        0                    0 " in (proc / "limits").read_text()
         assert "\nNoNewPrivs:\t1\n" in (proc / "status").read_text()
@@ -210,12 +211,17 @@ def test_less_privilege_is_told_or_made_good(tmp_path: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root can give capabilities up here")
     few = "--bounding-set=-sys_admin,-ipc_lock"
-    code = "import os; from ceremony.vault.protection import protect; print(*(p.state for p in protect(os.getppid(), 9)), sep='|')"
+    code = (
+        "import os; from ceremony.vault.keeper import apart; from ceremony.vault.protection import protect\n"
+        "print(*(p.state for p in protect(apart(os.getppid(), 9))), sep='|')"
+    )
     command = ["prlimit", "--memlock=8388608:8388608", "setpriv", "--inh-caps=-sys_admin,-ipc_lock", few, sys.executable, "-c", code]
     states = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip().split("|")
-    assert states[:3] == ["held"] * 3
-    assert states[3] == "not held: only 8192 KiB may be locked (ulimit -l)"
-    assert states[4] == "held" or states[4].startswith("not held: [Errno 1]")
+    assert states[:2] == ["held"] * 2
+    assert states[2] == "held" or states[2].startswith("not held: [Errno 1]")
+    assert states[3] == "held"
+    assert states[4] == "not held: only 8192 KiB may be locked (ulimit -l)"
+    assert states[5] == "held" or states[5].startswith("not held: [Errno 1]")
 
 
 OPENER_MODULES = {"_cffi_backend", "_openssl", "ceremony", "cryptography", "mnemonic", "pyshamir", "shamir_mnemonic", "shares", "transfer"}
@@ -237,7 +243,7 @@ def test_the_opener_loads_nothing_else() -> None:
 
 
 def test_the_running_opener_maps_no_other_library(vault: Vault) -> None:
-    maps = Path(f"/proc/{vault.opener.pid}/maps").read_text()
+    maps = Path(f"/proc/{inside(vault.opener.pid)}/maps").read_text()
     mapped = {
         line.partition("site-packages/")[2].partition("/")[0].partition(".")[0] for line in maps.splitlines() if "site-packages/" in line
     }

@@ -96,13 +96,14 @@ MAY_START = {
     "ceremony/base/signatures.py": "ssh-keygen",
     "ceremony/demonstration.py": "ssh-keygen and softhsm2-util of a demonstration",
     "ceremony/machine/pdf.py": "pdftoppm and pdftotext, for share cards",
+    "ceremony/machine/pictures.py": "the process that reads pictures of cards",
     "ceremony/script/release.py": "git, for the commit",
     "ceremony/vault/process.py": "the vault's children",
     "transfer/bitcoin/second.py": "the second reader",
 }
 """Files that start another process, and which."""
 BY_OTHER_NAMES = {"os.system", "os.popen", "os.execvp", "os.spawnvp", "os.fork"}
-MAY_FORK = {"ceremony/vault/keeper.py": {"os.fork"}}
+MAY_FORK = {"ceremony/base/keeper.py": {"os.fork"}}
 """Files that start a process in another way, and how."""
 MAY_NAME_MARK = {
     "ceremony/base/mark.py": "the one table",
@@ -123,6 +124,7 @@ MAY_MAKE_FOLDERS = {
 MAY_SHOW = {
     "ceremony/cli/parts.py": "echo, for every command",
     "ceremony/screen/terminal.py": "the terminal itself, and QR frames of ours",
+    "ceremony/machine/pictures.py": "the reader of pictures, to the process that started it",
     "transfer/bitcoin/second.py": "the second reader, to the process that started it",
 }
 STEPS = "ceremony.script.table"

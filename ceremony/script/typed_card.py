@@ -13,13 +13,12 @@ from pathlib import Path
 from ceremony.base.control import Refused, refuse
 from ceremony.base.data import Malformed
 from ceremony.base.files import read_file
-from ceremony.machine import pdf
+from ceremony.machine import pdf, pictures
 from ceremony.screen import card as paper
 from ceremony.screen.terminal import Back
 from ceremony.script.room import Room
 from shares import card
 from shares.envelope import SEALED, Header
-from transfer.gap import qr
 
 NOT_READ = "No share card can be read there. Hold the picture still and let the code fill it, or type the lines of the card."
 NOT_PAPER = (
@@ -45,11 +44,14 @@ PICTURES = (".png", ".jpg", ".jpeg", ".pdf")
 def printed(sealed: bytes, sheet: paper.Paper = "A6", copies: int = 1) -> bytes:
     """The card of one sealed share as a PDF that was read back: code by both readers, lines as text, each copy; Malformed if not."""
     raw = paper.pdf(sealed, sheet, copies)
-    (page,) = pdf.pages(raw, pdf.SIDE if sheet == "A4" else pdf.SIDE // 2)
-    codes = [card.payload(sealed)] * copies
+    codes = (card.payload(sealed),) * copies
     lines = list(enumerate(card.lines(sealed), start=1)) * copies
-    read = all(any(reader(look) == codes for look in qr.looks(page)) for reader in (qr.first_reader, qr.second_reader))
-    if not read or sorted(_lines_of(raw)) != sorted(lines):
+    left = {0, 1}  # the two readers
+    for look in pictures.looks(raw, pdf.SIDE if sheet == "A4" else pdf.SIDE // 2):
+        left -= {at for at, found in enumerate(look.readers) if found == codes}
+        if not left:
+            break
+    if left or sorted(_lines_of(raw)) != sorted(lines):
         raise Malformed("the card that was drawn does not read back; nothing was written. Look at this machine's poppler and its fonts")
     return raw
 
@@ -57,7 +59,7 @@ def printed(sealed: bytes, sheet: paper.Paper = "A6", copies: int = 1) -> bytes:
 def _lines_of(raw: bytes) -> Iterator[tuple[int, str]]:
     """Numbers and groups of the lines of a card's page, as another program reads them off it."""
     group = f"[{card.LETTERS}]{{{card.GROUP}}}"
-    for found in re.finditer(rf"(?<!\S)([1-9])\s+({group}(?:\s+{group}){{{card.GROUPS - 1}}})(?!\S)", pdf.text(raw)):
+    for found in re.finditer(rf"(?<!\S)([1-9])\s+({group}(?:\s+{group}){{{card.GROUPS - 1}}})(?!\S)", pictures.text(raw)):
         yield int(found[1]), " ".join(found[2].split())
 
 
@@ -65,14 +67,12 @@ def scanned(raw: bytes) -> bytes:
     """The sealed share on the one card in a picture (the bytes of a PNG, JPEG or PDF file), by either reader, looked at in several ways.
 
     Malformed if no card can be read there, or two different ones; REC-03 for a code that is not whole."""
-    pictures = pdf.pages(raw) if pdf.is_pdf(raw) else (raw,)
-    for picture in pictures:
-        for image in qr.looks(picture):
-            found = {text for read in (qr.first_reader, qr.second_reader) for text in read(image) if card.is_scan(text)}
-            if len(found) > 1:
-                raise Malformed(f"this picture holds {len(found)} different share cards; one custodian's card alone")
-            if found:
-                return card.from_payload(found.pop())
+    for look in pictures.looks(raw):
+        found = {*look.first, *look.second}
+        if len(found) > 1:
+            raise Malformed(f"this picture holds {len(found)} different share cards; one custodian's card alone")
+        if found:
+            return card.from_payload(found.pop())
     raise Malformed(NOT_READ)
 
 

@@ -14,8 +14,8 @@ from typing import Any
 
 from ceremony.base.control import Refused
 from ceremony.base.data import Malformed
+from ceremony.base.keeper import apart
 from ceremony.vault import known_answers
-from ceremony.vault.keeper import apart
 from ceremony.vault.prompt import Prompt
 from ceremony.vault.protection import protect
 from ceremony.vault.protocol import (

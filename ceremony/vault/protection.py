@@ -10,15 +10,14 @@ import resource
 import socket
 from collections.abc import Callable
 
-from ceremony.vault.keeper import LIBC, Apart, call, tried, unshare
-from ceremony.vault.protocol import Protected
+from ceremony.base.keeper import CLONE_NEWNET, LIBC, Apart, call, tried, unshare
+from ceremony.vault.protocol import Protected, plain
 
 KEPT = ("LANG", "PATH", "SOFTHSM2_CONF", "TERM")
 """The environment of a child: what the terminal and a PKCS#11 module need. Nothing in it is secret."""
 
 _PR_GET_DUMPABLE, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS, _PR_GET_NO_NEW_PRIVS = 3, 4, 38, 39
 _MCL_CURRENT, _MCL_FUTURE = 1, 2
-_CLONE_NEWNET = 0x40000000
 
 
 def protect(kept: Apart) -> tuple[Protected, ...]:
@@ -34,8 +33,8 @@ def protect(kept: Apart) -> tuple[Protected, ...]:
     )
     held = (("dies with its parent", kept.dies), ("time limit", kept.limit), ("processes of its own", kept.namespace))
     return (
-        *(Protected(name=name, state=state, essential="yes") for name, state in held),
-        *(Protected(name=name, state=tried(step), essential="yes" if essential else "no") for name, essential, step in steps),
+        *(Protected(name=name, state=plain(state), essential="yes") for name, state in held),
+        *(Protected(name=name, state=plain(tried(step)), essential="yes" if essential else "no") for name, essential, step in steps),
     )
 
 
@@ -45,7 +44,7 @@ def _no_core() -> None:
 
 def _no_network() -> None:
     """An empty network namespace of its own."""
-    unshare(_CLONE_NEWNET)
+    unshare(CLONE_NEWNET)
     names = [name for _, name in socket.if_nameindex() if name != "lo"]
     if names:
         raise OSError(f"interfaces are left: {', '.join(names)}")

@@ -115,7 +115,7 @@ def test_no_time_limit_is_told(tmp_path: Path) -> None:
 
 
 def test_a_lost_child_is_told_and_the_other_can_be_ended(vault: Vault) -> None:
-    os.kill(vault.opener.pid, signal.SIGKILL)
+    os.kill(inside(vault.opener.pid), signal.SIGKILL)
     with pytest.raises(VaultLost, match="opener is gone"):
         vault.prove_quorums()
     vault.end()
@@ -212,7 +212,7 @@ def test_less_privilege_is_told_or_made_good(tmp_path: Path) -> None:
         pytest.skip("only root can give capabilities up here")
     few = "--bounding-set=-sys_admin,-ipc_lock"
     code = (
-        "import os; from ceremony.vault.keeper import apart; from ceremony.vault.protection import protect\n"
+        "import os; from ceremony.base.keeper import apart; from ceremony.vault.protection import protect\n"
         "print(*(p.state for p in protect(apart(os.getppid(), 9))), sep='|')"
     )
     command = ["prlimit", "--memlock=8388608:8388608", "setpriv", "--inh-caps=-sys_admin,-ipc_lock", few, sys.executable, "-c", code]

@@ -1,8 +1,8 @@
 """Keeps a child process apart: a PID namespace of its own, and a time limit that nothing in it can reach (REC-10).
 
-The process that was started becomes the keeper. It forks once; the fork is the first process of the namespace and goes on as the vault's
-child. When that ends, the kernel ends whatever it or a library of it had started (pid_namespaces(7)). The keeper has no socket, no secret
-and no terminal: it waits, and ends the fork when the time is over, when it is told to, and when its own parent dies."""
+The process that was started becomes the keeper. It forks once; the fork is the first process of the namespace and goes on as the child.
+When that ends, the kernel ends whatever it or a library of it had started (pid_namespaces(7)). The keeper has no socket, no secret and no
+terminal: it waits, and ends the fork when the time is over, when it is told to, and when its own parent dies."""
 
 from __future__ import annotations
 
@@ -17,10 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from ceremony.vault.protocol import plain
-
 HELD = "held"
 LIBC = ctypes.CDLL(None, use_errno=True)
+CLONE_NEWNET = 0x40000000
 _CLONE_NEWUSER, _CLONE_NEWPID = 0x10000000, 0x20000000
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
 _CAP_IPC_LOCK = 14
@@ -100,7 +99,7 @@ def tried(step: Callable[[], None]) -> str:
     try:
         step()
     except (OSError, ValueError) as error:  # what could not be had is told, and whoever asked decides
-        return plain(f"not held: {error}")
+        return f"not held: {error}"
     return HELD
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -17,7 +18,7 @@ from ceremony.base import sshsig
 from ceremony.base.control import refuse
 from ceremony.base.data import Malformed
 from ceremony.base.files import read_file, write_over
-from ceremony.base.lines import Line
+from ceremony.base.lines import Line, parse_line
 from ceremony.base.signatures import armour, unarmour
 from ceremony.record import checkpoint, entries
 from ceremony.record.state import Recorded, State
@@ -170,6 +171,25 @@ def interruptions(state: State) -> tuple[entries.Resumed, ...]:
         if isinstance(body, entries.Resumed) and not (isinstance(before.body, entries.Step) and not body.found):
             found.append(body)
     return tuple(found)
+
+
+def is_explained(folder: Path, number: int, state: State) -> bool:
+    """Whether the signature of a run that does not stand is not there, is over a line of it that is here, or is of one whose lines were
+    kept aside. Else lines of that run were cut off."""
+    if not path_of(folder, number).exists() or number in _kept_aside(folder):
+        return True
+    run = next((run for run in split(state.entries) if run.number == number), None)
+    return run is not None and covered(folder, run, [entry.line for entry in state.entries]) is not None
+
+
+def _kept_aside(folder: Path) -> frozenset[int]:
+    """The numbers of the runs whose first lines were kept aside."""
+    found = []
+    for raw in (line for path in folder.glob("aside-*.lines") for line in read_file(path).splitlines(keepends=True)):
+        with suppress(Malformed, KeyError, ValueError, TypeError):
+            line = parse_line(raw, "a line kept aside")
+            found += [int(line.body["run"])] if line.type == "resumed" else []
+    return frozenset(found)
 
 
 def _begins(entry: Recorded) -> bool:

@@ -22,7 +22,7 @@ from ceremony.record.health import together
 from ceremony.record.loss import Loss, SignedLoss, check_signed, stand_in
 from ceremony.record.place import place
 from ceremony.record.register import CHARTER, Ceremony, Register, leftovers
-from ceremony.record.runs import COPY, is_signature, newest, run_of, standing, tag, vouched
+from ceremony.record.runs import COPY, is_explained, is_signature, newest, run_of, standing, tag, vouched
 from ceremony.record.signed import read_signed
 from ceremony.record.signers import genuine
 from ceremony.record.state import State
@@ -145,7 +145,8 @@ def go_on(ceremony: Ceremony, count: int, asked: Asked, now: str) -> tuple[Trans
     cut = transcript.cut(count, torn)
     stands = replace(ceremony, state=transcript.state)  # a file whose entry was cut off is listed no more
     found = [path for path in leftovers(stands) if path != cut and not _belongs(ceremony, path)]
-    found += [path for path in sorted(ceremony.folder.iterdir()) if is_signature(path.name) and run_of(path) > transcript.runs + 1]
+    replaced = transcript.runs + is_explained(ceremony.folder, transcript.runs + 1, ceremony.state)
+    found += [path for path in sorted(ceremony.folder.iterdir()) if is_signature(path.name) and run_of(path) > replaced]
     kept = [*dict.fromkeys([*([cut] if cut else []), *filter(None, (_set_aside(path, count) for path in found))])]
     resumed = entries.Resumed(
         run=transcript.runs + 1,
@@ -202,9 +203,20 @@ def check_uncut(register: Register, *, by_form: bool = False) -> int:
             f"{ceremony.folder.name}: run {run.number} was signed, and its signature is over none of its lines",
             found=f"{len(lines)} entries, and run-{run.number}.sig over another line, or none",
             expected="the line that the run signed last",
-            do=f"{COPY} If there is none: `ceremony loss draft`, and go on by the form that others sign.",
+            do=LOST,
+        )
+    if not by_form and not is_explained(ceremony.folder, run.number + 1, ceremony.state):
+        refuse(
+            "AUD-11",
+            f"{ceremony.folder.name}: run {run.number + 1} is not there as it was, and its signature is",
+            found=f"run-{run.number + 1}.sig, over no entry that is here or was kept aside",
+            expected="the entry that it is over, or neither",
+            do=LOST,
         )
     return count
+
+
+LOST = f"{COPY} If there is none: `ceremony loss draft`, and go on by the form that others sign."
 
 
 def _check_forward(register: Register | None) -> None:

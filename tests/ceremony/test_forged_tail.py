@@ -139,3 +139,23 @@ def test_a_room_that_was_written_with_an_editor_is_looked_at_all_the_same(prepar
     assert "step 4 of 17" in shown, "the witness looks at the room"
     assert [len(aside.splitlines()) for aside in kept_aside(prepared)] == [len(forged)]
     assert editor.verifiers(prepared) == [(0, "VERIFIED"), (0, "VERIFIED")]
+
+
+@pytest.mark.control("AUD-11")
+@pytest.mark.parametrize("instead", [b"", b"mine\n"], ids=["cut off", "made unreadable"])
+def test_a_run_that_is_gone_whole_is_not_gone_on_without(prepared: Stage, instead: bytes) -> None:
+    """Its signature lies there, and none of its lines: neither `resume` nor `void` goes on, but by a form that others sign."""
+    path = editor.newest(prepared)
+    before = path.read_bytes()
+    _shown, code = rehearsal.run_broken(prepared, "kill-after:present", demonstration.transfer_command(prepared))
+    assert code == KILLED
+    path.write_bytes(before + instead + path.read_bytes()[len(before) :] * bool(instead))
+    for command in (demonstration.transfer_command(prepared, "resume"), ("void", *editor.register(prepared), "--reason", "x")):
+        shown, code = rehearsal.run(prepared, *command)
+        assert (code, "AUD-11" in shown, "run-2.sig" in shown) == (1, True, True), shown
+    form = editor.loss(prepared, (), ("cfo", "cto", "witness"))
+    shown, code = rehearsal.run(prepared, "void", *editor.register(prepared), "--reason", "a run is gone", *form)
+    assert code == 0, shown[-2000:]
+    assert rehearsal.files(prepared).count("leftover") == 1
+    check_ended(prepared, "void")
+    assert editor.verifiers(prepared) == [(0, "VERIFIED"), (0, "VERIFIED")]

@@ -139,9 +139,7 @@ class TokenProcess:
             raise Interrupted
         if person:
             prompt.hand_over(person)
-        while not (typed := prompt.secret(f"{begin}PIN of the token (it does not show), then Enter: ")):
-            prompt.say("Nothing was typed, and no try is used.")
-        return typed
+        return prompt.pin(f"{begin}PIN of the token (it does not show), then Enter: ")
 
     @contextmanager
     def _session(self, *, rw: bool = False) -> Iterator[pkcs11.Session]:

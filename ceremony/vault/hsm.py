@@ -247,21 +247,14 @@ def _asked(prompt: Prompt, message: Open) -> bytearray:
     """The PIN, whole, or in two halves that two people type one after the other; nobody but this process has the whole of it."""
     if message.halves == "no":
         prompt.hand_over("the administrator")
-        return _typed(prompt, "administrator, PIN of the HSM (it does not show), then Enter: ")
+        return prompt.pin("administrator, PIN of the HSM (it does not show), then Enter: ")
     pin = bytearray()
     for person, half in (("administrator", "first"), ("witness", "second")):
         prompt.hand_over(f"the {person}")
-        typed = _typed(prompt, f"{person}, {half} half of the PIN (it does not show), then Enter: ")
+        typed = prompt.pin(f"{person}, {half} half of the PIN (it does not show), then Enter: ")
         pin += typed
         typed[:] = bytes(len(typed))
     return pin
-
-
-def _typed(prompt: Prompt, text: str) -> bytearray:
-    """What was typed; Enter alone is asked again: it must not cost one of the HSM's tries."""
-    while not (typed := prompt.secret(text)):
-        prompt.say("Nothing was typed, and no try is used.")
-    return typed
 
 
 @contextmanager

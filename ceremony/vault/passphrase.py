@@ -112,7 +112,7 @@ class Passphrases:
             self._prompt = self._make()
         self._prompt.hand_over(position)
         if position not in self._tried:
-            self._prompt.sample(position)
+            self._prompt.sample(position, is_word)
             self._tried.add(position)
         return self._prompt
 

@@ -100,6 +100,8 @@ class Helper:
 
     def __init__(self, role: Role | Literal["token"], link: socket.socket, seconds: int) -> None:
         self._name = ROLES[role]
+        for number in (signal.SIGHUP, signal.SIGTERM):  # whatever was inherited, as under nohup: the vault ends with this process
+            signal.signal(number, signal.SIG_DFL)
         ours, theirs = socket.socketpair()
         self.channel = Channel(ours)
         arguments = (str(theirs.fileno()), str(link.fileno()), str(os.getpid()), str(seconds))

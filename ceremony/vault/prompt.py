@@ -6,6 +6,7 @@ typed before the prompt is thrown away. The terminal is put back whatever happen
 from __future__ import annotations
 
 import os
+import re
 import termios
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -24,6 +25,14 @@ _DOT, _MARK = b"*", b"?"
 MARKED = (
     "The word marked ? is not in the list of words. If your passphrase is made of them, take it back with Backspace and type it anew; "
     "if it is one of your own, or you are sure:"
+)
+ONE_TIME = (
+    "That is what a security key types when it is touched, and no PIN. Nothing was sent, and no try is used. Move the security key away, "
+    "then type the PIN:"
+)
+SEEN = (
+    "Words of the list were typed where they show. If they are of a passphrase, it was seen: it opens its share today, and is then to be "
+    "changed (`ceremony shares reseal`). Tell the witness now."
 )
 AS_IT_IS = "Enter tries it as it stands, or correct it: "
 
@@ -60,14 +69,27 @@ class Prompt:
         """Before every secret: whose turn it is at the keyboard, and that nobody else looks."""
         self.say(f"Hand the keyboard to {person}. Everyone else steps back.")
 
-    def sample(self, person: str) -> None:
-        """Let the person see that the keyboard gives what is printed on it; Enter alone skips."""
+    def pin(self, prompt: str) -> bytearray:
+        """A PIN, without echo. What costs a try for nothing is asked again: Enter alone, and what a security key types that is touched."""
+        while True:
+            typed = self.secret(prompt)
+            if typed and not _is_one_time(typed):
+                return typed
+            self.say(ONE_TIME if typed else "Nothing was typed, and no try is used.")
+
+    def sample(self, person: str, known: Known) -> None:
+        """Let the person see that the keyboard gives what is printed on it; Enter alone skips. Whatever was typed is wiped as soon as it is
+        whole. `known`: words of a passphrase that somebody typed there are told: they were seen."""
         self.say(f"{person}, try the keyboard first. Type this line (it shows), or only Enter to skip:")
         while True:
             self.say(f"  {SAMPLE}")
-            typed = self.line(f"{person}, here: ")
+            prompt = f"{person}, here: "
+            typed = self.line(prompt)
+            self._wipe(len(prompt) + len(typed))
             if typed in ("", SAMPLE):
                 return
+            if _are_words(typed, known):
+                self.say(SEEN)
             self.say("That is not the same. Is the keyboard layout right? Once more, or Enter:")
 
     def page(self, lines: Iterable[str]) -> None:
@@ -86,6 +108,12 @@ class Prompt:
             yield
         finally:
             self._write(b"\x1b[2J\x1b[3J\x1b[H\x1b[?1049l")
+
+    def _wipe(self, length: int) -> None:
+        """Take a line of so many characters off the screen, from which Enter has just led."""
+        columns, rows = os.get_terminal_size(self._target)
+        used = max(1, -(-length // max(columns, 1)))
+        self._write(b"\x1b[%dA\r\x1b[J" % used if used < rows else b"\x1b[2J\x1b[3J\x1b[H")
 
     def _read(self, prompt: str, *, echo: bool, known: Known | None = None) -> bytearray:
         while True:
@@ -182,3 +210,13 @@ def _unknown(typed: bytearray, known: Known | None, *, whole: bool) -> int | Non
 def _doubtful(typed: bytearray, known: Known | None) -> bool:
     """Whether it begins like words of the list and goes on with one that is none."""
     return bool(_unknown(typed, known, whole=True))
+
+
+def _is_one_time(typed: bytearray) -> bool:
+    """Whether it is what a security key types at a touch: 32 to 64 letters of modhex."""
+    return re.fullmatch(rb"[cbdefghijklnrtuv]{32,64}", bytes(typed), re.IGNORECASE) is not None
+
+
+def _are_words(typed: str, known: Known) -> bool:
+    """Whether three words or more are of the list, and not of the sample."""
+    return sum(known(word.encode("ascii")) for word in set(typed.lower().split()) - set(SAMPLE.split())) >= 3

@@ -94,6 +94,20 @@ def test_a_signal_to_the_parent_leaves_no_child(tmp_path: Path, number: int) -> 
 
 
 @pytest.mark.control("REC-10")
+def test_a_signal_ends_it_that_was_ignored_where_it_was_started(tmp_path: Path) -> None:
+    """As under nohup(1)."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        screen = PtyVault(tmp_path)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    with screen:
+        os.kill(screen.screen, signal.SIGHUP)
+        screen.terminal.wait()
+        assert gone(*screen.pids.values())
+
+
+@pytest.mark.control("REC-10")
 def test_the_time_limit_ends_both() -> None:
     vault = Vault.start_for(1)
     try:

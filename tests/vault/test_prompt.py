@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import fcntl
 import os
+import re
 import select
+import struct
 import sys
 import termios
 import threading
@@ -16,7 +19,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from ceremony.base.data import Malformed
-from ceremony.vault.passphrase import COUNT, Passphrases, fault, normal, offer
+from ceremony.vault.passphrase import COUNT, Passphrases, fault, is_word, normal, offer
 from ceremony.vault.prompt import SAMPLE, Prompt
 from ceremony.vault.protocol import Interrupted
 from ceremony.vault.randomness import Generator
@@ -156,14 +159,54 @@ def test_no_terminal_no_secret() -> None:
 
 
 def test_the_sample_line_shows_a_wrong_layout(person: Person) -> None:
-    answer = person.asked(lambda: person.prompt().sample("A1"))
+    answer = person.asked(lambda: person.prompt().sample("A1", is_word))
     person.type(", here: ", SAMPLE.replace("y", "Y").replace("z", "y").replace("Y", "z") + "\r")
     person.wait("That is not the same.")
     person.type(", here: ", SAMPLE + "\r")
     answer()
-    answer = person.asked(lambda: person.prompt().sample("A1"))
+    answer = person.asked(lambda: person.prompt().sample("A1", is_word))
     person.type(", here: ", "\r")
     answer()
+    assert b"it was seen" not in person.shown
+
+
+def test_a_passphrase_that_was_typed_where_it_shows_is_wiped_and_told(person: Person) -> None:
+    fcntl.ioctl(person.master, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    typed = " ".join(offer(random()))
+    answer = person.asked(lambda: person.prompt().sample("A1", is_word))
+    person.type(", here: ", typed + "\r")
+    person.type(", here: ", "\r")
+    answer()
+    shown = b" ".join(person.shown.split())
+    assert b"it was seen: it opens its share today" in shown
+    screen = pyte.Screen(80, 24)
+    pyte.ByteStream(screen).feed(person.shown)
+    assert not set(typed.split()) & set(" ".join(screen.display).split())
+    assert any("try the keyboard first" in line for line in screen.display), "nothing else is wiped"
+
+
+@pytest.mark.parametrize("length", [1, 69, 70, 71, 149, 150, 151, 230, 999])
+def test_a_line_of_any_length_is_wiped_whole(person: Person, length: int) -> None:
+    """Also one that fills its row, goes over several, or over the screen."""
+    fcntl.ioctl(person.master, termios.TIOCSWINSZ, struct.pack("HHHH", 12, 80, 0, 0))
+    answer = person.asked(lambda: person.prompt().sample("A1", is_word))
+    person.type("A1, here: ", "#" * length + "\r")
+    person.type("A1, here: ", "\r")
+    answer()
+    screen = pyte.HistoryScreen(80, 12)
+    pyte.ByteStream(screen).feed(person.shown)
+    assert not any("##" in line or line.strip() == "#" for line in screen.display)
+    assert any("same. Is the keyboard" in line for line in screen.display)
+
+
+@pytest.mark.parametrize("once", ["ccccccbtthhlvhbtrnrgblcfrlbdtnhhnbfvulgfcriv", "CCCCCCBTTHHLVHBTRNRGBLCFRLBDTNHH", "c" * 64])
+def test_what_a_touched_security_key_types_is_no_pin(person: Person, once: str) -> None:
+    answer = person.asked(lambda: person.prompt().pin("PIN: "))
+    person.type("PIN: ", once + "\r")
+    person.wait("no try is used.")
+    person.type("PIN: ", "24681357\r")
+    assert answer() == b"24681357"
+    assert once.encode() not in person.shown
 
 
 def random() -> Generator:
@@ -302,7 +345,7 @@ def test_prompts_fit_the_screen(person: Person) -> None:
     answer = person.asked(lambda: Passphrases(person.prompt).choose("A1", random(), "practice"))
     person.type(", here: ", "\r")
     person.wait("A1, word 1 of 6: ")
-    assert all(len(line) <= 78 for line in person.shown.decode().replace("\x1b[2J\x1b[H", "").splitlines())
+    assert all(len(line) <= 78 for line in re.sub(r"\x1b\[[?0-9]*[A-Za-z]", "", person.shown.decode()).splitlines())
     assert len(person.shown.rpartition(b"\x1b[H")[2].splitlines()) < 24
     os.write(person.master, b"\x03")
     with pytest.raises(Interrupted):

@@ -144,6 +144,8 @@ class Terminal:
                 self.stop()
             elif re.fullmatch(pattern, text):
                 return text
+            elif re.fullmatch(pattern, named := _as_names(text)):
+                return named
             else:
                 self.say(f"That is not what is asked for here. Expected {expected}. {self._hint}")
 
@@ -340,6 +342,14 @@ class Terminal:
             self.show(kept)
             for row in said:
                 self._print(row)
+
+
+def _as_names(text: str) -> str:
+    """What was typed, as positions and roles are written, if it is nothing else: `a1 a2` and `A1,A2` are `A1 A2`."""
+    words = text.replace(",", " ").split()
+    if not all(re.fullmatch(r"[a-i][1-9]|cfo|cto|administrator|witness|none", word, re.IGNORECASE) for word in words):
+        return text
+    return " ".join(word.upper() if word[1:].isdigit() else word.lower() for word in words)
 
 
 _INTERLUDES: dict[str, type[Exception]] = {"p": Pausing, "x": Excepting}

@@ -50,6 +50,16 @@ def test_what_is_no_text_is_asked_again(typed: str | BaseException) -> None:
     assert Terminal(typing(typed, "A1")).ask("Who? ", "a position", "[A-Z][1-9]") == "A1"
 
 
+@pytest.mark.parametrize("typed", ["A1 B3 administrator", "a1 b3 Administrator", "A1,b3, administrator", " a1  B3,administrator "])
+def test_positions_and_roles_are_taken_as_people_write_them(typed: str) -> None:
+    assert Terminal(typing(typed)).ask("Who? ", "positions", r"[A-I][1-9]( ([A-I][1-9]|administrator))*") == "A1 B3 administrator"
+
+
+@pytest.mark.parametrize("typed", ["a1 x9x", "sign", "A1 B3 somebody", ","])
+def test_nothing_else_is_made_of_what_people_write(typed: str) -> None:
+    assert Terminal(typing(typed, "C2")).ask("Who? ", "a position", r"[A-I][1-9]( [A-I][1-9])*") == "C2"
+
+
 def test_question_mark_explains_and_asks_again(capsys: pytest.CaptureFixture[str]) -> None:
     Terminal(typing("?", "SIGN ON", "sign", "SIGN")).word("SIGN", "Point of no return.")
     assert "Expected here: the word SIGN" in capsys.readouterr().out

@@ -302,7 +302,7 @@ def _readings(screen: Terminal, signers: Iterable[str]) -> tuple[entries.Reading
     """ASM-04: the watches of the first two who sign, typed before the machine's time is shown or written."""
     found = []
     for person in tuple(signers)[:2]:
-        typed, machine = watch_of(screen, person), utc_now()
+        typed, machine = watch_of(screen, person, utc_now), utc_now()
         if not together(typed, machine):
             refuse(
                 "ASM-04",

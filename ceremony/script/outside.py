@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from typing import NoReturn
 
 from ceremony.base.control import Refused, refuse
 from ceremony.base.words import spoken
 from ceremony.record import entries
+from ceremony.record.health import together
 from ceremony.record.register import Ceremony
 from ceremony.record.rules.outside import PLACES, WORDS, check_readers, check_watches, readers, watches
 from ceremony.screen import panels
@@ -54,11 +56,26 @@ def _who(room: Room) -> tuple[str, ...]:
 
 
 def _watch(room: Room, person: str) -> tuple[str, entries.Watch]:
-    return (person, entries.Watch(typed=watch_of(room.screen, person)))
+    return (person, entries.Watch(typed=watch_of(room.screen, person, room.clock)))
 
 
-def watch_of(screen: Terminal, person: str) -> str:
-    """Date and time to the minute, as this person reads them from their own watch before the machine's are shown."""
+def watch_of(screen: Terminal, person: str, clock: Callable[[], str]) -> str:
+    """Date and time to the minute, as this person reads them from their own watch before the machine's are shown. What is not together with
+    those is asked for once more: it may be a slip of the finger."""
+    typed = _time(screen, person)
+    if together(typed, clock()):
+        return typed
+    screen.say(APART)
+    return _time(screen, person)
+
+
+APART = (
+    "That is more than two minutes from the machine's clock, whichever of the two is wrong. Look at date, hour and minute once more; it is "
+    "UTC, not the time of this place."
+)
+
+
+def _time(screen: Terminal, person: str) -> str:
     while True:
         text = screen.ask(
             f"{person}, date and time (UTC) on your own watch: ",
@@ -102,8 +119,10 @@ def _enough(room: Room, last: int) -> bool:
 
 
 def _read(room: Room, person: str, ended: list[Ceremony]) -> Steps:
-    number = int(room.screen.ask(f"{person}, number of the ceremony on your slip: ", "the number, such as 7", "[1-9][0-9]{0,3}"))
-    last = ended[-1]
+    last, number = ended[-1], _number(room, person)
+    if number > last.number:
+        room.screen.say(NEWER)
+        number = _number(room, person)
     if number > last.number:
         _rolled_back(person, f"a slip of ceremony {number}", f"ceremony {last.number}, the last one that this register knows to have ended")
     known = ended[number - 1]
@@ -111,6 +130,13 @@ def _read(room: Room, person: str, ended: list[Ceremony]) -> Steps:
     yield (person, entries.SlipRead(ceremony=number, places=places))
     if number < last.number:
         room.screen.say(f"The words are right, but ceremonies have ended since. Somebody with a newer slip than {person}'s, please.")
+
+
+NEWER = "This register knows of no ceremony of that number that has ended. Read the number on the slip once more."
+
+
+def _number(room: Room, person: str) -> int:
+    return int(room.screen.ask(f"{person}, number of the ceremony on your slip: ", "the number, such as 7", "[1-9][0-9]{0,3}"))
 
 
 def _words(room: Room, person: str, known: Ceremony) -> tuple[int, ...]:

@@ -38,11 +38,18 @@ def newest(screen: Terminal, person: str, register: Register | None) -> int:
     Also one whose folder is there and says that it was never begun: nobody has a note of a ceremony before all have signed that it begins,
     so what was signed in it was cut off."""
     known = len(register.ceremonies) if register is not None else 0
-    prompt = f"{person}, newest ceremony on your slips and notes (0 if none): "
-    number = int(screen.ask(prompt, "the number, such as 7; 0 if you have neither slip nor note", r"0|[1-9][0-9]{0,3}"))
+    number = _number(screen, person)
+    if number > known:
+        screen.say("No ceremony of that number was begun in this register. Read the number once more.")
+        number = _number(screen, person)
     if number > known:
         _cut(f"ceremony {number}, on the slips and notes of {person}", f"ceremony {known} or less, the newest that is here")
     return number
+
+
+def _number(screen: Terminal, person: str) -> int:
+    prompt = f"{person}, newest ceremony on your slips and notes (0 if none): "
+    return int(screen.ask(prompt, "the number, such as 7; 0 if you have neither slip nor note", r"0|[1-9][0-9]{0,3}"))
 
 
 def notes(screen: Terminal, ceremony: Ceremony, count: int, first: str, *, always: bool) -> tuple[entries.Note, ...]:

@@ -14,6 +14,8 @@ from tests.ceremony.instants import Play
 from tests.ceremony.test_interruptions import check_ended
 from tests.ceremony.test_transfer import refused
 
+NEWEST = (r"\S+, newest ceremony on your slips and notes \(0 if none\): ", "2")
+
 SEALS = ("cfo", "cto", "witness")
 
 
@@ -97,6 +99,19 @@ def test_a_ceremony_that_was_cut_back_to_its_opening_is_not_begun_again(transfer
         each.unlink()
     before = path.read_bytes()
     assert [code for code, _ in editor.verifiers(set_)] == [3, 3], "it ends with the ceremony before"
-    set_.cast.instead = [(r"\S+, newest ceremony on your slips and notes \(0 if none\): ", "2")]
+    set_.cast.instead = [NEWEST] * 2
     refused(set_, "AUD-10", *demonstration.prepare_command(set_))
     assert path.read_bytes() == before
+
+
+@pytest.mark.control("AUD-10", "ASM-04")
+def test_a_number_and_a_watch_that_were_mistyped_are_asked_for_once_more(authorized: Stage) -> None:
+    """Before the ceremony has a line: nothing of it is recorded, and what would have been right is not shown."""
+    authorized.cast.instead = [*rehearsal.watches("2024-01-01T10:00:00Z", 1), NEWEST]
+    shown, code = rehearsal.run(authorized, *demonstration.prepare_command(authorized))
+    assert code == 0, shown[-2000:]
+    said = " ".join(shown.split())
+    assert "more than two minutes from the machine's clock, whichever of the two is wrong." in said
+    assert "No ceremony of that number was begun in this register. Read the number once more." in said
+    assert rehearsal.refusals(authorized) == []
+    assert "2024-01-01" not in editor.newest(authorized).read_text()

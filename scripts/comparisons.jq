@@ -539,7 +539,7 @@ def unlocked($e): $e.body as $b
     "a share that no order names"),
     row("STO-01"; "unlocked"; .looked[$b.position] != null; "its bag was not looked at"),
     (if alone_only then row("STO-10"; "unlocked"; .alone == []; "not opened alone")
-    else row("SIG-08"; "unlocked"; .armed and (.positions | index($b.position));
+    else row("SIG-08"; "unlocked"; .armed and (.openers | index($b.position));
       "the vault was not armed for it"), before("import-path"; "AIR-07"; "unlocked") end),
     row("SIG-08"; "unlocked"; alone_only or (.unlocked | index($b.position) | not); "unlocked twice"),
     row("REC-12"; "unlocked.number"; acceptable($b); "not the newest sealed share");

@@ -41,7 +41,7 @@ def of_a_ceremony: {
   present: [], signed: [], phase: {}, prepared: null, declined: [], left: {}, declined_at: {},
     acts: {}, bag_acts: {}, suspending: false,
   room: {}, watch: {}, read: {}, typed: {}, excepted: {}, away: false, paused: 0, back: [],
-  approval_head: null, approval_after: 0, approved: [], armed: false, positions: [], alone: null,
+  approval_head: null, approval_after: 0, approved: [], armed: false, positions: [], openers: [], alone: null,
   request: null, authorization: null, agreed: null, opens: null, nobody_paid: false, replaces: [], pays: [],
     spent: [], notes: [],
   looked: {}, bagged: {}, cut: false, looked_at: [], taken_here: 0, open: {}, waiting: {}, proven: [],
@@ -299,9 +299,9 @@ def of_type($e): $e.body as $b | $e.type as $t | if $t == "file" then listed($e)
     elif $t == "ordered" then .named = $b.positions | .orders += [$b.order, $b.identifier]
     elif $t == "alone" then .alone = []
     elif $t == "resharing" then .armed = true | .positions = $b.positions | .unlocked = []
-      | del(.seen["unlocked"], .seen["recovered"])
+      | .openers = $b.positions | del(.seen["unlocked"], .seen["recovered"])
     elif $t == "armed" then .armed = true | .positions = (.positions + $b.positions | unique) | .unlocked = []
-      | del(.seen["recovered"], .seen["imported"])
+      | .openers = $b.positions | del(.seen["recovered"], .seen["imported"])
     elif $t == "unlocked" then unlocked($b)
     elif $t == "sealing" then sealed($b)
     elif $t == "custodian-token" then .tokens += [[$b.position, $b.token]]

@@ -40,3 +40,17 @@ def test_a_changed_field_is_refused(place: Place, tmp_path: Path) -> None:
         assert rests not in ("bound", "computed") or f"{place.type}.{place.field}" in UNTRIED
     else:
         assert outcome.faults == (), outcome
+
+
+AGAIN = (
+    Place("transfer", "armed", "positions", 1),
+    Place("reshare", "recovered", "spares"),
+)
+"""Places that the first of its type does not show: the vault that was armed once more, and the spares of a resharing."""
+
+
+@pytest.mark.parametrize("place", AGAIN, ids=str)
+def test_a_changed_field_is_refused_where_it_stands_again(place: Place, tmp_path: Path) -> None:
+    outcome = sweep.tried(place, tmp_path)
+    assert outcome is not None
+    assert outcome.faults == (), outcome

@@ -414,7 +414,8 @@ ROWS = (*KEY_GENERATION, *BEFORE_SIGNING, *SIGNED, *OTHERS)
 def test_they_are_of_fields_that_the_page_calls_bound_or_computed() -> None:
     fields = {each for found in ROWS for each in found.told}
     held = {each for each in fields if FIELDS[each.partition(".")[0]][each.partition(".")[2]].how in ("bound", "computed")}
-    assert fields - held == {"rehearsed.refused"}, "told: it is changed with what rests on it"
+    limited = {"rehearsed.refused", "bag-opened.state", "bag-closed.bag", "typed-back.groups"}
+    assert fields - held == limited, "told, within limits that the change breaks"
     assert len(held) >= 80
 
 

@@ -33,6 +33,7 @@ from ceremony.record.rules import pause
 from ceremony.record.sets import KEY_MADE, RESHARED
 from ceremony.record.signers import COPY
 from ceremony.record.transcript import NAME
+from shares.plan import Plan
 from transfer.authorization import Authorization, Confirmation
 from transfer.bitcoin import psbt, tx
 from transfer.bitcoin.snapshot import Snapshot
@@ -213,3 +214,9 @@ def everyone_signed(ceremony: Ceremony, needed: Iterable[str], covered: tuple[ty
     if not late >= present:
         found = ", ".join(sorted(late)) or "nobody"
         differs("AUD-02", ceremony, f"the adjournment after entry {last}", f"signed by {found}", "everyone present, over what was done")
+
+
+def is_quorum(body: entries.Recovered, plan: Plan) -> bool:
+    """REC-01: the shares that were combined are enough, and none of them, nor of the spares, is named twice."""
+    used = (*body.positions, *body.spares)
+    return plan.enough(body.positions) and len(set(used)) == len(used)

@@ -9,7 +9,7 @@ from ceremony.record.ledger import VOID, Ledger
 from ceremony.record.order import ShareOrder
 from ceremony.record.register import Ceremony
 from ceremony.record.rules import keygen, outside, people, surroundings, vault
-from ceremony.record.rules.common import STAFF, differs, equal, everyone_signed
+from ceremony.record.rules.common import STAFF, differs, equal, everyone_signed, is_quorum
 from ceremony.record.sets import Sealed, sealed_after
 
 USES_A_KEY = (
@@ -86,7 +86,7 @@ def _check_opened(ceremony: Ceremony, ledger: Ledger, key: KeyRecord) -> None:
                 differs("REC-12", ceremony, f"the sealing number of {body.position}", body.number, " or ".join(map(str, had)) or "none")
         elif isinstance(body, entries.Recovered):
             used = {*body.positions, *body.spares}
-            if run is None or not used <= run or not key.plan.enough(body.positions):
+            if run is None or not used <= run or not is_quorum(body, key.plan):
                 differs("REC-01", ceremony, "the quorum", " ".join(sorted(used)), f"enough of {' '.join(sorted(run or ())) or 'nobody'}")
             equal("REC-06", ceremony, "accounts whose keys were compared", sorted(body.accounts), sorted(a.name for a in key.accounts))
             recovered = True

@@ -15,7 +15,7 @@ from ceremony.record.keyrecord import KeyRecord
 from ceremony.record.ledger import VOID, Ledger, nonces
 from ceremony.record.register import Ceremony
 from ceremony.record.rules import order, outside, people, signing, surroundings, typeback, vault
-from ceremony.record.rules.common import STAFF, differs, equal, everyone_signed
+from ceremony.record.rules.common import STAFF, differs, equal, everyone_signed, is_quorum
 from ceremony.record.sets import Sealed, sealed_after
 from ceremony.record.sweeping import account as spent_account
 from ceremony.record.sweeping import founded_on, opens
@@ -241,7 +241,7 @@ def _check_shares(ceremony: Ceremony, ledger: Ledger, key: KeyRecord) -> None:
                 differs("REC-12", ceremony, f"the sealing number of {body.position}", body.number, " or ".join(map(str, numbers)) or "none")
         elif isinstance(body, entries.Recovered):
             used = {*body.positions, *body.spares}
-            if used != unlocked or set(body.positions) & set(body.spares) or not key.plan.enough(body.positions):
+            if used != unlocked or not is_quorum(body, key.plan):
                 differs("REC-01", ceremony, "the quorum", " ".join(sorted(used)), f"enough of {' '.join(sorted(unlocked))}")
             equal("REC-06", ceremony, "accounts whose keys were compared", sorted(body.accounts), sorted(a.name for a in key.accounts))
 

@@ -17,7 +17,7 @@ COUNTS = frozenset({
     "after", "aware_of", "block_height", "board", "ceremonies", "ceremony", "coins", "commitments", "confirmations", "cool_off_hours",
     "count", "destroyed", "entry", "exchanges", "exponent", "fee_rate_cap", "frames", "groups", "index", "input",
     "inputs", "keys", "known_answers", "level", "locktime", "members", "minor_units", "newest", "number", "numbers", "objects",
-    "of_custodians", "of_sites", "paths", "paused", "payment", "pid", "places", "proven", "rate", "remaining", "run",
+    "of_custodians", "of_sites", "paths", "paused", "payment", "places", "proven", "rate", "remaining", "run",
     "sealing", "self_tests", "sequences", "site_threshold", "size", "stand_for", "tests", "threshold", "tries_left",
     "validity_days", "vault_minutes", "version", "vout", "weight", "whole", "window_days", "words",
 })  # fmt: skip

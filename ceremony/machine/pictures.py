@@ -25,6 +25,10 @@ MOST_BYTES = 4_000_000
 MEMORY = 4_000_000_000
 """Bytes of address space: a decoder that wants more is given none."""
 
+TOLD = 3
+"""The exit code of a child that says why; one that a library ends with another (a traceback is 1) has nothing to say here."""
+ENDED = "the picture or PDF could not be read: its reader was ended"
+
 
 @record
 class Look:
@@ -72,9 +76,9 @@ def _asked(raw: bytes, *words: str) -> Iterator[IO[bytes]]:
         if not child.stdout.read(1):
             said = child.stderr.read(MOST_BYTES).decode("ascii", errors="replace").strip()
             if child.wait() != 0:
-                raise Malformed(said or "the picture or PDF could not be read: its reader was ended")
+                raise Malformed(said if child.returncode == TOLD else ENDED)
     except BrokenPipeError:
-        raise Malformed("the picture or PDF could not be read: its reader was ended") from None
+        raise Malformed(ENDED) from None
     finally:
         child.terminate()
         child.wait()
@@ -83,7 +87,7 @@ def _asked(raw: bytes, *words: str) -> Iterator[IO[bytes]]:
 
 
 def main() -> int:
-    """Go apart, take the file, look at it. Exit code 1 with a sentence on the error output if it cannot be read."""
+    """Go apart, take the file, look at it. Exit code TOLD with a sentence on the error output if it cannot be read."""
     parent, seconds, what, *side = sys.argv[1:]
     apart(int(parent), int(seconds))
     tried(lambda: unshare(CLONE_NEWNET))
@@ -98,7 +102,7 @@ def main() -> int:
         return 0
     except Malformed as error:
         sys.stderr.write(str(error).encode("ascii", errors="replace").decode("ascii"))
-        return 1
+        return TOLD
     return 0
 
 

@@ -9,7 +9,7 @@ import textwrap
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from ceremony.base.data import Malformed
 from ceremony.base.show import escaped, rows
@@ -33,6 +33,9 @@ NO_CEREMONY = "No ceremony is under way at this prompt: nothing is to be paused 
 DISAGREE = "I do not agree, because: "
 REASON = r"[ -~]{3,2000}"
 """A reason, as the record takes it: printable ASCII."""
+
+
+T = TypeVar("T")
 
 
 class Stopped(Exception):
@@ -148,6 +151,15 @@ class Terminal:
                 return named
             else:
                 self.say(f"That is not what is asked for here. Expected {expected}. {self._hint}")
+
+    def once_more(self, ask: Callable[[], T], holds: Callable[[T], bool], said: str) -> T:
+        """An answer; one that does not hold is asked for once more, after `said`: the first may be a slip of the finger. The second may be
+        as wrong: whoever asked judges it."""
+        first = ask()
+        if holds(first):
+            return first
+        self.say(said)
+        return ask()
 
     def _typed(self, prompt: str) -> str:
         try:

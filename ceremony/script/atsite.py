@@ -116,7 +116,7 @@ def _watched(room: Site, position: str) -> tuple[str, str]:
     """ASM-04: what the custodian's watch says, and the machine; asked again if they are apart."""
     tries = TRIES
     while True:
-        typed, machine = watch_of(room.screen, position, room.clock), room.clock()
+        typed, machine = watch_of(room.screen, position), room.clock()
         try:
             check_watch(typed, machine, position)
         except Refused as wrong:

@@ -31,7 +31,7 @@ from ceremony.record.transcript import NAME, Transcript
 from ceremony.screen import panels
 from ceremony.screen.terminal import Terminal
 from ceremony.script import release, remembered
-from ceremony.script.outside import watch_of
+from ceremony.script.outside import watch_together
 from ceremony.script.room import Room, utc_now
 
 NAMES: Mapping[str, str] = MappingProxyType({
@@ -302,7 +302,7 @@ def _readings(screen: Terminal, signers: Iterable[str]) -> tuple[entries.Reading
     """ASM-04: the watches of the first two who sign, typed before the machine's time is shown or written."""
     found = []
     for person in tuple(signers)[:2]:
-        typed, machine = watch_of(screen, person, utc_now), utc_now()
+        typed, machine = watch_together(screen, person, utc_now), utc_now()
         if not together(typed, machine):
             refuse(
                 "ASM-04",

@@ -56,17 +56,12 @@ def _who(room: Room) -> tuple[str, ...]:
 
 
 def _watch(room: Room, person: str) -> tuple[str, entries.Watch]:
-    return (person, entries.Watch(typed=watch_of(room.screen, person, room.clock)))
+    return (person, entries.Watch(typed=watch_together(room.screen, person, room.clock)))
 
 
-def watch_of(screen: Terminal, person: str, clock: Callable[[], str]) -> str:
-    """Date and time to the minute, as this person reads them from their own watch before the machine's are shown. What is not together with
-    those is asked for once more: it may be a slip of the finger."""
-    typed = _time(screen, person)
-    if together(typed, clock()):
-        return typed
-    screen.say(APART)
-    return _time(screen, person)
+def watch_together(screen: Terminal, person: str, clock: Callable[[], str]) -> str:
+    """What this person's watch says; asked for once more if it is not together with the machine's clock."""
+    return screen.once_more(lambda: watch_of(screen, person), lambda typed: together(typed, clock()), APART)
 
 
 APART = (
@@ -75,7 +70,8 @@ APART = (
 )
 
 
-def _time(screen: Terminal, person: str) -> str:
+def watch_of(screen: Terminal, person: str) -> str:
+    """Date and time to the minute, as this person reads them from their own watch before the machine's are shown."""
     while True:
         text = screen.ask(
             f"{person}, date and time (UTC) on your own watch: ",
@@ -119,10 +115,8 @@ def _enough(room: Room, last: int) -> bool:
 
 
 def _read(room: Room, person: str, ended: list[Ceremony]) -> Steps:
-    last, number = ended[-1], _number(room, person)
-    if number > last.number:
-        room.screen.say(NEWER)
-        number = _number(room, person)
+    last = ended[-1]
+    number = room.screen.once_more(lambda: _number(room, person), lambda typed: typed <= last.number, NEWER)
     if number > last.number:
         _rolled_back(person, f"a slip of ceremony {number}", f"ceremony {last.number}, the last one that this register knows to have ended")
     known = ended[number - 1]

@@ -38,10 +38,8 @@ def newest(screen: Terminal, person: str, register: Register | None) -> int:
     Also one whose folder is there and says that it was never begun: nobody has a note of a ceremony before all have signed that it begins,
     so what was signed in it was cut off."""
     known = len(register.ceremonies) if register is not None else 0
-    number = _number(screen, person)
-    if number > known:
-        screen.say("No ceremony of that number was begun in this register. Read the number once more.")
-        number = _number(screen, person)
+    said = "No ceremony of that number was begun in this register. Read the number once more."
+    number = screen.once_more(lambda: _number(screen, person), lambda typed: typed <= known, said)
     if number > known:
         _cut(f"ceremony {number}, on the slips and notes of {person}", f"ceremony {known} or less, the newest that is here")
     return number
